@@ -1,0 +1,34 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: env demo test lint types imports check test-contract controlplane bench screenshots clean
+
+env: $(STAMP) ## the environment, installed from the pins
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: env ## the program on the rehearsal estate
+	$(BIN)/quarterdeck demo $(ARGS)
+
+test: env ## unit, flow, snapshot and budget tests: no network, no cluster
+	$(BIN)/python -m pytest -n 2 -m "not contract and not bench" $(ARGS)
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: env
+	$(BIN)/mypy
+
+imports: env
+	$(BIN)/lint-imports
+
+check: lint types imports test ## what must be green before a commit
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
