@@ -1,0 +1,147 @@
+"""What widgets draw: frozen, already safe, already worded; a widget knows nothing else.
+
+Text in here has been through the text gate and carries no markup. Equal view-models paint nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Tone(StrEnum):
+    """How a piece of text is meant; the theme decides the colour, shape and word carry the meaning first."""
+
+    PLAIN = "plain"
+    STRONG = "strong"
+    MUTED = "muted"
+    NOTICE = "notice"
+    WARN = "warn"
+    CRIT = "crit"
+    PROD = "prod"
+    KEY = "key"
+    MATCH = "match"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of text in one tone."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+Line = tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    `width` is the least number of cells; columns with `weight` share what room is left. Where the whole is too narrow,
+    columns go from the highest `priority` number down (0 always stays). `right` aligns numbers.
+    """
+
+    key: str
+    title: str
+    width: int
+    weight: int = 0
+    priority: int = 0
+    right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as drawn: a cell a column (missing ones are empty), and detail lines below it, indented."""
+
+    key: str
+    cells: tuple[Span, ...]
+    tone: Tone = Tone.PLAIN
+    dimmed: bool = False
+    details: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableVM:
+    """A table: an order of keys, and a way to build the row of a key when it comes on screen.
+
+    `tall` gives the number of detail lines of the rows that have any. `sort` names the sorted column and direction.
+    `empty` is what to say when there are no rows.
+    """
+
+    columns: tuple[Column, ...]
+    order: Sequence[str]
+    row: Callable[[str], Row]
+    tall: Mapping[str, int] = field(default_factory=dict)
+    sort: tuple[str, bool] = ("", False)
+    empty: str = ""
+
+
+class Face(StrEnum):
+    """Which face a pane shows: its data, or a sentence on why there is none."""
+
+    DATA = "data"
+    WAITING = "waiting"
+    FAILED = "failed"
+    NOT_CONFIGURED = "not-configured"
+
+
+@dataclass(frozen=True, slots=True)
+class PaneVM:
+    """The frame of a pane: number and title at the left of its border, freshness at the right; `stale` dims the rows."""
+
+    number: str
+    title: Line
+    state: Line = ()
+    face: Face = Face.DATA
+    message: str = ""
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BarVM:
+    """One line of spans, left, and right-aligned ones that go first to last when there is no room."""
+
+    left: tuple[Line, ...]
+    right: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHint:
+    """One entry of the footer: a key and what it does here; `reason` says why it is off when it is."""
+
+    key: str
+    label: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextVM:
+    """A document: lines of spans, with a title; for describe, YAML, diffs, help."""
+
+    title: Line
+    lines: Sequence[Line]
+    state: Line = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One log line as drawn; `source` picks its colour, `level` its tone."""
+
+    stamp: str
+    source: str
+    text: str
+    tone: Tone = Tone.PLAIN
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One entry of a list to choose from (palette, menu). `reason` greys it and says why."""
+
+    id: str
+    title: str
+    hint: str = ""
+    key: str = ""
+    reason: str = ""
