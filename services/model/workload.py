@@ -137,7 +137,9 @@ class Rollout(Struct, frozen=True, gc=False):
     `status` is exactly the line of `kubectl rollout status` (without its trailing newline), `done` whether kubectl
     would return. `cause` is the stall's reason in the operator's words, "" when nothing is wrong.
     `deadline_at` is when the progress deadline runs out (0: none runs). `previous_revision` and `previous_images`
-    come from the revision that was current before. `since` is when the present trouble or roll-out began.
+    come from the revision that was current before. `since` is when the present trouble or roll-out began. `changes`
+    are the last times its health changed, `flapping` whether that was three times in 15 minutes, `recovered_at` when it
+    last came back.
     """
 
     workload: Workload
@@ -154,6 +156,9 @@ class Rollout(Struct, frozen=True, gc=False):
     previous_revision: int = 0
     previous_images: tuple[str, ...] = ()
     restarts: int = 0
+    changes: tuple[float, ...] = ()
+    flapping: bool = False
+    recovered_at: float = 0.0
 
     @property
     def ref(self) -> Ref:

@@ -1,0 +1,227 @@
+"""The one registry of keys: footer, help, palette and the README's table are made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Group(StrEnum):
+    """The heading an entry stands under in the help."""
+
+    MOVE = "Move"
+    LOOK = "Look"
+    FIND = "Find"
+    PLACE = "Go"
+    LOG = "Logs"
+    SORT = "Order"
+    ACT = "Act"
+    PROGRAM = "Program"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing a key does. `places` names the screens it lives on ("*" all of them, "table" every table).
+
+    `footer` orders the entries that the footer shows (0: not shown). `keys` are Textual's key names, the first one is
+    the one that is printed.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    label: str
+    text: str
+    group: Group
+    places: tuple[str, ...] = ("*",)
+    footer: int = 0
+
+
+TABLES = ("deck", "table", "workload")
+DOCUMENTS = ("text", "logs")
+ALL = ("*",)
+
+COMMANDS: tuple[Command, ...] = (
+    Command("down", ("j", "down"), "down", "one row down", Group.MOVE),
+    Command("up", ("k", "up"), "up", "one row up", Group.MOVE),
+    Command("top", ("g", "home"), "top", "first row", Group.MOVE),
+    Command("bottom", ("G", "end"), "bottom", "last row", Group.MOVE),
+    Command("page_down", ("ctrl+f", "pagedown"), "page down", "one page down", Group.MOVE),
+    Command("page_up", ("ctrl+b", "pageup"), "page up", "one page up", Group.MOVE),
+    Command("left", ("h", "left"), "left", "to the left", Group.MOVE, DOCUMENTS),
+    Command("right", ("l", "right"), "right", "to the right", Group.MOVE, ("text",)),
+    Command("open", ("enter",), "open", "open what is under the cursor", Group.LOOK, TABLES, 1),
+    Command("back", ("escape", "q"), "back", "clear the filter, then go back", Group.PLACE, ALL),
+    Command("explain", ("X",), "explain", "why is it broken, what changed", Group.LOOK, TABLES, 2),
+    Command("describe", ("d",), "describe", "describe the object", Group.LOOK, TABLES, 5),
+    Command("yaml", ("y",), "yaml", "the object as YAML, secret values masked", Group.LOOK, TABLES, 6),
+    Command("logs", ("l",), "logs", "logs of all its pods and containers", Group.LOOK, TABLES, 3),
+    Command("previous_logs", ("p",), "previous logs", "logs of the run before", Group.LOOK, TABLES),
+    Command("diff", ("D",), "diff", "what changed between two revisions", Group.LOOK, ("workload",), 4),
+    Command("expand", ("e",), "expand", "this pane alone, and back", Group.LOOK, ("deck",)),
+    Command("freeze", ("z",), "freeze", "hold the display still, go on watching", Group.LOOK, TABLES),
+    Command("mark", ("space",), "mark", "mark the row", Group.LOOK, TABLES),
+    Command("copy", ("c",), "copy", "copy the name and the kubectl command", Group.LOOK, ALL),
+    Command("wide", ("ctrl+w",), "wide", "more or fewer columns", Group.LOOK, ("table",)),
+    Command("filter", ("slash",), "filter", "filter: text, !not, app=label, is:crit, ns:shop", Group.FIND, ALL, 8),
+    Command("next_match", ("n",), "next", "next match", Group.FIND, DOCUMENTS),
+    Command("previous_match", ("N",), "previous", "match before", Group.FIND, DOCUMENTS),
+    Command("faults", ("ctrl+z",), "faults", "only rows with a fault, and back", Group.FIND, ("table",)),
+    Command("sort_name", ("N",), "by name", "sort by name", Group.SORT, ("table", "deck")),
+    Command("sort_age", ("A",), "by age", "sort by age", Group.SORT, ("table", "deck")),
+    Command("sort_status", ("S",), "by status", "sort by status, worst first", Group.SORT, ("table", "deck")),
+    Command("sort_namespace", ("P",), "by namespace", "sort by namespace", Group.SORT, ("table", "deck")),
+    Command("sort_next", ("O",), "by column", "sort by the next column", Group.SORT, ("table", "deck")),
+    Command("reorder", ("o",), "order now", "let held rows take their places", Group.SORT, ("table", "deck")),
+    Command("pane_1", ("1",), "rollouts", "the rollouts pane", Group.PLACE, ("deck",)),
+    Command("pane_2", ("2",), "alerts", "the alerts pane", Group.PLACE, ("deck",)),
+    Command("pane_3", ("3",), "costs", "the costs pane", Group.PLACE, ("deck",)),
+    Command("pane_4", ("4",), "incidents", "the incidents pane", Group.PLACE, ("deck",)),
+    Command("palette", ("colon",), "go", "any view, kind, namespace or context", Group.PLACE, ALL, 9),
+    Command("history_back", ("left_square_bracket",), "place before", "the place before", Group.PLACE),
+    Command("history_forward", ("right_square_bracket",), "place after", "the place after", Group.PLACE),
+    Command("last_view", ("minus",), "last place", "the last place, and back", Group.PLACE),
+    Command("namespaces", ("0",), "all namespaces", "every namespace", Group.PLACE, ("deck", "table")),
+    Command("follow", ("f",), "follow", "follow the end", Group.LOG, ("logs",), 1),
+    Command("wrap", ("w",), "wrap", "wrap long lines", Group.LOG, DOCUMENTS, 2),
+    Command("stamps", ("t",), "times", "show the times", Group.LOG, ("logs",), 3),
+    Command("sources", ("s",), "sources", "show pod and container", Group.LOG, ("logs",)),
+    Command("log_previous", ("p",), "previous", "the run before, and back", Group.LOG, ("logs",), 4),
+    Command("since", ("T",), "since", "how far back: all, 1m, 5m, 15m, 1h", Group.LOG, ("logs",), 5),
+    Command("context", ("C",), "context", "lines around each match: 0, 2, 5", Group.LOG, ("logs",)),
+    Command("log_mark", ("m",), "mark", "a line across the log, now", Group.LOG, ("logs",)),
+    Command("login", ("L",), "log in", "run the configured login, and come back", Group.PROGRAM, ALL),
+    Command("help", ("question_mark",), "help", "the keys that work here", Group.PROGRAM, ALL, 10),
+    Command("redraw", ("ctrl+l",), "redraw", "paint the screen anew", Group.PROGRAM, ALL),
+    Command("quit", ("ctrl+c", "ctrl+q"), "quit", "leave; the place is kept", Group.PROGRAM, ALL),
+)
+"""Everything a key does today. A place's keys are unique: a test holds that."""
+
+
+class Kin(StrEnum):
+    """What a k9s key is here."""
+
+    SAME = "same"
+    OURS = "ours"
+    INERT = "inert"
+
+
+@dataclass(frozen=True, slots=True)
+class Cousin:
+    """A k9s key in a k9s place, and what it does here: same meaning, ours (changing nothing by itself), or a hint."""
+
+    key: str
+    where: str
+    theirs: str
+    kin: Kin
+    hint: str = ""
+
+
+K9S: tuple[Cousin, ...] = (
+    Cousin("colon", "*", "command", Kin.SAME),
+    Cousin("slash", "*", "filter", Kin.SAME),
+    Cousin("question_mark", "*", "help", Kin.SAME),
+    Cousin("escape", "*", "clear filter, back", Kin.SAME),
+    Cousin("q", "*", "back", Kin.SAME),
+    Cousin("enter", "table", "drill down", Kin.SAME),
+    Cousin("d", "table", "describe", Kin.SAME),
+    Cousin("y", "table", "YAML", Kin.SAME),
+    Cousin("l", "table", "logs", Kin.SAME),
+    Cousin("p", "table", "previous logs", Kin.SAME),
+    Cousin("j", "*", "down", Kin.SAME),
+    Cousin("k", "*", "up", Kin.SAME),
+    Cousin("g", "*", "top", Kin.SAME),
+    Cousin("G", "*", "bottom", Kin.SAME),
+    Cousin("ctrl+f", "*", "page down", Kin.SAME),
+    Cousin("ctrl+b", "*", "page up", Kin.SAME),
+    Cousin("space", "table", "mark", Kin.SAME),
+    Cousin("c", "table", "copy", Kin.SAME),
+    Cousin("left_square_bracket", "*", "history back", Kin.SAME),
+    Cousin("right_square_bracket", "*", "history forward", Kin.SAME),
+    Cousin("minus", "*", "last view", Kin.SAME),
+    Cousin("0", "table", "all namespaces", Kin.SAME),
+    Cousin("N", "table", "sort by name", Kin.SAME),
+    Cousin("A", "table", "sort by age", Kin.SAME),
+    Cousin("S", "table", "sort by status", Kin.SAME),
+    Cousin("P", "table", "sort by namespace", Kin.SAME),
+    Cousin("O", "table", "sort by selected column", Kin.SAME),
+    Cousin("ctrl+z", "table", "only rows with a fault", Kin.SAME),
+    Cousin("ctrl+w", "table", "wide columns", Kin.SAME),
+    Cousin("ctrl+c", "*", "quit", Kin.SAME),
+    Cousin("w", "logs", "wrap", Kin.SAME),
+    Cousin("t", "logs", "timestamps", Kin.SAME),
+    Cousin("m", "logs", "mark line", Kin.SAME),
+    Cousin("s", "logs", "autoscroll", Kin.OURS, "shows or hides the sources; f follows"),
+    Cousin("f", "logs", "full screen", Kin.OURS, "follows the end; the log has the whole screen"),
+    Cousin("1", "table", "favourite namespace", Kin.OURS, "the rollouts pane, on the control room"),
+    Cousin("2", "table", "favourite namespace", Kin.OURS, "the alerts pane, on the control room"),
+    Cousin("3", "table", "favourite namespace", Kin.OURS, "the costs pane, on the control room"),
+    Cousin("4", "table", "favourite namespace", Kin.OURS, "the incidents pane, on the control room"),
+    Cousin("z", "table", "ReplicaSets / sanitize", Kin.OURS, "freezes the display"),
+    Cousin("o", "table", "show node", Kin.OURS, "lets held rows take their places"),
+    Cousin("e", "table", "edit", Kin.OURS, "expands the pane; nothing is edited here"),
+    Cousin("ctrl+d", "table", "delete", Kin.INERT, "nothing is deleted by a ctrl key here"),
+    Cousin("ctrl+k", "table", "kill, without a question", Kin.INERT, "nothing is killed by a ctrl key here"),
+    Cousin("r", "table", "restart / drain", Kin.INERT, "what changes a workload is a Shift key here"),
+    Cousin("i", "table", "set image", Kin.INERT, "images are not set from here"),
+    Cousin("a", "table", "attach", Kin.INERT, "attach is not offered; l shows the logs"),
+    Cousin("s", "table", "shell / scale", Kin.INERT, "shell comes with the actions"),
+    Cousin("u", "table", "used by / uncordon", Kin.INERT, "not offered here"),
+    Cousin("t", "table", "transfer / trigger", Kin.INERT, "not offered here"),
+    Cousin("f", "table", "port-forwards", Kin.INERT, "port-forward is not offered here"),
+    Cousin("F", "table", "start port-forward", Kin.INERT, "port-forward is not offered here"),
+    Cousin("b", "table", "benchmark", Kin.INERT, "no load is sent from here"),
+    Cousin("v", "table", "vulnerabilities", Kin.INERT, "not offered here"),
+    Cousin("x", "table", "decode secret", Kin.INERT, "secret values are never shown; x will be the action menu"),
+    Cousin("w", "table", "warp to namespace", Kin.INERT, "type :ns NAME"),
+    Cousin("J", "table", "jump to owner", Kin.INERT, "enter opens the workload"),
+    Cousin("ctrl+space", "table", "mark range", Kin.INERT, "space marks one row"),
+    Cousin("ctrl+s", "table", "save", Kin.INERT, "saving is not offered here"),
+    Cousin("ctrl+e", "*", "toggle header", Kin.INERT, "the header stays: it says where you are"),
+    Cousin("ctrl+g", "*", "toggle crumbs", Kin.INERT, "there are no crumbs to hide"),
+    Cousin("ctrl+r", "*", "refresh", Kin.INERT, "everything here is live; ctrl-l paints the screen anew"),
+    Cousin("ctrl+a", "*", "aliases", Kin.INERT, "type : for every view and kind"),
+)
+"""Every k9s key (its table and log views, version 0.51) and what it does here; `tests/unit/tui` holds it complete."""
+
+_PRINTED = {
+    "slash": "/",
+    "colon": ":",
+    "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "minus": "-",
+    "escape": "esc",
+    "exclamation_mark": "!",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+    "down": "↓",
+    "up": "↑",
+    "left": "←",
+    "right": "→",
+}
+
+
+def printed(key: str) -> str:
+    """Return a key's name as the screen prints it: "/" for slash, "ctrl-f" for ctrl+f."""
+    return _PRINTED.get(key, key.replace("ctrl+", "ctrl-"))
+
+
+def commands_for(place: str) -> tuple[Command, ...]:
+    """Return the commands that work in a place, in the registry's order."""
+    return tuple(command for command in COMMANDS if place in command.places or "*" in command.places)
+
+
+def command_for(place: str, key: str) -> Command | None:
+    """Return what a key does in a place; the place's own commands win over those of everywhere."""
+    here = [command for command in commands_for(place) if key in command.keys]
+    own = [command for command in here if place in command.places]
+    return (own or here or [None])[0]
+
+
+def hint_for(place: str, key: str) -> str:
+    """Return what to say to an operator who pressed a k9s key that does nothing here, "" for any other key."""
+    kind = "logs" if place == "logs" else "table"
+    for cousin in K9S:
+        if cousin.key == key and cousin.where in ("*", kind) and cousin.kin is Kin.INERT:
+            return f"{printed(key)} ({cousin.theirs} in k9s): {cousin.hint}"
+    return ""

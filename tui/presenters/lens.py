@@ -1,0 +1,111 @@
+"""How things are shown at this moment: time, glyphs and masks, all that presenters know beside the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from services.model.severity import Severity
+from services.model.text import SafeText
+from services.sanitize import safe_text
+from tui.glyphs import UNICODE, Glyphs
+from widgets.viewmodels import Span, Tone
+
+TONES = {
+    Severity.CRIT: Tone.CRIT,
+    Severity.WARN: Tone.WARN,
+    Severity.NOTICE: Tone.NOTICE,
+    Severity.UNKNOWN: Tone.MUTED,
+    Severity.OK: Tone.PLAIN,
+}
+WORDS = {
+    Severity.CRIT: "CRIT",
+    Severity.WARN: "WARN",
+    Severity.NOTICE: "NOTE",
+    Severity.UNKNOWN: "?",
+    Severity.OK: "ok",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """The moment and the way of showing. `mask` is the redaction in force: tokens always, names in share mode."""
+
+    now: float
+    glyphs: Glyphs = UNICODE
+    mask: Callable[[str], str] | None = None
+
+    def text(self, raw: object, limit: int = 512) -> SafeText:
+        """Return raw text as it may be shown."""
+        safe = safe_text(raw, limit)
+        return safe_text(self.mask(safe), limit) if self.mask is not None else safe
+
+    def shape(self, severity: Severity) -> str:
+        """Return the severity's shape: one cell."""
+        return self.glyphs.severity(severity)
+
+    def badge(self, severity: Severity) -> Span:
+        """Return the severity's shape in its tone."""
+        return Span(self.shape(severity), TONES[severity])
+
+    def age(self, since: float) -> str:
+        """Return the age of a time, "" for none."""
+        return age(self.now - since) if since else ""
+
+
+def age(seconds: float) -> str:
+    """Return a duration as an operator reads it: "40s", "14m", "3h05m", "26h", "3d4h", "26d", "2y".
+
+    Below a minute it counts seconds, above only minutes and more, so that a screen at rest stays at rest.
+    """
+    total = max(0, int(seconds))
+    if total < 60:
+        return f"{total}s"
+    minutes, hours, days = total // 60, total // 3600, total // 86400
+    if minutes < 60:
+        return f"{minutes}m"
+    if hours < 10:
+        return f"{hours}h{minutes % 60:02d}m"
+    if hours < 48:
+        return f"{hours}h"
+    if days < 8:
+        return f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"
+    return f"{days}d" if days < 730 else f"{days // 365}y"
+
+
+def countdown(seconds: float) -> str:
+    """Return the time left as "2m50s" or "12m"; it moves every 10 s above a minute, every second below."""
+    total = max(0, int(seconds))
+    if total < 60:
+        return f"{total}s"
+    if total < 600:
+        return f"{total // 60}m{total % 60 // 10 * 10:02d}s"
+    return age(total)
+
+
+def clock(at: float, seconds: bool = False) -> str:
+    """Return a UTC time of day."""
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S" if seconds else "%H:%M")
+
+
+def moment(at: float, now: float) -> str:
+    """Return a UTC time: of day when it is less than a day ago, else with the date."""
+    if not at:
+        return ""
+    style = "%H:%M:%S" if now - at < 86400 else "%Y-%m-%d %H:%M"
+    return datetime.fromtimestamp(at, UTC).strftime(style)
+
+
+def tag(image: str) -> str:
+    """Return an image's tag (or the start of its digest): "registry/shop/cart:v2.0.1" -> "v2.0.1"."""
+    rest = image.rsplit("/", 1)[-1]
+    if "@" in rest:
+        name, digest = rest.split("@", 1)
+        return name.split(":", 1)[1] if ":" in name else digest.removeprefix("sha256:")[:12]
+    return rest.split(":", 1)[1] if ":" in rest else "latest"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return "1 pod", "3 pods"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

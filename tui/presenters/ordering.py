@@ -1,0 +1,166 @@
+"""Keeps the rows of one table in order without letting them jump under the eye."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from services.model.severity import Severity
+from tui.presenters.terms import Subject, Test
+
+HOLD = 10.0
+"""Seconds after the last key during which rows keep their places."""
+
+Rank = Callable[[Any], Any]
+
+
+class Ordering:
+    """The order of one table's keys: filtered, sorted, and held while the operator is at it.
+
+    `rank` gives an object's sort key; `subject` what a filter and the counts look at. While held, rows stay where they
+    are: new ones come at the end, gone ones stay (see `gone`), and `moved` counts those that would stand elsewhere.
+    Pure: the caller says when it is.
+    """
+
+    def __init__(self, rank: Rank, subject: Callable[[Any], Subject]) -> None:
+        self.order: list[str] = []
+        self.gone: dict[str, Any] = {}
+        self.moved = 0
+        self.fresh_crit = 0
+        self.counts: dict[Severity, int] = {}
+        self.hidden: dict[Severity, int] = {}
+        self.total = 0
+        self._rank = rank
+        self._subject = subject
+        self._reverse = False
+        self._test: Test | None = None
+        self._outside: Test | None = None
+        self._rows: Mapping[str, Any] = {}
+        self._ranks: dict[str, Any] = {}
+        self._severities: dict[str, Severity] = {}
+        self._inside: set[str] = set()
+        self._held_until = 0.0
+        self._stale = False
+
+    def hold(self, now: float, seconds: float = HOLD) -> None:
+        """Keep rows in their places until `seconds` from now."""
+        self._held_until = now + seconds
+
+    def held(self, now: float) -> bool:
+        """Return whether rows keep their places."""
+        return now < self._held_until
+
+    def release(self) -> bool:
+        """Let rows take their places; returns whether any did."""
+        self._held_until = 0.0
+        return self._sort() if self._stale else False
+
+    def due(self, now: float) -> bool:
+        """Return whether a held order has waited long enough and has something to do."""
+        return self._stale and not self.held(now)
+
+    def sort_by(self, rank: Rank, reverse: bool = False) -> None:
+        """Sort by another key, at once: the operator asked."""
+        self._rank, self._reverse = rank, reverse
+        self._ranks = {key: rank(self._rows[key]) for key in self._inside}
+        self._sort()
+
+    def show_only(self, test: Test | None, scope: Test | None) -> None:
+        """Filter anew, at once. What `scope` leaves out is counted in `hidden`; what `test` leaves out is not."""
+        self._test, self._outside = test, scope
+        self._take_all(self._rows)
+        self._sort()
+
+    def update(self, rows: Mapping[str, Any], changed: Iterable[str] | None, now: float) -> bool:
+        """Take the table's new content; returns whether the order changed. `changed` None means everything may have."""
+        previous, self._rows = self._rows, rows
+        if changed is None:
+            self._take_all(rows)
+            places = True
+        else:
+            places = False
+            for key in changed:
+                places = self._take(key, rows.get(key)) or places
+        if not places:
+            return False
+        if not self.held(now) or not self.order:
+            return self._sort()
+        self._keep_gone(previous)
+        return self._patch()
+
+    def object(self, key: str) -> Any:  # noqa: ANN401 - rows of every table go through here
+        """Return the object of a key, also of one that is gone but still stands in the held order."""
+        found = self._rows.get(key)
+        return self.gone.get(key) if found is None else found
+
+    def _take_all(self, rows: Mapping[str, Any]) -> None:
+        self._ranks, self._severities, self._inside = {}, {}, set()
+        self.counts, self.hidden, self.total = {}, {}, 0
+        for key, obj in rows.items():
+            self._admit(key, obj)
+
+    def _take(self, key: str, obj: Any) -> bool:  # noqa: ANN401
+        rank = self._ranks.get(key)
+        inside = key in self._inside
+        self._dismiss(key)
+        if obj is None:
+            return inside
+        self._admit(key, obj)
+        return inside != (key in self._inside) or rank != self._ranks.get(key)
+
+    def _admit(self, key: str, obj: Any) -> None:  # noqa: ANN401
+        subject = self._subject(obj)
+        if self._outside is not None and not self._outside(subject):
+            self.hidden[subject.severity] = self.hidden.get(subject.severity, 0) + 1
+            self._severities[key] = subject.severity
+            return
+        self.total += 1
+        self.counts[subject.severity] = self.counts.get(subject.severity, 0) + 1
+        self._severities[key] = subject.severity
+        if self._test is None or self._test(subject):
+            self._inside.add(key)
+        self._ranks[key] = self._rank(obj)
+
+    def _dismiss(self, key: str) -> None:
+        severity = self._severities.pop(key, None)
+        if severity is None:
+            return
+        if self._ranks.pop(key, None) is None:
+            self.hidden[severity] -= 1
+        else:
+            self.total -= 1
+            self.counts[severity] -= 1
+        self._inside.discard(key)
+
+    def _sorted(self) -> list[str]:
+        """Sort from the order that stands: it is nearly right, which makes the sort nearly free."""
+        ranks, inside = self._ranks, self._inside
+        base = [key for key in self.order if key in inside]
+        if len(base) < len(inside):
+            standing = set(base)
+            base += [key for key in inside if key not in standing]
+        return sorted(base, key=lambda key: (ranks[key], key), reverse=self._reverse)
+
+    def _sort(self) -> bool:
+        before, self.order = self.order, self._sorted()
+        self.gone, self.moved, self.fresh_crit, self._stale = {}, 0, 0, False
+        return before != self.order
+
+    def _patch(self) -> bool:
+        """Keep places: gone rows stay, new ones come last; count what would stand elsewhere."""
+        standing = set(self.order)
+        arrived = [key for key in self._inside if key not in standing]
+        arrived.sort(key=lambda key: (self._ranks[key], key))
+        ideal = self._sorted()
+        self.order = [*self.order, *arrived]
+        self.fresh_crit += sum(1 for key in arrived if self._severities[key] is Severity.CRIT)
+        alive = [key for key in self.order if key in self._inside]
+        self.moved = sum(1 for one, other in zip(alive, ideal, strict=True) if one != other)
+        self._stale = self.moved > 0 or len(alive) != len(self.order)
+        return bool(arrived)
+
+    def _keep_gone(self, previous: Mapping[str, Any]) -> None:
+        """Remember the last objects of the rows that stand in the order but are gone from the table."""
+        for key in self.order:
+            if key not in self._rows and key not in self.gone and key in previous:
+                self.gone[key] = previous[key]

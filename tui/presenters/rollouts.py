@@ -1,0 +1,166 @@
+"""Shows workloads worst first: what state, since when, and why, on one row."""
+
+from __future__ import annotations
+
+from services.model.ref import DAEMONSETS, DEPLOYMENTS, STATEFULSETS, WORKLOAD_KINDS, Resource
+from services.model.severity import Severity
+from services.model.workload import Rollout
+from tui.presenters.lens import TONES, Lens, countdown, tag
+from tui.presenters.terms import Subject
+from tui.presenters.view import View
+from widgets.viewmodels import Column, Line, Row, Span, Tone
+
+RECOVERED_FOR = 300.0
+"""Seconds a recovered row stays in the pane, dimmed."""
+
+SHORT_KIND = {"Deployment": "deploy", "StatefulSet": "sts", "DaemonSet": "ds"}
+
+COLUMNS = (
+    Column("shape", "", 1),
+    Column("workload", "WORKLOAD", 18, weight=3),
+    Column("kind", "KIND", 6, priority=5),
+    Column("ready", "READY", 7, right=True),
+    Column("updated", "UPD", 5, priority=4, right=True),
+    Column("available", "AVAIL", 5, priority=4, right=True),
+    Column("revision", "REV", 4, priority=3, right=True),
+    Column("tag", "IMAGE", 10, weight=1, priority=2),
+    Column("what", "WHAT", 20, weight=5),
+    Column("age", "AGE", 6, right=True),
+)
+PANE_COLUMNS = (
+    Column("shape", "", 1),
+    Column("workload", "WORKLOAD", 16, weight=2),
+    Column("ready", "READY", 7, right=True),
+    Column("what", "WHAT", 18, weight=3),
+    Column("age", "AGE", 6, right=True),
+)
+
+
+def kind_of(rollout: Rollout) -> Resource | None:
+    """Return the workload's kind as the API serves it."""
+    return next((kind for kind in WORKLOAD_KINDS if kind.kind == rollout.ref.kind), None)
+
+
+def subject(rollout: Rollout) -> Subject:
+    """Return what a filter looks at."""
+    workload = rollout.workload
+    text = (
+        f"{workload.ref.namespace}/{workload.ref.name} {rollout.what} {' '.join(workload.images)} {workload.ref.kind}"
+    )
+    return Subject(text, workload.ref.namespace, rollout.severity, workload.labels)
+
+
+def what(rollout: Rollout, lens: Lens) -> str:
+    """Return the row's one line: the cause where there is one, else kubectl's words, and the time that is left."""
+    words = rollout.what or ("" if rollout.done else rollout.status)
+    if rollout.flapping:
+        words = (
+            f"flapping, {len(rollout.changes)} changes; {words}"
+            if words
+            else f"flapping, {len(rollout.changes)} changes"
+        )
+    if rollout.deadline_at and not rollout.done and not rollout.stalled and rollout.deadline_at > lens.now:
+        words = f"{words}  deadline {countdown(rollout.deadline_at - lens.now)}"
+    return words
+
+
+def recovering(rollout: Rollout, now: float) -> bool:
+    """Return whether a healthy row recovered so lately that it should still be seen."""
+    return rollout.severity >= Severity.UNKNOWN and 0 < now - rollout.recovered_at < RECOVERED_FOR
+
+
+def _cells(rollout: Rollout, lens: Lens) -> dict[str, Span]:
+    workload = rollout.workload
+    tone = TONES[rollout.severity]
+    name = lens.text(f"{workload.ref.namespace}/{workload.ref.name}")
+    words = what(rollout, lens)
+    recovered = recovering(rollout, lens.now)
+    if recovered and not words:
+        words = f"recovered {lens.age(rollout.recovered_at)} ago"
+    since = rollout.since or workload.created_at
+    return {
+        "shape": lens.badge(rollout.severity),
+        "workload": Span(name, tone if rollout.severity is Severity.CRIT else Tone.PLAIN),
+        "kind": Span(SHORT_KIND.get(workload.ref.kind, workload.ref.kind), Tone.MUTED),
+        "ready": Span(f"{workload.ready}/{workload.desired}", tone),
+        "updated": Span(str(workload.updated)),
+        "available": Span(str(workload.available)),
+        "revision": Span(str(rollout.revision or workload.revision or ""), Tone.MUTED),
+        "tag": Span(lens.text(tag(workload.images[0])) if workload.images else ""),
+        "what": Span(lens.text(words), tone if rollout.severity < Severity.NOTICE else Tone.PLAIN),
+        "age": Span(lens.age(since)),
+    }
+
+
+def change(rollout: Rollout, lens: Lens) -> str:
+    """Return "rev 42 ← 41  v1.8.2 → v1.8.3", as much of it as is known."""
+    parts = []
+    if rollout.revision:
+        back = f" {lens.glyphs.left} {rollout.previous_revision}" if rollout.previous_revision else ""
+        parts.append(f"rev {rollout.revision}{back}")
+    now = [tag(image) for image in rollout.workload.images]
+    before = [tag(image) for image in rollout.previous_images]
+    if now and before and now != before:
+        parts.append(f"{before[0]} {lens.glyphs.right} {now[0]}")
+    elif now:
+        parts.append(now[0])
+    return "  ".join(parts)
+
+
+def _details(rollout: Rollout, lens: Lens) -> tuple[Line, ...]:
+    line: list[Span] = [Span(lens.text(change(rollout, lens)), Tone.MUTED)]
+    if rollout.last_words:
+        line.append(Span("  "))
+        line.append(Span(f'"{lens.text(rollout.last_words, 160)}"'))
+    elif rollout.cause and rollout.cause != rollout.what:
+        line.append(Span("  "))
+        line.append(Span(lens.text(rollout.cause, 200)))
+    return (tuple(line),)
+
+
+def present_row(key: str, rollout: Rollout, lens: Lens) -> Row:
+    """Return a row of the full table."""
+    cells = _cells(rollout, lens)
+    dimmed = recovering(rollout, lens.now)
+    return Row(key, tuple(cells[column.key] for column in COLUMNS), dimmed=dimmed)
+
+
+def present_pane_row(key: str, rollout: Rollout, lens: Lens) -> Row:
+    """Return a row of the pane, with the change and the last words below those in trouble."""
+    cells = _cells(rollout, lens)
+    return Row(
+        key,
+        tuple(cells[column.key] for column in PANE_COLUMNS),
+        dimmed=recovering(rollout, lens.now),
+        details=_details(rollout, lens) if rollout.severity <= Severity.WARN else (),
+    )
+
+
+def by_severity(rollout: Rollout) -> tuple[int, int, str, str]:
+    """Rank worst first; a workload with nothing running before one that is short of a replica; then by name."""
+    workload = rollout.workload
+    missing = 0 if workload.desired and not workload.ready else 1
+    return (rollout.severity, missing, workload.ref.namespace, workload.ref.name)
+
+
+VIEW = View(
+    id="rollouts",
+    title="Rollouts",
+    noun="workload",
+    table="rollouts",
+    sources=(DEPLOYMENTS.table, STATEFULSETS.table, DAEMONSETS.table, "replicasets.apps", "pods"),
+    columns=COLUMNS,
+    row=present_row,
+    subject=subject,
+    ref=lambda rollout: rollout.ref,
+    ranks={
+        "status": by_severity,
+        "name": lambda rollout: rollout.ref.name,
+        "namespace": lambda rollout: (rollout.ref.namespace, rollout.ref.name),
+        "age": lambda rollout: -(rollout.since or rollout.workload.created_at),
+        "ready": lambda rollout: (rollout.workload.ready - rollout.workload.desired, rollout.ref.name),
+    },
+    aliases=("ro", "workloads", "wk", "deploy", "dp", "deployments", "sts", "statefulsets", "ds", "daemonsets"),
+    resource_of=kind_of,
+    empty="no workloads here",
+)

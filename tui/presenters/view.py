@@ -1,0 +1,47 @@
+"""What a full-screen table is made of; one module a kind fills it, and nothing else needs to know the kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.model.ref import Ref, Resource
+from tui.presenters.lens import Lens
+from tui.presenters.terms import Subject
+from widgets.viewmodels import Column, Row
+
+Rank = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A table an operator can ask for by name.
+
+    `table` is the live-state table it shows, `sources` the tables that must be watched for it. `ranks` are its orders
+    by name, the first being the one it opens with (worst first); `ref` gives an object's identity.
+    """
+
+    id: str
+    title: str
+    noun: str
+    table: str
+    sources: tuple[str, ...]
+    columns: tuple[Column, ...]
+    row: Callable[[str, Any, Lens], Row]
+    subject: Callable[[Any], Subject]
+    ref: Callable[[Any], Ref]
+    ranks: Mapping[str, Rank]
+    aliases: tuple[str, ...] = ()
+    resource: Resource | None = None
+    resource_of: Callable[[Any], Resource | None] = field(default=lambda _: None)
+    empty: str = ""
+
+    @property
+    def first_rank(self) -> str:
+        """The name of the order the view opens with."""
+        return next(iter(self.ranks))
+
+    def resource_for(self, obj: Any) -> Resource | None:  # noqa: ANN401 - objects of every kind
+        """Return the kind an object is fetched by, for describe and YAML."""
+        return self.resource or self.resource_of(obj)

@@ -1,0 +1,24 @@
+"""Every table that has a presenter of its own, by all the names an operator may call it."""
+
+from __future__ import annotations
+
+from tui.presenters import pods, rollouts
+from tui.presenters.cluster import CRONJOBS_VIEW, EVENTS_VIEW, JOBS_VIEW, NAMESPACES_VIEW, NODES_VIEW
+from tui.presenters.view import View
+
+VIEWS: tuple[View, ...] = (
+    rollouts.VIEW,
+    pods.VIEW,
+    NODES_VIEW,
+    JOBS_VIEW,
+    CRONJOBS_VIEW,
+    EVENTS_VIEW,
+    NAMESPACES_VIEW,
+)
+
+_BY_NAME = {name: view for view in VIEWS for name in (view.id, *view.aliases)}
+
+
+def view_named(name: str) -> View | None:
+    """Return the view of that name or alias, None when only the server may know it."""
+    return _BY_NAME.get(name.casefold())
