@@ -89,7 +89,7 @@ class Face(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PaneVM:
-    """The frame of a pane: number and title at the left of its border, freshness at the right; `stale` dims the rows."""
+    """The frame of a pane: number and title left in its border, freshness right; `stale` dims the rows."""
 
     number: str
     title: Line
@@ -127,13 +127,18 @@ class TextVM:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One log line as drawn; `source` picks its colour, `level` its tone."""
+    """One log line as drawn; `source` picks the colour of its name, `tone` says the line's level.
+
+    With `dropped`, it reports instead that so many lines never arrived. With `marker`, it is a rule drawn across the
+    log, and `text` its label.
+    """
 
     stamp: str
     source: str
     text: str
     tone: Tone = Tone.PLAIN
     dropped: int = 0
+    marker: bool = False
 
 
 @dataclass(frozen=True, slots=True)

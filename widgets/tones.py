@@ -1,0 +1,99 @@
+"""How tones look: each one is a component class that a theme's variables colour, resolved to a style once a theme."""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from widgets.ink import ASCII_SIGNS, UNICODE_SIGNS, InkLine, Layer, Signs, line_cells
+from widgets.viewmodels import Tone
+
+ASCII_CLASS = "-ascii"
+"""Put on the app, a screen or a widget: everything below draws ASCII."""
+
+
+class Toned(Widget):
+    """A widget that paints ink. Themes set `$primary` (notice), `$warning`, `$error` (crit) and `$foreground-muted`.
+
+    Severity is a shape and a word already; where there is no colour, warn adds bold and crit reverse.
+    """
+
+    COMPONENT_CLASSES = {f"tone--{tone.value}" for tone in Tone} | {"layer--header", "layer--cursor", "layer--dimmed"}
+
+    DEFAULT_CSS = """
+    Toned {
+        & > .tone--plain { color: $foreground; }
+        & > .tone--strong { color: $foreground; text-style: bold; }
+        & > .tone--muted { color: $foreground-muted; }
+        & > .tone--notice { color: $primary; }
+        & > .tone--warn { color: $warning; text-style: bold; }
+        & > .tone--crit { color: $error; text-style: bold; }
+        & > .tone--prod { color: $foreground; text-style: bold reverse; }
+        & > .tone--key { color: $primary; text-style: bold; }
+        & > .tone--match { color: $primary; text-style: bold underline; }
+        & > .layer--header { color: $foreground-muted; }
+        & > .layer--cursor { background: $block-cursor-blurred-background; }
+        & > .layer--dimmed { color: $foreground-muted; }
+    }
+    Toned:nocolor {
+        & > .tone--crit { text-style: bold reverse; }
+        & > .tone--notice { text-style: underline; }
+        & > .layer--cursor { text-style: reverse; }
+    }
+    Toned:ansi {
+        & > .tone--muted, & > .layer--header, & > .layer--dimmed { color: ansi_white; }
+        & > .layer--cursor { text-style: reverse; }
+    }
+    """
+
+    _tone_styles: dict[tuple[Tone, Layer], Style]
+    _signs: Signs | None = None
+
+    def notify_style_update(self) -> None:
+        """Forget the resolved styles: the theme or the classes changed."""
+        self._tone_styles = {}
+        self._signs = None
+        super().notify_style_update()
+
+    @property
+    def signs(self) -> Signs:
+        """Return the signs to draw with: ASCII ones under the class `-ascii`."""
+        if self._signs is None:
+            plain = any(node.has_class(ASCII_CLASS) for node in self.ancestors_with_self)
+            self._signs = ASCII_SIGNS if plain else UNICODE_SIGNS
+        return self._signs
+
+    def tone_style(self, tone: Tone, layer: Layer = Layer.NONE) -> Style:
+        """Return the style of a tone under its layers, from this widget's component classes."""
+        try:
+            return self._tone_styles[tone, layer]
+        except (AttributeError, KeyError):
+            style = self._resolve(tone, layer)
+        if not hasattr(self, "_tone_styles"):
+            self._tone_styles = {}
+        self._tone_styles[tone, layer] = style
+        return style
+
+    def _resolve(self, tone: Tone, layer: Layer) -> Style:
+        style = self.rich_style + self._component(f"tone--{tone.value}")
+        if Layer.HEADER in layer and tone is Tone.MUTED:
+            style += self._component("layer--header")
+        if Layer.DIMMED in layer:
+            # Colour speaks of fresh facts only; weight goes with it, the words stay readable.
+            style += self._component("layer--dimmed") + Style(bold=False, reverse=False)
+        if Layer.CURSOR in layer:
+            cursor = self._component("layer--cursor")
+            style += Style(bold=style.bold, reverse=not style.reverse) if cursor.reverse else cursor
+        if Layer.MARKED in layer:
+            style += Style(bold=True)
+        return style
+
+    def _component(self, name: str) -> Style:
+        return self.get_component_rich_style(name, partial=True)
+
+    def strip_of(self, line: InkLine) -> Strip:
+        """Return a line of ink as a strip in this widget's styles."""
+        segments = [Segment(ink.text, self.tone_style(ink.tone, ink.layer)) for ink in line]
+        return Strip(segments, line_cells(line))
