@@ -1,0 +1,160 @@
+"""Every setting there is, with its default, bounds and documentation: loader, example and README read it."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from services.config_secret import SecretRef
+
+Switch = Literal["auto", "on", "off"]
+ThemeName = Literal["dark", "cvd", "light", "contrast", "mono"]
+ContextColour = Literal["none", "blue", "violet", "teal", "amber", "grey"]
+
+_PRODUCTION_NAMES = frozenset({"prod", "production", "prd", "live"})
+
+
+class ContextSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one cluster is to you, by the name of its kubeconfig context; `*` stands for any run of characters."""
+
+    environment: Annotated[
+        str,
+        Meta(
+            max_length=16,
+            pattern=r"^[A-Za-z0-9_-]*$",
+            description="The word shown beside the cluster: prod, staging, test, ...",
+            examples=["staging"],
+        ),
+    ] = ""
+    production: Annotated[
+        bool | None,
+        Meta(
+            description="Whether guards treat it as production. Unset: yes, unless environment names something else.",
+            examples=[False],
+        ),
+    ] = None
+    namespaces: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=63)], ...],
+        Meta(
+            description="Your namespaces: what to start with, and to list where the whole cluster is refused.",
+            examples=[["payments", "shop"]],
+        ),
+    ] = ()
+    labels: Annotated[
+        str, Meta(max_length=512, description="A label selector that narrows the scope.", examples=["team=payments"])
+    ] = ""
+    login: Annotated[
+        tuple[Annotated[str, Meta(min_length=1)], ...],
+        Meta(
+            description="The command that signs you in, as a list of words; it gets the terminal.",
+            examples=[["aws", "sso", "login"]],
+        ),
+    ] = ()
+    colour: Annotated[
+        ContextColour, Meta(description="The colour of the header's cluster badge.", examples=["violet"])
+    ] = "none"
+
+    @property
+    def counts_as_production(self) -> bool:
+        """Whether guards take the cluster for production: an unset one is."""
+        if self.production is not None:
+            return self.production
+        return not self.environment or self.environment.lower() in _PRODUCTION_NAMES
+
+    @property
+    def word(self) -> str:
+        """The word of the header: `PROD`, the environment's name in capitals, or `PROD?` where nothing was said."""
+        if self.production:
+            return "PROD"
+        if not self.environment:
+            return "PROD?" if self.production is None else "NON-PROD"
+        return "PROD" if self.counts_as_production else self.environment.upper()
+
+
+class UiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the screen looks and what the link can bear."""
+
+    theme: Annotated[
+        ThemeName,
+        Meta(description="dark; cvd: for colour-blind eyes; light; contrast: for projectors; mono: no colour."),
+    ] = "dark"
+    ascii: Annotated[Switch, Meta(description="Draw with ASCII only; auto: where the locale is not UTF-8.")] = "auto"
+    mouse: Annotated[Switch, Meta(description="Follow the mouse; auto: not over SSH, where it floods the link.")] = (
+        "auto"
+    )
+    slow_link: Annotated[Switch, Meta(description="Paint once a second at most; auto: decided by the link.")] = "auto"
+    share: Annotated[bool, Meta(description="Start in share mode: hosts, addresses and names as pseudonyms.")] = False
+    share_salt: Annotated[
+        SecretRef | None,
+        Meta(
+            description="What pseudonyms are made from; one salt gives a team one set of names. Unset: new each time.",
+            examples=["env:QUARTERDECK_SALT"],
+        ),
+    ] = None
+
+
+class HistorySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of the past is kept on this machine."""
+
+    enabled: Annotated[bool, Meta(description="Keep history and the rows of the first paint.")] = True
+    events_days: Annotated[int, Meta(ge=1, le=3650, description="Days the timeline is kept.")] = 90
+    samples_days: Annotated[int, Meta(ge=1, le=3650, description="Days samples are kept.")] = 14
+    max_megabytes: Annotated[int, Meta(ge=16, le=65536, description="Size at which the oldest history goes.")] = 512
+
+
+class RolloutSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a workload counts as in trouble."""
+
+    restarts: Annotated[
+        int,
+        Meta(ge=1, le=1000, description="Restarts of one container within ten minutes that are a warning."),
+    ] = 3
+    pending_seconds: Annotated[
+        int, Meta(ge=1, le=86400, description="Seconds a pod may wait for a node before it counts as unschedulable.")
+    ] = 30
+    recovered_seconds: Annotated[
+        int, Meta(ge=0, le=86400, description="Seconds a recovered row stays on screen, dimmed.")
+    ] = 300
+    flapping_changes: Annotated[
+        int, Meta(ge=2, le=100, description="Changes of state within flapping_seconds that count as flapping.")
+    ] = 3
+    flapping_seconds: Annotated[int, Meta(ge=10, le=86400, description="See flapping_changes.")] = 900
+    warning_burst: Annotated[
+        int, Meta(ge=1, le=100_000, description="Warning events within five minutes that count as a burst.")
+    ] = 20
+
+
+class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of the logs is fetched and held."""
+
+    lines: Annotated[int, Meta(ge=100, le=200_000, description="Lines held in memory; the oldest go first.")] = 10_000
+    tail: Annotated[int, Meta(ge=1, le=100_000, description="Lines fetched of each container to begin with.")] = 500
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole configuration; every setting may be left out."""
+
+    contexts: Annotated[dict[str, ContextSettings], Meta(examples=["staging-*"])] = field(default_factory=dict)
+    ui: UiSettings = UiSettings()
+    history: HistorySettings = HistorySettings()
+    rollouts: RolloutSettings = RolloutSettings()
+    logs: LogSettings = LogSettings()
+    keys: Annotated[
+        dict[str, Annotated[str, Meta(min_length=1, max_length=32)]],
+        Meta(
+            description="Other keys for actions, by the action's id (see the help screen).",
+            examples=[{"explain": "X"}],
+        ),
+    ] = field(default_factory=dict)
+
+    def context(self, name: str) -> ContextSettings:
+        """Return a kubeconfig context's settings: its own section, else the first pattern that fits, else defaults."""
+        own = self.contexts.get(name)
+        if own is not None:
+            return own
+        fitting = (
+            settings for pattern, settings in self.contexts.items() if "*" in pattern and fnmatchcase(name, pattern)
+        )
+        return next(fitting, ContextSettings())
