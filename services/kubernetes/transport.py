@@ -1,0 +1,346 @@
+"""Carries every request to one cluster: small ones and watches on the loop, bulk lists on threads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from services.errors import Problem
+from services.kubernetes import problems, tls
+from services.kubernetes.bulk import BulkReader, BulkRequest
+from services.kubernetes.credentials import Credentials, Grant
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+JSON = "application/json"
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+CONNECT = 5.0
+BULK_READ = 30.0
+DEADLINE = 15.0
+BUFFERED = 4 << 20
+MAX_LINE = 64 << 20
+
+Params = Mapping[str, str]
+_Answer = TypeVar("_Answer")
+
+
+class Response(Struct, frozen=True):
+    """A whole answer, status below 400; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _ListMeta(Struct):
+    continue_token: str = msgspec.field(default="", name="continue")
+
+
+class _ListHead(Struct):
+    metadata: _ListMeta | None = None
+
+
+class Transport:
+    """One cluster's connections, used from one loop.
+
+    Reads are tried once more after a 401 with renewed credentials; changes are never repeated by themselves.
+    Every method raises Problem (ApiProblem with the server's status, or Unreached) and nothing else.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._settings = credentials.settings
+        self._proxy = self._settings.proxy.reveal() if self._settings.proxy else ""
+        self._signed_by: tuple[bytes, object] | None = None
+        self._context: ssl.SSLContext | None = None
+        self._client: httpx.AsyncClient | None = None
+        self._bulk: BulkReader | None = None
+        self._retired: list[httpx.AsyncClient] = []
+
+    @property
+    def host(self) -> str:
+        """The server's host and port, for sentences."""
+        return problems.host_of(self._settings.server)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: bytes | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        deadline: float = DEADLINE,
+        what: str = "",
+    ) -> Response:
+        """Send one request and return its whole answer within `deadline` seconds; `what` names it in sentences."""
+        what = what or f"{method} {path}"
+
+        async def send(grant: Grant) -> Response:
+            headers = [*self._headers(grant, accept)]
+            if body is not None:
+                headers.append(("Content-Type", content_type))
+            answer = await self._open_client(grant).request(
+                method, path, params=dict(params or {}), content=body, headers=headers, extensions=self._extensions()
+            )
+            found = {name.lower(): value for name, value in answer.headers.items()}
+            return self._checked(answer.status_code, found, answer.content, what)
+
+        try:
+            async with asyncio.timeout(deadline):
+                return await self._signed(send, what, again=method in {"GET", "HEAD"})
+        except TimeoutError as error:
+            raise self._unreached(error, what) from None
+
+    async def stream(
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        accept: str = JSON,
+        idle_timeout: float = 90.0,
+        what: str = "",
+    ) -> AsyncIterator[list[bytes]]:
+        """Yield the lines of an endless answer, all that have arrived at a time, until the server ends it.
+
+        Lines come without their end. Silence of `idle_timeout` seconds raises Unreached. The reader is read on
+        while the caller works, up to 4 MiB ahead. Close the iterator (`contextlib.aclosing`) to end it at once.
+        """
+        what = what or f"watch {path}"
+
+        async def open_it(grant: Grant) -> httpx.Response:
+            client = self._open_client(grant)
+            request = client.build_request(
+                "GET",
+                path,
+                params=dict(params or {}),
+                headers=[*self._headers(grant, accept), ("Accept-Encoding", "identity")],
+                extensions=self._extensions(),
+                timeout=_timeouts(CONNECT, idle_timeout),
+            )
+            answer = await client.send(request, stream=True)
+            if answer.status_code >= 400:
+                try:
+                    body = await answer.aread()
+                finally:
+                    await answer.aclose()
+                found = {name.lower(): value for name, value in answer.headers.items()}
+                self._checked(answer.status_code, found, body, what)
+            return answer
+
+        answer = await self._signed(open_it, what, again=True)
+        pump = _Pump(answer)
+        try:
+            with self._naming(what):
+                async for lines in pump.batches():
+                    yield lines
+        finally:
+            await pump.close()
+
+    async def pages(
+        self, path: str, params: Params | None = None, *, accept: str = JSON, limit: int = 500, what: str = ""
+    ) -> AsyncIterator[bytes]:
+        """Yield the bodies of a paged list; the next page is on its way while the caller decodes this one.
+
+        `limit` 0 asks for everything at once. An expired continue token raises ApiProblem 410.
+        """
+        base = dict(params or {})
+        if limit:
+            base["limit"] = str(limit)
+        body = await self.bulk(path, base, accept=accept, what=what)
+        while token := _continue_token(body):
+            following = asyncio.ensure_future(self.bulk(path, {**base, "continue": token}, accept=accept, what=what))
+            try:
+                yield body
+                body = await following
+            finally:
+                if not following.done():
+                    following.cancel()
+                    await asyncio.gather(following, return_exceptions=True)
+        yield body
+
+    async def bulk(self, path: str, params: Params, *, accept: str = JSON, what: str = "") -> bytes:
+        """Fetch one big body on a thread, gzipped on the way."""
+        what = what or f"list {path}"
+
+        async def send(grant: Grant) -> bytes:
+            reader = self._bulk_reader(grant)
+            headers = [*self._headers(grant, accept), ("Accept-Encoding", "gzip")]
+            answer = await reader.get(BulkRequest(path, tuple(params.items()), headers, self._extensions()))
+            return self._checked(answer.status, answer.headers, answer.body, what).body
+
+        return await self._signed(send, what, again=True)
+
+    async def close(self) -> None:
+        """Drop every connection, waiting for no server."""
+        if self._bulk is not None:
+            self._bulk.close()
+        clients = [*self._retired, *([self._client] if self._client is not None else [])]
+        self._client = None
+        for client in clients:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(0.5):
+                    await client.aclose()
+
+    async def _signed(self, send: Callable[[Grant], Awaitable[_Answer]], what: str, *, again: bool) -> _Answer:
+        grant = await self._credentials.current()
+        try:
+            with self._naming(what):
+                return await send(grant)
+        except Problem as problem:
+            if problem.status != 401 or not again or not await self._credentials.renew(grant.generation):
+                raise
+        with self._naming(what):
+            return await send(await self._credentials.current())
+
+    @contextlib.contextmanager
+    def _naming(self, what: str) -> Iterator[None]:
+        """Turn what the HTTP library raises into a sentence."""
+        import httpx
+
+        try:
+            yield
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
+            raise self._unreached(error, what) from None
+
+    def _unreached(self, error: BaseException, what: str) -> Problem:
+        return problems.unreached(error, self._settings.server, what, self._proxy)
+
+    def _checked(self, status: int, headers: Mapping[str, str], body: bytes, what: str) -> Response:
+        if status >= 400 or status in {301, 302, 303, 307, 308}:
+            raise problems.refused(status, headers, body, what)
+        return Response(status, headers, body)
+
+    def _headers(self, grant: Grant, accept: str) -> Sequence[tuple[str, str]]:
+        return [("Accept", accept), ("User-Agent", "quarterdeck"), *grant.headers()]
+
+    def _extensions(self) -> dict[str, Any]:
+        name = self._settings.tls_server_name
+        return {"sni_hostname": name} if name else {}
+
+    def _tls(self, grant: Grant) -> ssl.SSLContext:
+        signed_by = (grant.certificate, grant.key)
+        if self._context is None or signed_by != self._signed_by:
+            self._context = tls.context(
+                self._settings.ca, verify=self._settings.verify, certificate=grant.certificate, key=grant.key
+            )
+            self._signed_by = signed_by
+            if self._client is not None:
+                self._retired.append(self._client)  # its watches go on until they end
+                self._client = None
+            if self._bulk is not None:
+                self._bulk.close()
+                self._bulk = None
+        return self._context
+
+    def _open_client(self, grant: Grant) -> httpx.AsyncClient:
+        import httpx
+
+        context = self._tls(grant)
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                base_url=self._settings.server,
+                verify=context,
+                proxy=self._proxy or None,
+                trust_env=False,
+                timeout=_timeouts(CONNECT, BULK_READ),
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=30.0),
+            )
+        return self._client
+
+    def _bulk_reader(self, grant: Grant) -> BulkReader:
+        import httpx
+
+        context = self._tls(grant)
+        if self._bulk is None:
+            self._bulk = BulkReader(
+                lambda: httpx.Client(
+                    base_url=self._settings.server,
+                    verify=context,
+                    proxy=self._proxy or None,
+                    trust_env=False,
+                    timeout=_timeouts(CONNECT, BULK_READ),
+                )
+            )
+        return self._bulk
+
+
+class _Pump:
+    """Reads an endless answer ahead of its reader, cut into lines; lines of any length up to 64 MiB."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self._answer = answer
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self._task = asyncio.ensure_future(self._read())
+
+    async def batches(self) -> AsyncIterator[list[bytes]]:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            lines, self._lines, self._size = self._lines, [], 0
+            self._room.set()
+            if lines:
+                yield lines
+            elif self._task.done():
+                self._task.result()
+                return
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        with contextlib.suppress(Exception):
+            await self._answer.aclose()
+
+    async def _read(self) -> None:
+        pieces: list[bytes] = []
+        held = 0
+        try:
+            async for chunk in self._answer.aiter_raw():
+                *lines, rest = chunk.split(b"\n")
+                if lines:
+                    lines[0] = b"".join((*pieces, lines[0]))
+                    pieces, held = [], 0
+                    self._take([line for line in lines if line])
+                if rest:
+                    pieces.append(rest)
+                    held += len(rest)
+                if held > MAX_LINE:
+                    raise OSError("a line of more than 64 MiB")
+                if self._size > BUFFERED:
+                    self._room.clear()
+                    await self._room.wait()
+            if pieces:
+                self._take([b"".join(pieces)])
+        finally:
+            self._changed.set()
+
+    def _take(self, lines: list[bytes]) -> None:
+        self._lines.extend(lines)
+        self._size += sum(map(len, lines))
+        self._changed.set()
+
+
+def _timeouts(connect: float, read: float) -> httpx.Timeout:
+    import httpx
+
+    return httpx.Timeout(connect=connect, read=read, write=connect, pool=connect)
+
+
+def _continue_token(body: bytes) -> str:
+    try:
+        head = msgspec.json.decode(body, type=_ListHead)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    return head.metadata.continue_token if head.metadata else ""
