@@ -30,7 +30,7 @@ class Node(Struct, frozen=True, gc=False):
 
 
 class Job(Struct, frozen=True, gc=False):
-    """A Job; `status` is Complete, Failed, Running, Suspended or Pending."""
+    """A Job; `status` is the text of kubectl's STATUS column: Complete, Failed, Running, Suspended, Terminating..."""
 
     ref: Ref
     status: str

@@ -37,7 +37,8 @@ class Workload(Struct, frozen=True, gc=False):
     updatedNumberScheduled, `available` numberAvailable, `ready` numberReady, `replicas` currentNumberScheduled.
     `strategy` is the update strategy's type; `partition` is None where the object names no rollingUpdate block.
     `selector` is the label selector in the API's string form, for listing the pods. `spec_replicas` is None
-    where the field is unset.
+    where the field is unset, `current` a StatefulSet's currentReplicas. `changed_by` is the field manager that last
+    wrote the pod template, `changed_at` that manager's last write.
     """
 
     ref: Ref
@@ -64,6 +65,9 @@ class Workload(Struct, frozen=True, gc=False):
     conditions: tuple[Condition, ...] = ()
     labels: tuple[str, ...] = ()
     resource_version: str = ""
+    current: int = 0
+    changed_by: str = ""
+    changed_at: float = 0.0
 
 
 class ReplicaSetInfo(Struct, frozen=True, gc=False):
@@ -104,7 +108,8 @@ class Pod(Struct, frozen=True, gc=False):
     """A pod. `status` is the text of kubectl's STATUS column, `ready`/`containers` its READY column.
 
     `uid` in `ref` is "" while the row comes from an object-less Table. `labels` are "key=value" strings.
-    `trouble` is the container that explains an unhealthy status, `unschedulable` the scheduler's message.
+    `trouble` is the container that explains an unhealthy status, or that has failed before and runs again,
+    `unschedulable` the scheduler's message, `unready_since` when the pod ceased to be ready (0: it is, or never was).
     CPU is in millicores, memory in bytes; 0 when the spec names none.
     """
 
@@ -129,6 +134,7 @@ class Pod(Struct, frozen=True, gc=False):
     cpu_limit: int = 0
     memory_limit: int = 0
     deleted_at: float = 0.0
+    unready_since: float = 0.0
 
 
 class Rollout(Struct, frozen=True, gc=False):

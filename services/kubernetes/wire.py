@@ -1,0 +1,190 @@
+"""The pieces every Kubernetes wire struct shares: metadata, conditions, times, and values kept once however often sent.
+
+Wire structs hold only the fields that are shown or acted upon; unknown fields are skipped, and null stands for absent.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from sys import intern
+
+from msgspec import Raw, Struct, field
+from msgspec.json import Decoder
+
+from services.model.ref import Ref, Resource
+from services.model.workload import Condition, Owner
+
+_SHARED_ENTRIES = 4096
+_NOTHING = (b"", b"null")
+
+
+class WireMeta(Struct, frozen=True, gc=False, rename="camel"):
+    """`metadata` of any object. Labels and owners stay raw: equal ones of many objects are decoded once."""
+
+    name: str = ""
+    namespace: str | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    generation: int | None = None
+    labels: Raw = Raw()
+    owner_references: Raw = Raw()
+
+
+class WireOwner(Struct, frozen=True, gc=False):
+    """One owner reference."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool | None = None
+
+
+class WireCondition(Struct, frozen=True, gc=False, rename="camel"):
+    """One entry of `status.conditions` of any kind."""
+
+    type: str = ""
+    status: str = ""
+    reason: str | None = None
+    message: str | None = None
+    last_transition_time: str | None = None
+    last_update_time: str | None = None
+
+
+class WireImage(Struct, frozen=True, gc=False):
+    """A container of a pod template, of which only the image is kept."""
+
+    image: str | None = None
+
+
+class WireTemplateSpec(Struct, frozen=True, gc=False):
+    """The pod spec inside a template."""
+
+    containers: list[WireImage] | None = None
+
+
+class WireTemplate(Struct, frozen=True, gc=False):
+    """A pod template."""
+
+    spec: WireTemplateSpec | None = None
+
+
+class WireManagedFields(Struct, frozen=True, gc=False, rename="camel"):
+    """One manager's entry in `metadata.managedFields`; the field set stays raw."""
+
+    manager: str | None = None
+    subresource: str | None = None
+    time: str | None = None
+    fields: Raw = field(default=Raw(), name="fieldsV1")
+
+
+_labels_decoder: Decoder[dict[str, str]] = Decoder(dict[str, str])
+_owners_decoder: Decoder[list[WireOwner]] = Decoder(list[WireOwner])
+_managed_decoder: Decoder[list[WireManagedFields]] = Decoder(list[WireManagedFields])
+
+
+@lru_cache(maxsize=8192)
+def epoch(text: str | None) -> float:
+    """Return an RFC 3339 time as epoch seconds; 0 where there is none or it cannot be read."""
+    if not text:
+        return 0.0
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+@lru_cache(maxsize=_SHARED_ENTRIES)
+def _labels(raw: bytes) -> tuple[str, ...]:
+    return tuple(sorted(intern(f"{key}={value}") for key, value in _labels_decoder.decode(raw).items()))
+
+
+@lru_cache(maxsize=_SHARED_ENTRIES)
+def _controller(raw: bytes) -> Owner | None:
+    owners = _owners_decoder.decode(raw)
+    chosen = next((owner for owner in owners if owner.controller), None)
+    return Owner(intern(chosen.kind), chosen.name, chosen.uid) if chosen else None
+
+
+@lru_cache(maxsize=_SHARED_ENTRIES)
+def _shared(values: tuple[str, ...]) -> tuple[str, ...]:
+    return values
+
+
+def labels_of(raw: Raw) -> tuple[str, ...]:
+    """Return labels as sorted "key=value" strings; equal label sets are one object. Raises msgspec's errors."""
+    data = bytes(raw)
+    return () if data in _NOTHING else _labels(data)
+
+
+def owner_of(raw: Raw) -> Owner | None:
+    """Return the controlling owner of `metadata.ownerReferences`, one object for all its children."""
+    data = bytes(raw)
+    return None if data in _NOTHING else _controller(data)
+
+
+def label(labels: tuple[str, ...], key: str) -> str:
+    """Return the value of one label of `labels_of`'s form, "" where it is not set."""
+    prefix = f"{key}="
+    return next((entry[len(prefix) :] for entry in labels if entry.startswith(prefix)), "")
+
+
+def share(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a tuple equal to `values`, the same object for equal ones."""
+    return _shared(values) if values else ()
+
+
+def images_of(template: WireTemplate | None) -> tuple[str, ...]:
+    """Return the images of a template's containers, in order, kept once."""
+    if template is None or template.spec is None:
+        return ()
+    return share(tuple(intern(each.image) for each in template.spec.containers or () if each.image))
+
+
+def conditions_of(wire: list[WireCondition] | None) -> tuple[Condition, ...]:
+    """Return conditions in the order the server sent them."""
+    return tuple(
+        Condition(
+            intern(each.type),
+            intern(each.status),
+            intern(each.reason or ""),
+            each.message or "",
+            epoch(each.last_transition_time),
+            epoch(each.last_update_time),
+        )
+        for each in wire or ()
+    )
+
+
+def template_writer(raw: Raw) -> tuple[str, float]:
+    """Return the manager that last wrote `spec.template`, and when, from `metadata.managedFields`; ("", 0.0) if unsaid.
+
+    The time is that of the manager's last write of any field it owns, so at the earliest the template's.
+    """
+    data = bytes(raw)
+    if data in _NOTHING:
+        return "", 0.0
+    found = ("", 0.0)
+    for entry in _managed_decoder.decode(data):
+        if not entry.subresource and b'"f:template"' in bytes(entry.fields):
+            at = epoch(entry.time)
+            if at >= found[1]:
+                found = (intern(entry.manager or ""), at)
+    return found
+
+
+def ref_of(meta: WireMeta, resource: Resource, cluster: str) -> Ref:
+    """Return the identity of an object; raises ValueError where it has no name."""
+    if not meta.name:
+        raise ValueError("metadata.name is missing")
+    return Ref(
+        cluster,
+        resource.group,
+        resource.kind,
+        intern(meta.namespace) if meta.namespace else "",
+        meta.name,
+        meta.uid or "",
+    )
