@@ -88,6 +88,18 @@ class StateFeed(Protocol):
         ...
 
 
+class Interest(Struct, frozen=True):
+    """What the screens want watched: `tables` in the order they should fill, the visible view's first.
+
+    `namespaces` empty means all of them. `generic` are kinds shown through the server's own Table; their columns
+    arrive in the table "columns", keyed by `Resource.table`. "usage.pods" and "usage.nodes" are tables too.
+    """
+
+    tables: tuple[Table, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    generic: tuple[Resource, ...] = ()
+
+
 class LogLine(Struct, frozen=True, gc=False):
     """One raw line of a container's log; `at` is the kubelet's timestamp, 0 when it gave none."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -14,6 +14,7 @@ from services.errors import Problem
 from services.kubernetes import problems, tls
 from services.kubernetes.bulk import BulkReader, BulkRequest
 from services.kubernetes.credentials import Credentials, Grant
+from services.kubernetes.lines import LinePump
 
 if TYPE_CHECKING:
     import ssl
@@ -25,8 +26,6 @@ TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 CONNECT = 5.0
 BULK_READ = 30.0
 DEADLINE = 15.0
-BUFFERED = 4 << 20
-MAX_LINE = 64 << 20
 
 Params = Mapping[str, str]
 _Answer = TypeVar("_Answer")
@@ -101,6 +100,7 @@ class Transport:
         except TimeoutError as error:
             raise self._unreached(error, what) from None
 
+    @contextlib.asynccontextmanager
     async def stream(
         self,
         path: str,
@@ -109,11 +109,11 @@ class Transport:
         accept: str = JSON,
         idle_timeout: float = 90.0,
         what: str = "",
-    ) -> AsyncIterator[list[bytes]]:
-        """Yield the lines of an endless answer, all that have arrived at a time, until the server ends it.
+    ) -> AsyncIterator[AsyncIterator[list[bytes]]]:
+        """Open an endless answer; once the server has accepted, lend an iterator of its lines, all arrived at a time.
 
-        Lines come without their end. Silence of `idle_timeout` seconds raises Unreached. The reader is read on
-        while the caller works, up to 4 MiB ahead. Close the iterator (`contextlib.aclosing`) to end it at once.
+        Lines come without their end. Silence of `idle_timeout` seconds raises Unreached. The answer is read on while
+        the caller works, up to 4 MiB ahead. Leaving the context ends it at once.
         """
         what = what or f"watch {path}"
 
@@ -128,7 +128,7 @@ class Transport:
                 timeout=_timeouts(CONNECT, idle_timeout),
             )
             answer = await client.send(request, stream=True)
-            if answer.status_code >= 400:
+            if answer.status_code >= 300:
                 try:
                     body = await answer.aread()
                 finally:
@@ -137,18 +137,20 @@ class Transport:
                 self._checked(answer.status_code, found, body, what)
             return answer
 
-        answer = await self._signed(open_it, what, again=True)
-        pump = _Pump(answer)
+        pump = LinePump(await self._signed(open_it, what, again=True))
         try:
-            with self._naming(what):
-                async for lines in pump.batches():
-                    yield lines
+            yield self._lines(pump, what)
         finally:
             await pump.close()
 
+    async def _lines(self, pump: LinePump, what: str) -> AsyncIterator[list[bytes]]:
+        with self._naming(what):
+            async for lines in pump.batches():
+                yield lines
+
     async def pages(
         self, path: str, params: Params | None = None, *, accept: str = JSON, limit: int = 500, what: str = ""
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the bodies of a paged list; the next page is on its way while the caller decodes this one.
 
         `limit` 0 asks for everything at once. An expired continue token raises ApiProblem 410.
@@ -272,64 +274,6 @@ class Transport:
                 )
             )
         return self._bulk
-
-
-class _Pump:
-    """Reads an endless answer ahead of its reader, cut into lines; lines of any length up to 64 MiB."""
-
-    def __init__(self, answer: httpx.Response) -> None:
-        self._answer = answer
-        self._lines: list[bytes] = []
-        self._size = 0
-        self._changed = asyncio.Event()
-        self._room = asyncio.Event()
-        self._task = asyncio.ensure_future(self._read())
-
-    async def batches(self) -> AsyncIterator[list[bytes]]:
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            lines, self._lines, self._size = self._lines, [], 0
-            self._room.set()
-            if lines:
-                yield lines
-            elif self._task.done():
-                self._task.result()
-                return
-
-    async def close(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        with contextlib.suppress(Exception):
-            await self._answer.aclose()
-
-    async def _read(self) -> None:
-        pieces: list[bytes] = []
-        held = 0
-        try:
-            async for chunk in self._answer.aiter_raw():
-                *lines, rest = chunk.split(b"\n")
-                if lines:
-                    lines[0] = b"".join((*pieces, lines[0]))
-                    pieces, held = [], 0
-                    self._take([line for line in lines if line])
-                if rest:
-                    pieces.append(rest)
-                    held += len(rest)
-                if held > MAX_LINE:
-                    raise OSError("a line of more than 64 MiB")
-                if self._size > BUFFERED:
-                    self._room.clear()
-                    await self._room.wait()
-            if pieces:
-                self._take([b"".join(pieces)])
-        finally:
-            self._changed.set()
-
-    def _take(self, lines: list[bytes]) -> None:
-        self._lines.extend(lines)
-        self._size += sum(map(len, lines))
-        self._changed.set()
 
 
 def _timeouts(connect: float, read: float) -> httpx.Timeout:

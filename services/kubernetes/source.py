@@ -1,0 +1,209 @@
+"""Watches one cluster: every table wanted, the connection's pulse, and usage where metrics-server gives it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from services.clock import Clock
+from services.errors import Problem
+from services.kubernetes.codecs import TableCodec, TypedCodec
+from services.kubernetes.credentials import Credentials
+from services.kubernetes.decode import TYPED
+from services.kubernetes.exec_plugin import LoginNeeded
+from services.kubernetes.preview import preview_pods
+from services.kubernetes.pulse import Pulse
+from services.kubernetes.settings import ConnectionSettings
+from services.kubernetes.tablewatch import TableWatch, Wiring
+from services.kubernetes.transport import Transport
+from services.kubernetes.usage import USAGE, UsagePoll
+from services.model.cluster import TableInfo
+from services.model.ref import NAMESPACES, PODS, Resource
+from services.ports import Delta, Interest, Sink
+
+COLUMNS = "columns"
+LISTS_AT_ONCE = 3
+HEAD_START = 10.0
+
+
+class _Meta(Struct):
+    name: str = ""
+    uid: str = ""
+
+
+class _Item(Struct):
+    metadata: _Meta
+
+
+class _Items(Struct):
+    items: list[_Item] = []
+
+
+class KubernetesSource:
+    """One pinned cluster as a source: `run` until cancelled, `update` when the interest changes.
+
+    `cluster` is the cluster's id: the uid of namespace kube-system, else the hash of server and CA; "" until the
+    server has answered once. `fallback` are the namespaces to watch where cluster-wide lists are refused.
+    """
+
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        interest: Interest,
+        sink: Sink,
+        clock: Clock,
+        *,
+        fallback: Sequence[str] = (),
+        on_login: Callable[[LoginNeeded | None], None] | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.cluster = ""
+        self.known = asyncio.Event()
+        self.credentials = Credentials(settings, clock, on_login=on_login)
+        self.transport = Transport(self.credentials)
+        self._identity = settings.identity
+        self._interest = interest
+        self._sink = sink
+        self._clock = clock
+        self._fallback = tuple(fallback) or (settings.identity.namespace,)
+        self._pulse = Pulse(self.transport, sink, clock, self.nudge)
+        self._wiring = Wiring(self.transport, sink, clock, jitter, asyncio.Semaphore(LISTS_AT_ONCE), self._pulse.doubt)
+        self._namespaces: tuple[str, ...] = ()
+        self._watches: dict[str, TableWatch | UsagePoll] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._changed = asyncio.Event()
+
+    @property
+    def needs_login(self) -> LoginNeeded | None:
+        """What a person has to do before the credentials work again."""
+        return self.credentials.needs_login
+
+    async def run(self) -> None:
+        """Watch until cancelled; every failure is said in a status and tried again."""
+        pulse = asyncio.ensure_future(self._pulse.run())
+        try:
+            await self._identify()
+            while True:
+                self._changed.clear()
+                await self._reshape()
+                await self._changed.wait()
+        finally:
+            tasks = [pulse, *self._tasks.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.transport.close()
+            await self.credentials.close()
+
+    def update(self, interest: Interest) -> None:
+        """Watch something else from now on; what stays is not disturbed."""
+        if interest != self._interest:
+            self._interest = interest
+            self._changed.set()
+
+    def nudge(self) -> None:
+        """Open every watch again now: the server answers again, or a person has logged in."""
+        for watch in self._watches.values():
+            watch.nudge()
+
+    def logged_in(self) -> None:
+        """Take that a person has run the login command."""
+        self.credentials.invalidate()
+        self._pulse.doubt()
+        self.nudge()
+
+    async def _identify(self) -> None:
+        """Learn the cluster's id and the namespaces; waits until the server answers or refuses."""
+        while not self.cluster:
+            try:
+                found = await self._items(NAMESPACES.path())
+            except Problem as problem:
+                if problem.status not in {403, 404}:
+                    await self._pulse.answered(self._clock)
+                    continue
+                found = await self._kube_system()
+            self._namespaces = tuple(item.metadata.name for item in found if item.metadata.name != "")
+            uids = {item.metadata.name: item.metadata.uid for item in found}
+            self.cluster = uids.get("kube-system") or self._identity.cluster_key
+        self.known.set()
+
+    async def _kube_system(self) -> list[_Item]:
+        try:
+            answer = await self.transport.request("GET", NAMESPACES.path(name="kube-system"))
+            return [msgspec.json.decode(answer.body, type=_Item)]
+        except (Problem, msgspec.DecodeError):
+            return []
+
+    async def _items(self, path: str) -> list[_Item]:
+        found: list[_Item] = []
+        async for body in self.transport.pages(path, what="list namespaces"):
+            try:
+                found += msgspec.json.decode(body, type=_Items).items
+            except msgspec.DecodeError:
+                return found
+        return found
+
+    async def _reshape(self) -> None:
+        """Stop the tables no longer wanted, start the new ones, and hand the namespaces on to those that stay."""
+        interest = self._interest
+        generic = {resource.table: resource for resource in interest.generic if resource.table not in TYPED}
+        wanted = [name for name in interest.tables if name in TYPED or name in USAGE]
+        wanted += [resource.table for resource in interest.generic if resource.table in TYPED]
+        wanted = list(dict.fromkeys([*wanted, *generic]))
+        for name in [name for name in self._watches if name not in wanted]:
+            del self._watches[name]
+            task = self._tasks.pop(name)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        first = not self._watches
+        for name in wanted:
+            watch = self._watches.get(name)
+            if watch is not None:
+                watch.update(interest.namespaces)
+                continue
+            watch = self._watches[name] = self._made(name, generic.get(name))
+            self._tasks[name] = asyncio.ensure_future(watch.run())
+            if first:
+                await self._wait_for(watch)
+                first = False
+
+    async def _wait_for(self, watch: TableWatch | UsagePoll) -> None:
+        """Let the visible view's table have its rows before the others ask."""
+        waiting: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(watch.ready.wait()),
+            asyncio.ensure_future(self._changed.wait()),
+            asyncio.ensure_future(self._clock.sleep(HEAD_START)),
+        ]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
+
+    def _made(self, name: str, resource: Resource | None) -> TableWatch | UsagePoll:
+        interest = self._interest
+        if name in USAGE:
+            return UsagePoll(name, self._wiring, self.cluster)
+        if resource is not None:
+            codec = TableCodec(resource, self.cluster, self._columns)
+            return TableWatch(resource, codec, self._wiring, interest.namespaces, fallback=self._fallback)
+        preview = self._preview if name == PODS.table and self._namespaces else None
+        return TableWatch(
+            TYPED[name],
+            TypedCodec(name, self.cluster),
+            self._wiring,
+            interest.namespaces,
+            fallback=self._fallback,
+            preview=preview,
+        )
+
+    async def _preview(self) -> dict[str, Any]:
+        return dict(await preview_pods(self.transport, self._namespaces, self.cluster, self._clock))
+
+    def _columns(self, info: TableInfo) -> None:
+        self._sink.apply("kubernetes", Delta(COLUMNS, {info.resource.table: info}))
