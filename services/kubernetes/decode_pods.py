@@ -11,7 +11,7 @@ from msgspec.json import Decoder
 from services.kubernetes.podstatus import explain, parse_duration, pod_state, status_severity
 from services.kubernetes.quantity import millicores, whole
 from services.kubernetes.wire import epoch, labels_of, owner_of, ref_of, share
-from services.kubernetes.wire_pod import Container, PodSpec, PodStatus, WirePod
+from services.kubernetes.wire_pod import Container, PodSpec, PodStatus, WirePod, conditions_in
 from services.model.ref import PODS, Ref
 from services.model.severity import Severity
 from services.model.workload import Pod
@@ -42,14 +42,9 @@ def pod_of(wire: WirePod, cluster: str) -> Pod:
     meta, spec, status = wire.metadata, wire.spec or _NO_SPEC, wire.status or _NO_STATUS
     state = pod_state(spec, status, meta.deletion_timestamp is not None)
     severity = status_severity(state.status, state.ready, state.containers)
-    unschedulable, unready_since = "", 0.0
-    for condition in status.conditions or ():
-        if condition.status != "True":
-            if condition.type == "Ready":
-                unready_since = epoch(condition.last_transition_time)
-            elif condition.type == "PodScheduled" and condition.reason == "Unschedulable":
-                unschedulable = condition.message or "Unschedulable"
-                severity = min(severity, Severity.WARN)
+    unschedulable, unready_since = _waits(status)
+    if unschedulable:
+        severity = min(severity, Severity.WARN)
     trouble = explain(status) if severity is not Severity.OK or state.restarts else None
     amounts = _amounts(spec)
     return Pod(
@@ -73,6 +68,22 @@ def pod_of(wire: WirePod, cluster: str) -> Pod:
         epoch(meta.deletion_timestamp),
         0.0 if status.phase == "Succeeded" else unready_since,
     )
+
+
+def _waits(status: PodStatus) -> tuple[str, float]:
+    """Return what the scheduler says against the pod, and since when it has not been ready ("" and 0: nothing)."""
+    data = bytes(status.conditions)
+    if b'"False"' not in data and b'"Unknown"' not in data:
+        return "", 0.0
+    unschedulable, unready_since = "", 0.0
+    for condition in conditions_in(status):
+        if condition.status == "True":
+            continue
+        if condition.type == "Ready":
+            unready_since = epoch(condition.last_transition_time)
+        elif condition.type == "PodScheduled" and condition.reason == "Unschedulable":
+            unschedulable = condition.message or "Unschedulable"
+    return unschedulable, unready_since
 
 
 def _address(status: PodStatus) -> str:

@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from services.kubernetes.wire import epoch
-from services.kubernetes.wire_pod import NO_STATE, ContainerStatus, PodSpec, PodStatus, Terminated
+from services.kubernetes.wire_pod import NO_STATE, ContainerStatus, PodSpec, PodStatus, Terminated, conditions_in
 from services.model.severity import Severity
 from services.model.workload import ContainerState, Pod
 
@@ -60,10 +60,13 @@ class PodState(NamedTuple):
 def pod_state(spec: PodSpec, status: PodStatus, deleting: bool) -> PodState:
     """Return what kubectl prints for this pod; `deleting` when it has a deletion time."""
     phase = status.phase or ""
+    if phase == "Running" and not deleting and (healthy := _healthy_state(spec, status)):
+        return healthy
     reason = status.reason or phase
-    for condition in status.conditions or ():
-        if condition.reason == "SchedulingGated" and condition.type == "PodScheduled":
-            reason = "SchedulingGated"
+    if b"SchedulingGated" in bytes(status.conditions) and any(
+        each.reason == "SchedulingGated" and each.type == "PodScheduled" for each in conditions_in(status)
+    ):
+        reason = "SchedulingGated"
     sidecars = frozenset(each.name for each in spec.init_containers or () if each.restart_policy == "Always")
     init = _init_state(spec, status, sidecars)
     total = len(spec.containers or ()) + len(sidecars)
@@ -75,6 +78,16 @@ def pod_state(spec: PodSpec, status: PodStatus, deleting: bool) -> PodState:
     if deleting and phase not in ("Succeeded", "Failed"):
         return state._replace(status="Terminating")
     return state
+
+
+def _healthy_state(spec: PodSpec, status: PodStatus) -> PodState | None:
+    """Return at once the state of the pod most pods are: no init containers, all running, ready and never restarted."""
+    if status.reason or status.init_container_statuses or spec.init_containers or not status.container_statuses:
+        return None
+    for each in status.container_statuses:
+        if not each.ready or each.restart_count or each.state is None or each.state.running is None:
+            return None
+    return PodState("Running", len(status.container_statuses), len(spec.containers or ()), 0, 0.0)
 
 
 class _InitState(NamedTuple):
@@ -163,11 +176,11 @@ def _end_reason(end: Terminated) -> str:
 
 
 def _condition_true(status: PodStatus, kind: str) -> bool:
-    return any(each.type == kind and each.status == "True" for each in status.conditions or ())
+    return any(each.type == kind and each.status == "True" for each in conditions_in(status))
 
 
 def _initialized(status: PodStatus) -> bool:
-    return next((each.status == "True" for each in status.conditions or () if each.type == "Initialized"), False)
+    return next((each.status == "True" for each in conditions_in(status) if each.type == "Initialized"), False)
 
 
 def status_severity(status: str, ready: int, containers: int) -> Severity:

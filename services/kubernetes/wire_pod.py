@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Raw, Struct, field
+from msgspec.json import Decoder
 
 from services.kubernetes.wire import WireCondition, WireMeta
 
@@ -74,14 +75,14 @@ class PodIP(Struct, frozen=True, gc=False):
 
 
 class PodStatus(Struct, frozen=True, gc=False, rename="camel"):
-    """`status` of a pod."""
+    """`status` of a pod. Conditions stay raw: of a healthy pod nothing in them is shown."""
 
     phase: str | None = None
     reason: str | None = None
     message: str | None = None
     pod_ip: str | None = field(default=None, name="podIP")
     pod_ips: list[PodIP] | None = field(default=None, name="podIPs")
-    conditions: list[WireCondition] | None = None
+    conditions: Raw = Raw()
     container_statuses: list[ContainerStatus] | None = None
     init_container_statuses: list[ContainerStatus] | None = None
 
@@ -92,3 +93,12 @@ class WirePod(Struct, frozen=True, gc=False):
     metadata: WireMeta
     spec: PodSpec | None = None
     status: PodStatus | None = None
+
+
+_conditions_decoder: Decoder[list[WireCondition] | None] = Decoder(list[WireCondition] | None)
+
+
+def conditions_in(status: PodStatus) -> list[WireCondition]:
+    """Decode the pod's conditions; raises msgspec's errors."""
+    data = bytes(status.conditions)
+    return (_conditions_decoder.decode(data) or []) if data else []
