@@ -1,0 +1,1 @@
+"""The columns that the server prints for each resource."""

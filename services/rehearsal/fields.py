@@ -1,0 +1,83 @@
+"""Which fields of each resource a field selector may name, and their values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from services.rehearsal import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.rehearsal.jsonic import Json
+
+_PATHS: dict[str, tuple[str, ...]] = {
+    resources.PODS.key: (
+        "spec.nodeName",
+        "status.phase",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "spec.hostNetwork",
+        "status.podIP",
+        "status.nominatedNodeName",
+    ),
+    resources.EVENTS.key: (
+        "involvedObject.kind",
+        "involvedObject.namespace",
+        "involvedObject.name",
+        "involvedObject.uid",
+        "involvedObject.apiVersion",
+        "involvedObject.resourceVersion",
+        "involvedObject.fieldPath",
+        "reason",
+        "reportingComponent",
+        "type",
+    ),
+    resources.NODES.key: ("spec.unschedulable",),
+    resources.NAMESPACES.key: ("status.phase",),
+    resources.SECRETS.key: ("type",),
+    resources.REPLICA_SETS.key: ("status.replicas",),
+    resources.JOBS.key: ("status.successful",),
+}
+_RENAMED = {"status.successful": "status.succeeded"}
+_DEFAULTS = {"spec.unschedulable": "false", "spec.hostNetwork": "false", "status.successful": "0"}
+
+
+def supported(resource: resources.Resource) -> frozenset[str]:
+    """Return the field labels that a selector on this resource may name."""
+    common = ("metadata.name", "metadata.namespace") if resource.namespaced else ("metadata.name",)
+    paths = _PATHS.get(resource.key, ())
+    extra = ("source",) if resource is resources.EVENTS else ()
+    return frozenset((*common, *paths, *extra))
+
+
+def extractor(resource: resources.Resource) -> Callable[[Json], dict[str, str]]:
+    """Return a function from an object to the values of its selectable fields, beside name and namespace."""
+    paths = [
+        (label, _RENAMED.get(label, label).split("."), _DEFAULTS.get(label, ""))
+        for label in _PATHS.get(resource.key, ())
+    ]
+
+    def extract(obj: Json) -> dict[str, str]:
+        values = {label: _dig(obj, path, default) for label, path, default in paths}
+        if resource is resources.EVENTS:
+            values["source"] = obj.get("source", {}).get("component", "") or obj.get("reportingComponent", "")
+        return values
+
+    return extract if paths else _nothing
+
+
+def _nothing(_: Json) -> dict[str, str]:
+    return {}
+
+
+def _dig(obj: Json, path: list[str], default: str) -> str:
+    value: Any = obj
+    for step in path:
+        if not isinstance(value, dict) or step not in value:
+            return default
+        value = value[step]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return default if value is None else str(value)

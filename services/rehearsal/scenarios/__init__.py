@@ -1,0 +1,1 @@
+"""What goes wrong, one module a scenario."""

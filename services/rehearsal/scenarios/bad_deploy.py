@@ -1,0 +1,99 @@
+"""A bad evening: one release crashes at start, one stalls on quota, one cannot be pulled, one is half-way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.rehearsal import resources
+from services.rehearsal.estate import vocabulary, words
+from services.rehearsal.scenarios.life import next_tag
+from services.rehearsal.scenarios.registry import Scenario
+from services.rehearsal.simulation import operations
+from services.rehearsal.simulation.behaviour import Behaviour
+from services.rehearsal.simulation.quota_objects import set_quota
+
+if TYPE_CHECKING:
+    import random
+
+    from services.rehearsal.estate.blueprint import App, Blueprint
+    from services.rehearsal.simulation.engine import Engine
+
+CRASHED, STALLED, UNPULLABLE, HALF_WAY = 360.0, 430.0, 900.0, 100.0
+"""Seconds ago at which each release was rolled out."""
+
+
+def _cast(plan: Blueprint) -> tuple[App, App, App, App]:
+    """Choose the four workloads, in different namespaces where there are enough."""
+    rng = plan.rng("bad-deploy")
+    namespaces = rng.sample(plan.namespaces, 4)
+    chosen = []
+    for namespace in namespaces:
+        here = [one for one in plan.deployments() if one.namespace == namespace and not one.sidecar and not one.chatty]
+        chosen.append(rng.choice(here))
+    return chosen[0], chosen[1], chosen[2], chosen[3]
+
+
+def _prepare(plan: Blueprint) -> None:
+    crashing, stalled, unpullable, half_way = _cast(plan)
+    crashing.replicas, crashing.recreate, crashing.last_words_policy = 3, True, False
+    stalled.replicas, stalled.max_surge, stalled.max_unavailable = 5, 1, "40%"
+    unpullable.replicas, unpullable.max_surge, unpullable.max_unavailable = 4, "25%", "25%"
+    half_way.replicas, half_way.max_surge, half_way.max_unavailable = 5, 1, 0
+
+
+def _script(engine: Engine, plan: Blueprint) -> None:
+    crashing, stalled, unpullable, half_way = _cast(plan)
+    rng = plan.rng("bad-deploy:script")
+    world = engine.world
+    shown = world.now + SCENARIO.past
+    deployer = plan.deployers[0]
+
+    def crash() -> None:
+        tag = _deploy(engine, crashing, deployer, rng)
+        lines = words.crash(crashing.stack, rng)
+        behaviour = Behaviour("crashes", runs_for=2.5, exit_code=1, last_words=tuple(lines))
+        world.behaviours.expect(crashing.image_of(tag), behaviour)
+
+    def stall() -> None:
+        set_quota(world, stalled.namespace, spare=stalled.cpu // 4)
+        _deploy(engine, stalled, plan.deployers[-1], rng, cpu=f"{stalled.cpu * 2}m")
+
+    def fail_pull() -> None:
+        tag = next_tag(unpullable.current.tag)
+        world.behaviours.expect(unpullable.image_of(tag), Behaviour("missing"))
+        _deploy(engine, unpullable, deployer, rng)
+
+    def creep() -> None:
+        tag = next_tag(half_way.current.tag)
+        world.behaviours.expect(half_way.image_of(tag), Behaviour("serves", ready_after=38.0))
+        _deploy(engine, half_way, plan.deployers[-1], rng)
+
+    for ago, action in ((CRASHED, crash), (STALLED, stall), (UNPULLABLE, fail_pull), (HALF_WAY, creep)):
+        world.timeline.at(shown - ago, action)
+
+
+def _deploy(engine: Engine, app: App, actor: str, rng: random.Random, cpu: str = "") -> str:
+    tag = next_tag(app.current.tag)
+    text = rng.choice(vocabulary.CHANGES[:4]).format(
+        tag=tag, build=rng.randint(1000, 9999), noun=rng.choice(vocabulary.NOUNS), number=rng.randint(2, 30)
+    )
+    cause = f"{actor}: {text}"
+    image = app.image_of(tag)
+    operations.set_image(engine.world, resources.DEPLOYMENTS, app.namespace, app.name, image, cause, actor, cpu)
+    return tag
+
+
+def claimed(plan: Blueprint) -> set[tuple[str, str]]:
+    """Return the workloads that the quiet life leaves alone."""
+    stalled = _cast(plan)[1]
+    neighbours = {(one.namespace, one.name) for one in plan.apps if one.namespace == stalled.namespace}
+    return neighbours | {(one.namespace, one.name) for one in _cast(plan)}
+
+
+SCENARIO = Scenario(
+    "bad-deploy",
+    "a crash loop, a quota stall, an image that is not there and a rollout half-way",
+    prepare=_prepare,
+    script=_script,
+    claimed=claimed,
+)

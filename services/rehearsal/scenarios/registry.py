@@ -1,0 +1,53 @@
+"""The scenarios by name; a new one is a module here and one line in `SCENARIOS`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.rehearsal.estate.blueprint import Blueprint
+    from services.rehearsal.simulation.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A cycle in which the API server fails as a whole; seconds each."""
+
+    down_after: float = 20.0
+    hangs: float = 60.0
+    refuses: float = 30.0
+    up: float = 120.0
+    """Between two outages."""
+    cycles: int = 0
+    """0 for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What happens to an estate. `prepare` may change the plan; `script` plans what happens in past and future."""
+
+    name: str
+    summary: str
+    past: float = 3600.0
+    """Seconds of history that are simulated before the estate is shown."""
+    prepare: Callable[[Blueprint], None] | None = None
+    script: Callable[[Engine, Blueprint], None] | None = None
+    claimed: Callable[[Blueprint], set[tuple[str, str]]] | None = None
+    """The workloads that the quiet life leaves alone."""
+    outage: Outage | None = None
+
+
+def find(name: str) -> Scenario:
+    """Return a scenario; raise ValueError with the known names when there is none of that name."""
+    from services.rehearsal.scenarios import bad_deploy, calm, everything_down
+
+    known = {one.name: one for one in (calm.SCENARIO, bad_deploy.SCENARIO, everything_down.SCENARIO)}
+    if name not in known:
+        raise ValueError(f"there is no scenario {name!r}; choose one of: {', '.join(known)}")
+    return known[name]
+
+
+NAMES = ("calm", "bad-deploy", "everything-down")

@@ -1,0 +1,1 @@
+"""Cause and effect: controllers, scheduler and kubelets over simulated time."""

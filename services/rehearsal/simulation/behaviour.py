@@ -1,0 +1,59 @@
+"""How the program inside an image behaves: it serves, crashes, completes, or is not there at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Conduct = Literal["serves", "crashes", "missing", "completes", "never-ready"]
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """One image's conduct; times in seconds."""
+
+    conduct: Conduct = "serves"
+    ready_after: float = 8.0
+    """From start to ready, for what serves."""
+    runs_for: float = 2.0
+    """From start to exit, for what crashes or completes."""
+    exit_code: int = 0
+    reason: str = ""
+    """Reason of the exit; empty for Error or Completed by the exit code."""
+    last_words: tuple[str, ...] = ()
+    """The lines that it writes before it exits; the last one tells why."""
+    pull_seconds: float = 2.0
+
+    @property
+    def exit_reason(self) -> str:
+        """Return the reason in the terminated state."""
+        if self.reason:
+            return self.reason
+        return "Error" if self.exit_code else "Completed"
+
+
+class Behaviours:
+    """What is known of images: exact references first, then the repository's habit."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, Behaviour] = {}
+        self._habits: dict[str, Behaviour] = {}
+
+    def expect(self, image: str, behaviour: Behaviour) -> None:
+        """Set the conduct of one image reference."""
+        self._exact[image] = behaviour
+
+    def habit(self, repository: str, behaviour: Behaviour) -> None:
+        """Set the conduct of every tag of a repository."""
+        self._habits[repository] = behaviour
+
+    def of(self, image: str) -> Behaviour:
+        """Return the conduct of an image."""
+        found = self._exact.get(image)
+        if found is not None:
+            return found
+        repository = image.rsplit(":", 1)[0] if ":" in image.rsplit("/", 1)[-1] else image
+        return self._habits.get(repository, _DEFAULT)
+
+
+_DEFAULT = Behaviour()

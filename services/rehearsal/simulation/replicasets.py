@@ -1,0 +1,127 @@
+"""The ReplicaSet controller: as many pods as asked for, and an honest status when that fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.rehearsal import resources
+from services.rehearsal.clock import parse_stamp, stamp
+from services.rehearsal.estate.templates import suffix
+from services.rehearsal.simulation import pods
+from services.rehearsal.simulation.capacity import requests
+
+if TYPE_CHECKING:
+    from services.rehearsal.jsonic import Json
+    from services.rehearsal.simulation.kubelet import Kubelet
+    from services.rehearsal.simulation.world import World
+
+_COMPONENT = "replicaset-controller"
+_BURST = 500
+
+
+class ReplicaSetController:
+    """Creates and deletes pods; reports counts and the ReplicaFailure condition."""
+
+    def __init__(self, world: World, kubelet: Kubelet) -> None:
+        self._world = world
+        self._kubelet = kubelet
+        self._failures: dict[str, int] = {}
+
+    def sync(self, namespace: str, name: str) -> None:
+        """Bring one ReplicaSet to its replicas."""
+        world = self._world
+        replica_set = world.store.get(resources.REPLICA_SETS, namespace, name)
+        if replica_set is None:
+            return
+        owned = list(world.store.owned(resources.PODS, replica_set["metadata"]["uid"]))
+        active = [pod for pod in owned if pods.is_active(pod)]
+        missing = replica_set["spec"]["replicas"] - len(active)
+        failure = ""
+        if missing > 0:
+            failure = self._create(replica_set, min(missing, _BURST), active)
+        elif missing < 0:
+            self._remove(replica_set, active, -missing)
+        self._report(replica_set, active, len(owned) - len(active), failure)
+
+    def _create(self, replica_set: Json, count: int, active: list[Json]) -> str:
+        """Create pods; return the message of the first refusal."""
+        world, metadata = self._world, replica_set["metadata"]
+        cpu, memory = requests(replica_set["spec"]["template"]["spec"])
+        for _ in range(count):
+            refusal = world.quotas.refusal(metadata["namespace"], cpu, memory)
+            name = f"{metadata['name']}-{suffix(world.rng)}"
+            if refusal:
+                message = f'pods "{name}" is forbidden: {refusal}'
+                world.warn(
+                    resources.REPLICA_SETS, replica_set, "FailedCreate", f"Error creating: {message}", _COMPONENT
+                )
+                failures = self._failures[metadata["uid"]] = self._failures.get(metadata["uid"], 0) + 1
+                delay = min(120.0, 0.5 * 2**failures)
+                world.enqueue("ReplicaSet", metadata["namespace"], metadata["name"], delay)
+                return message
+            owner = pods.owner_reference("apps/v1", "ReplicaSet", replica_set)
+            pod = pods.build(
+                replica_set["spec"]["template"], metadata["namespace"], name, owner, {}, world.rng, world.now
+            )
+            world.store.create(resources.PODS, pod)
+            world.quotas.charge(pod["metadata"]["uid"], metadata["namespace"], cpu, memory)
+            active.append(pod)
+            world.event(resources.REPLICA_SETS, replica_set, "SuccessfulCreate", f"Created pod: {name}", _COMPONENT)
+        self._failures.pop(metadata["uid"], None)
+        return ""
+
+    def _remove(self, replica_set: Json, active: list[Json], count: int) -> None:
+        for pod in sorted(active, key=_expendable)[:count]:
+            name = pod["metadata"]["name"]
+            active.remove(pod)
+            self._kubelet.stop(pod["metadata"]["namespace"], name)
+            self._world.event(
+                resources.REPLICA_SETS, replica_set, "SuccessfulDelete", f"Deleted pod: {name}", _COMPONENT
+            )
+
+    def _report(self, replica_set: Json, active: list[Json], terminating: int, failure: str) -> None:
+        world, status = self._world, replica_set["status"]
+        patience = replica_set["spec"].get("minReadySeconds", 0)
+        ready = [pod for pod in active if pods.is_ready(pod)]
+        available = sum(world.now - parse_stamp(pods.ready_since(pod)) >= patience for pod in ready)
+        if patience and available < len(ready):
+            metadata = replica_set["metadata"]
+            world.enqueue("ReplicaSet", metadata["namespace"], metadata["name"], float(patience))
+        counts = {"fullyLabeledReplicas": len(active), "readyReplicas": len(ready), "availableReplicas": available}
+        status["replicas"] = len(active)
+        for key, value in counts.items():
+            if value:
+                status[key] = value
+            else:
+                status.pop(key, None)
+        status["terminatingReplicas"] = terminating
+        status["observedGeneration"] = replica_set["metadata"]["generation"]
+        self._report_failure(status, failure, missing=replica_set["spec"]["replicas"] - len(active))
+        world.store.update(resources.REPLICA_SETS, replica_set)
+
+    def _report_failure(self, status: Json, failure: str, missing: int) -> None:
+        known = [one for one in status.get("conditions", ()) if one["type"] == "ReplicaFailure"]
+        if failure and not known:
+            status["conditions"] = [
+                {
+                    "type": "ReplicaFailure",
+                    "status": "True",
+                    "lastTransitionTime": stamp(self._world.now),
+                    "reason": "FailedCreate",
+                    "message": failure,
+                }
+            ]
+        elif known and not failure and missing <= 0:
+            status.pop("conditions")
+
+
+def _expendable(pod: Json) -> tuple[bool, bool, bool, int, str]:
+    """Order pods by how little is lost when they go (kubernetes pkg/controller, ActivePodsWithRanks)."""
+    restarts = sum(one["restartCount"] for one in pod["status"].get("containerStatuses", ()))
+    return (
+        bool(pod["spec"].get("nodeName")),
+        pod["status"]["phase"] == "Running",
+        pods.is_ready(pod),
+        -restarts,
+        pod["metadata"]["name"],
+    )

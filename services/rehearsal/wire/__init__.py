@@ -1,0 +1,1 @@
+"""The protocol side: HTTP, discovery, list, watch, Table, logs."""

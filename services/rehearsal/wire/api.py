@@ -1,0 +1,210 @@
+"""The Kubernetes API over the store: from a request to its answer."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.rehearsal import resources
+from services.rehearsal.clock import sleep_until
+from services.rehearsal.jsonic import Json, encode
+from services.rehearsal.wire import errors
+from services.rehearsal.wire.access import Access, Account, Attributes
+from services.rehearsal.wire.discovery import versions
+from services.rehearsal.wire.encoding import Encoder, event_as_v1
+from services.rehearsal.wire.http1 import Reply, Request, Stream
+from services.rehearsal.wire.listing import Pager
+from services.rehearsal.wire.negotiation import negotiate
+from services.rehearsal.wire.options import ListOptions, read_include, read_options
+from services.rehearsal.wire.paths import Target, parse
+from services.rehearsal.wire.watching import Watch, gone, only
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from services.rehearsal.clock import Clock
+    from services.rehearsal.faults import Faults
+    from services.rehearsal.resources import Resource
+    from services.rehearsal.store import Collection, Entry, Store
+    from services.rehearsal.wire.discovery import Catalogue
+
+_JSON_TYPE = "application/json"
+_HEALTH = {"/healthz", "/livez", "/readyz"}
+_VERSION: Json = {
+    "major": "1",
+    "minor": "36",
+    "gitVersion": "v1.36.3",
+    "gitTreeState": "clean",
+    "goVersion": "go1.26.2",
+    "compiler": "gc",
+    "platform": "linux/amd64",
+}
+
+
+@dataclass(slots=True)
+class Api:
+    """Answers requests. `extensions` are asked first: each returns None for what is not its own."""
+
+    store: Store
+    catalogue: Catalogue
+    access: Access
+    faults: Faults
+    clock: Clock
+    pager: Pager
+    extensions: list[Callable[[Request, Account, Target], Reply | Stream | None]]
+    address: str = ""
+
+    async def handle(self, request: Request) -> Reply | Stream:
+        """Answer one request; refusals become Status objects."""
+        if self.faults.slow:
+            await sleep_until(self.clock, self.clock.now() + self.faults.slow)
+        try:
+            answer = self._answer(request)
+        except errors.ApiError as error:
+            answer = Reply(error.code, encode(error.status()), {"Content-Type": _JSON_TYPE})
+            if error.retry_after:
+                answer.headers["Retry-After"] = str(error.retry_after)
+        answer.headers.setdefault("Cache-Control", "no-cache, private")
+        answer.headers["Audit-Id"] = str(uuid.uuid4())
+        return answer
+
+    def _answer(self, request: Request) -> Reply | Stream:
+        account = self.access.identify(request.headers.get("authorization", ""))
+        target = parse(request.path)
+        if target is None:
+            return self._pathwise(request, account)
+        for extension in self.extensions:
+            answer = extension(request, account, target)
+            if answer is not None:
+                return answer
+        return self._resource(request, account, target)
+
+    def _pathwise(self, request: Request, account: Account) -> Reply:
+        path = request.path.rstrip("/") or "/"
+        if request.method not in {"GET", "HEAD"}:
+            raise errors.method_not_allowed()
+        open_to_all = path.split("/")[1] in {"healthz", "livez", "readyz", "version"}
+        if not open_to_all:
+            self.access.demand(account, Attributes("get", path=path))
+        if path in _HEALTH:
+            return Reply(200, b"ok", {"Content-Type": "text/plain; charset=utf-8"})
+        if path == "/version":
+            return json_reply(_VERSION)
+        if path == "/openapi/v3":
+            return json_reply({"paths": {}})
+        return self._discover(request, path)
+
+    def _discover(self, request: Request, path: str) -> Reply:
+        accepted = negotiate(request.headers.get("accept", ""))
+        steps = path.strip("/").split("/")
+        if path in {"/api", "/apis"}:
+            core = path == "/api"
+            if accepted.shape == "discovery":
+                body = self.catalogue.aggregated(core=core, version=accepted.version)
+                return json_reply(body, content_type=accepted.content_type)
+            return json_reply(versions(self.address) if core else self.catalogue.group_list())
+        if steps[0] == "apis" and len(steps) == 2:
+            group = self.catalogue.group(steps[1])
+            if group is not None:
+                return json_reply(group)
+        if steps[0] == "api" and len(steps) == 2 and self.catalogue.has_version("", steps[1]):
+            return json_reply(self.catalogue.resource_list("", steps[1]))
+        if steps[0] == "apis" and len(steps) == 3 and self.catalogue.has_version(steps[1], steps[2]):
+            return json_reply(self.catalogue.resource_list(steps[1], steps[2]))
+        raise errors.no_such_path()
+
+    def _resource(self, request: Request, account: Account, target: Target) -> Reply | Stream:
+        resource = self.catalogue.find(target.group, target.version, target.plural)
+        if resource is None or (target.namespace and not resource.namespaced):
+            raise errors.no_such_path()
+        if request.method not in {"GET", "HEAD"}:
+            verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(request.method, "")
+            self.access.demand(account, target.attributes(verb))
+            raise errors.method_not_allowed()
+        if target.name:
+            self.access.demand(account, target.attributes("get"))
+            return self._get(request, resource, target)
+        options = read_options(request, resource, target.namespace)
+        verb = "watch" if options.watch else "list"
+        self.access.demand(account, target.attributes(verb))
+        encoder = self._encoder(request, resource, options)
+        collection = self._stored(resource)
+        if options.watch:
+            return self._watch(collection, options, encoder)
+        page = self.pager.page(collection, options)
+        foreign = self.faults.foreign.get(resource.key, ())
+        return raw_reply(encoder.many(page.entries, page.metadata, foreign))
+
+    def _get(self, request: Request, resource: Resource, target: Target) -> Reply:
+        if target.subresource not in {"", "status"}:
+            if target.subresource == "scale" and dict(resource.subresources).get("scale"):
+                return json_reply(_scale(self._entry(resource, target).read()))
+            raise errors.no_such_path()
+        options = ListOptions(
+            read_options(request, resource, target.namespace).selection, include=read_include(request)
+        )
+        return raw_reply(self._encoder(request, resource, options).one(self._entry(resource, target)))
+
+    def _entry(self, resource: Resource, target: Target) -> Entry:
+        namespace = target.namespace if resource.namespaced else ""
+        entry = self._stored(resource).entries.get((namespace, target.name))
+        if entry is None:
+            raise errors.not_found(resource, target.name)
+        return entry
+
+    def _stored(self, resource: Resource) -> Collection:
+        return self.store.collection(resources.EVENTS if resource is resources.EVENTS_V1 else resource)
+
+    def _encoder(self, request: Request, resource: Resource, options: ListOptions) -> Encoder:
+        accepted = negotiate(request.headers.get("accept", ""))
+        convert = event_as_v1 if resource is resources.EVENTS_V1 else None
+        return Encoder(resource, accepted, options.include, self.clock.now, convert)
+
+    def _watch(self, collection: Collection, options: ListOptions, encoder: Encoder) -> Reply | Stream:
+        if options.initial_events and self.faults.refuse_initial_events:
+            message = 'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled'
+            raise errors.invalid("ListOptions", message, [])
+        headers = {"Content-Type": _JSON_TYPE}
+        try:
+            watch = Watch(self.store, collection, options, encoder, self.clock)
+        except errors.ApiError as error:
+            if error.reason != "Expired" or self.faults.gone_as_status:
+                raise
+            return Stream(only(gone(error.message)), headers)
+        return Stream(self._tracked(watch), headers)
+
+    async def _tracked(self, watch: Watch) -> AsyncIterator[bytes]:
+        self.faults.watches.add(watch)
+        try:
+            async for chunk in watch.chunks():
+                yield chunk
+        finally:
+            self.faults.watches.discard(watch)
+
+
+def json_reply(body: Json, status: int = 200, content_type: str = _JSON_TYPE) -> Reply:
+    """Return a JSON answer."""
+    return Reply(status, encode(body), {"Content-Type": content_type})
+
+
+def raw_reply(body: bytes) -> Reply:
+    """Return an answer whose JSON is written already."""
+    return Reply(200, body, {"Content-Type": _JSON_TYPE})
+
+
+def _scale(obj: Json) -> Json:
+    metadata = {
+        key: obj["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    }
+    labels = obj["spec"].get("selector", {}).get("matchLabels", {})
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": metadata,
+        "spec": {"replicas": obj["spec"].get("replicas", 0)},
+        "status": {
+            "replicas": obj.get("status", {}).get("replicas", 0),
+            "selector": ",".join(f"{key}={value}" for key, value in sorted(labels.items())),
+        },
+    }
