@@ -55,7 +55,6 @@ class Runtime:
     async def _serve(self, desired: Desired | None) -> None:
         loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        self.live.attach(loop)
         from services.engine import Engine
 
         self._engine = Engine(self.live, self._clock)

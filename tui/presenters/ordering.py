@@ -17,12 +17,15 @@ Rank = Callable[[Any], Any]
 class Ordering:
     """The order of one table's keys: filtered, sorted, and held while the operator is at it.
 
-    `rank` gives an object's sort key; `subject` what a filter and the counts look at. While held, rows stay where they
-    are: new ones come at the end, gone ones stay (see `gone`), and `moved` counts those that would stand elsewhere.
+    `rank` gives an object's sort key; `subject` what a filter and the counts look at; `keep`, where given, which
+    objects are listed at all (the others are only counted). While held, rows stay where they are: new ones come at the
+    end, gone ones stay (see `gone`), and `moved` counts those that would stand elsewhere.
     Pure: the caller says when it is.
     """
 
-    def __init__(self, rank: Rank, subject: Callable[[Any], Subject]) -> None:
+    def __init__(
+        self, rank: Rank, subject: Callable[[Any], Subject], keep: Callable[[Any], bool] | None = None
+    ) -> None:
         self.order: list[str] = []
         self.gone: dict[str, Any] = {}
         self.moved = 0
@@ -32,6 +35,7 @@ class Ordering:
         self.total = 0
         self._rank = rank
         self._subject = subject
+        self._keep = keep
         self._reverse = False
         self._test: Test | None = None
         self._outside: Test | None = None
@@ -117,7 +121,7 @@ class Ordering:
         self.total += 1
         self.counts[subject.severity] = self.counts.get(subject.severity, 0) + 1
         self._severities[key] = subject.severity
-        if self._test is None or self._test(subject):
+        if (self._test is None or self._test(subject)) and (self._keep is None or self._keep(obj)):
             self._inside.add(key)
         self._ranks[key] = self._rank(obj)
 

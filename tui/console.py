@@ -1,0 +1,135 @@
+"""What every screen of one console shares: where it is, what it reads, how it shows things. No screen is in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from services.clock import Clock
+from services.model.severity import Severity
+from services.ports import ClusterSession, Snapshot, StateFeed
+from tui.glyphs import UNICODE, Glyphs
+from tui.presenters.freshness import Reading, read
+from tui.presenters.header import Situation
+from tui.presenters.lens import Lens
+from tui.presenters.summary import Summary, sum_up
+from tui.presenters.terms import Subject, Test, parse_filter
+
+if TYPE_CHECKING:
+    from tui.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the operator is: a view and what is narrowed there. What `quarterdeck` comes back to."""
+
+    view: str = "deck"
+    filter: str = ""
+    sort: str = ""
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which cluster, and which part of it. `namespaces` empty: all. `labels` are terms of a label selector."""
+
+    context: str
+    cluster: str
+    environment: str = "PROD?"
+    namespaces: tuple[str, ...] = ()
+    labels: str = ""
+
+    @property
+    def words(self) -> str:
+        """What the header says of the scope, "" for the whole cluster."""
+        parts = []
+        if len(self.namespaces) == 1:
+            parts.append(f"ns {self.namespaces[0]}")
+        elif self.namespaces:
+            parts.append(f"{len(self.namespaces)} namespaces")
+        if self.labels:
+            parts.append(self.labels)
+        return ", ".join(parts)
+
+    @property
+    def test(self) -> Test | None:
+        """The scope as a test over rows, None for everything."""
+        if not self.namespaces and not self.labels:
+            return None
+        labelled = parse_filter(f"-l {self.labels}") if self.labels else None
+        wanted = frozenset(self.namespaces)
+
+        def inside(subject: Subject) -> bool:
+            if wanted and subject.namespace and subject.namespace not in wanted:
+                return False
+            return labelled is None or not subject.namespace or labelled(subject)
+
+        return inside
+
+    def kubectl(self, namespace: str = "") -> str:
+        """Return the start of an exact kubectl command for this cluster."""
+        command = f"kubectl --context {quote(self.context)}"
+        return f"{command} -n {quote(namespace)}" if namespace else command
+
+
+@dataclass
+class Console:
+    """One operator's console on one cluster: the feed, the clock and the scope that its screens share."""
+
+    clock: Clock
+    feed: StateFeed
+    scope: Scope
+    runtime: Runtime | None = None
+    actor: str = ""
+    mode: str = "RO"
+    glyphs: Glyphs = UNICODE
+    mask: Callable[[str], str] | None = None
+    log_lines: int = 10_000
+    log_tail: int = 500
+    contexts: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    on_place: Callable[[Place], None] | None = None
+    login: tuple[str, ...] = ()
+    slow: bool = False
+    frozen_since: float = 0.0
+    _summed: tuple[tuple[int, int, Scope], Summary] | None = field(default=None, repr=False)
+
+    def lens(self) -> Lens:
+        """Return the way of showing things at this moment."""
+        return Lens(self.clock.now(), self.glyphs, self.mask)
+
+    @property
+    def session(self) -> ClusterSession | None:
+        """What may be asked of the cluster; None until it is connected."""
+        return self.runtime.session if self.runtime is not None else None
+
+    def reading(self, source: str) -> Reading:
+        """Return how a source stands."""
+        return read(self.feed.snapshot().sources.get(source), self.clock.now())
+
+    def summary(self) -> Summary:
+        """Return the summary of what is known, computed once a publication and second."""
+        snapshot: Snapshot = self.feed.snapshot()
+        mark = (snapshot.revision, int(self.clock.now()), self.scope)
+        if self._summed is None or self._summed[0] != mark:
+            self._summed = (mark, sum_up(snapshot, self.clock.now(), self.scope.test))
+        return self._summed[1]
+
+    def situation(self) -> Situation:
+        """Return what the header shows."""
+        summary = self.summary()
+        status = self.feed.snapshot().sources.get("kubernetes")
+        words = [part for part in (self.scope.words, status.scope if status is not None else "") if part]
+        return Situation(
+            cluster=self.scope.cluster,
+            environment=self.scope.environment,
+            reading=summary.reading,
+            counts=dict(summary.counts),
+            hidden={Severity.CRIT: summary.hidden.get(Severity.CRIT, 0)},
+            mode=self.mode,
+            actor=self.actor,
+            scope="; ".join(words),
+            frozen_since=self.frozen_since,
+        )

@@ -1,0 +1,159 @@
+"""Drives one live table: the feed's changes in, an order and rows on demand out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from services.model.severity import Severity
+from services.ports import Snapshot
+from tui.presenters.lens import Lens
+from tui.presenters.ordering import Ordering
+from tui.presenters.terms import Test
+from tui.presenters.view import View
+from widgets.live_table import LiveTable
+from widgets.viewmodels import Column, Row, TableVM
+
+RowBuilder = Callable[[str, Any, Lens], Row]
+NOTHING: Mapping[str, Any] = {}
+
+
+class TableDriver:
+    """Keeps a `LiveTable` equal to one live-state table, in order, filtered, scoped and frozen as asked.
+
+    `extra` may add rows of another making below the ordered ones (key -> row), such as a line that stands for the rest.
+    """
+
+    def __init__(
+        self,
+        widget: LiveTable,
+        view: View,
+        lens: Callable[[], Lens],
+        columns: tuple[Column, ...] | None = None,
+        row: RowBuilder | None = None,
+        keep: Callable[[Any], bool] | None = None,
+        extra: Callable[[], Mapping[str, Row]] | None = None,
+        tall: bool = False,
+    ) -> None:
+        self.widget = widget
+        self.view = view
+        self.sort = view.first_rank
+        self.reverse = False
+        self.frozen_at = 0.0
+        self.ordering = Ordering(view.ranks[self.sort], view.subject, keep)
+        self._columns = columns or view.columns
+        self._row = row or view.row
+        self._lens = lens
+        self._extra = extra
+        self._tall = tall
+        self._rows: Mapping[str, Any] = NOTHING
+        self._waiting: Snapshot | None = None
+
+    @property
+    def rows(self) -> Mapping[str, Any]:
+        """The live rows, filtered or not."""
+        return self._rows
+
+    def take(self, snapshot: Snapshot, changed: frozenset[str] | None, now: float) -> None:
+        """Take the feed's changes; `changed` None means everything may have changed."""
+        if self.frozen_at:
+            self._waiting = snapshot
+            return
+        self._rows = snapshot.tables.get(self.view.table, NOTHING)
+        self.ordering.update(self._rows, changed, now)
+        self.show(changed)
+
+    def refresh(self, now: float) -> None:
+        """Let time pass: ages move on, a held order is let go when its time is over."""
+        if self.frozen_at:
+            return
+        if self.ordering.due(now):
+            self.ordering.release()
+        self.show(None)
+
+    def reconsider(self) -> None:
+        """Look at every row again (what to keep may depend on the time)."""
+        if not self.frozen_at:
+            self.ordering.update(self._rows, None, 0.0)
+            self.show(None)
+
+    def filter(self, test: Test | None, scope: Test | None) -> None:
+        """Show only these rows."""
+        self.ordering.show_only(test, scope)
+        self.show(None)
+
+    def order_by(self, name: str) -> bool:
+        """Sort by a named order, reversed when it is the present one; False where the view has no such order."""
+        rank = self.view.ranks.get(name)
+        if rank is None:
+            return False
+        self.reverse = not self.reverse if name == self.sort else False
+        self.sort = name
+        self.ordering.sort_by(rank, self.reverse)
+        self.show(None)
+        return True
+
+    def next_order(self) -> str:
+        """Sort by the next of the view's orders; returns its name."""
+        names = list(self.view.ranks)
+        name = names[(names.index(self.sort) + 1) % len(names)]
+        self.order_by(name)
+        return name
+
+    def release(self) -> None:
+        """Let held rows take their places now."""
+        self.ordering.release()
+        self.show(None)
+
+    def freeze(self, now: float) -> None:
+        """Hold the display still, or let it go on with all that has come since."""
+        if not self.frozen_at:
+            self.frozen_at = now
+            return
+        self.frozen_at = 0.0
+        if self._waiting is not None:
+            snapshot, self._waiting = self._waiting, None
+            self.take(snapshot, None, now)
+
+    def change_view(self, view: View) -> None:
+        """Show the same rows with other columns (a kind whose columns have come)."""
+        self.view, self._columns, self._row = view, view.columns, view.row
+        self.show(None)
+
+    def object(self, key: str | None) -> Any:  # noqa: ANN401 - objects of every kind
+        """Return the object of a row, None where there is none."""
+        return self.ordering.object(key) if key is not None else None
+
+    def show(self, changed: frozenset[str] | None) -> None:
+        """Hand the table its view-model."""
+        lens = self._lens()
+        extra = dict(self._extra()) if self._extra is not None else {}
+        order = self.ordering.order
+
+        def row(key: str) -> Row:
+            added = extra.get(key)
+            if added is not None:
+                return added
+            obj = self.ordering.object(key)
+            if obj is None:
+                return Row(key, ())
+            built = self._row(key, obj, lens)
+            return built if key in self._rows else Row(key, built.cells, built.tone, dimmed=True, details=built.details)
+
+        if extra:
+            order = [*order, *extra]
+            changed = changed | frozenset(extra) if changed is not None else None
+        column = self.sort if any(one.key == self.sort for one in self._columns) else ""
+        self.widget.set_vm(
+            TableVM(self._columns, order, row, self._heights(), (column, self.reverse), self.view.empty), changed
+        )
+
+    def _heights(self) -> dict[str, int]:
+        if not self._tall:
+            return {}
+        heights = {}
+        for key in self.ordering.order:
+            obj = self.ordering.object(key)
+            if obj is not None and obj.severity <= Severity.WARN:
+                heights[key] = 1
+        return heights

@@ -1,0 +1,96 @@
+"""Carries log lines from the service thread to a log view, in batches, bounded, counting what it had to drop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from services.errors import Problem
+from services.ports import LogLine, LogOptions
+from services.sanitize import safe_text
+from tui.presenters.lens import Lens
+from tui.presenters.logs import present_line
+from widgets.viewmodels import LogEntry, Tone
+
+if TYPE_CHECKING:
+    from tui.runtime import Runtime
+
+WAITING_LINES = 20_000
+"""Lines that may wait for the screen; older ones are dropped and counted."""
+
+BATCH = 2_000
+"""Lines handed to the view in one turn of its loop, so that a burst never holds a key press up."""
+
+
+class LogPump:
+    """Streams the logs of some pods into `deliver`, which is called on the UI's loop with batches of entries."""
+
+    def __init__(
+        self, runtime: Runtime, lens: Callable[[], Lens], deliver: Callable[[Sequence[LogEntry]], None]
+    ) -> None:
+        self._runtime = runtime
+        self._lens = lens
+        self._deliver = deliver
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[LogEntry] = deque()
+        self._dropped = 0
+        self._pending = False
+        self._streams: list[Future[None]] = []
+
+    def stream(self, namespace: str, pods: Mapping[str, Sequence[str]], options: LogOptions) -> None:
+        """Begin to stream these pods' containers."""
+        self._streams.append(self._runtime.submit(self._pump(namespace, pods, options)))
+
+    def stop(self) -> None:
+        """End every stream; what waits is forgotten."""
+        for stream in self._streams:
+            stream.cancel()
+        self._streams.clear()
+        self._waiting.clear()
+
+    async def _pump(self, namespace: str, pods: Mapping[str, Sequence[str]], options: LogOptions) -> None:
+        session = self._runtime.session
+        if session is None:
+            self._say("The cluster is not connected yet: go back and open the logs again.")
+            return
+        try:
+            async for lines in session.logs(namespace, pods, options):
+                self._take(lines)
+        except Problem as problem:
+            self._say(problem.sentence)
+
+    def _take(self, lines: Sequence[LogLine]) -> None:
+        lens = self._lens()
+        self._waiting.extend(present_line(line, lens) for line in lines)
+        while len(self._waiting) > WAITING_LINES:
+            self._waiting.popleft()
+            self._dropped += 1
+        self._poke()
+
+    def _say(self, sentence: str) -> None:
+        self._waiting.append(LogEntry("", "", safe_text(sentence), Tone.NOTICE))
+        self._poke()
+
+    def _poke(self) -> None:
+        if not self._pending:
+            self._pending = True
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._pending = False
+        batch = list(islice(self._waiting, BATCH))
+        for _ in batch:
+            self._waiting.popleft()
+        if self._dropped:
+            batch.insert(0, LogEntry("", "", "", Tone.MUTED, dropped=self._dropped))
+            self._dropped = 0
+        if batch:
+            self._deliver(batch)
+        if self._waiting:
+            self._poke()

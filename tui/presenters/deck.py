@@ -1,0 +1,123 @@
+"""Fills the four panes of the control room and the strip that stands for them on a small screen."""
+
+from __future__ import annotations
+
+from services.model.severity import Severity
+from services.model.timeline import Event, EventKind
+from tui.presenters.freshness import Freshness, Reading, present_state
+from tui.presenters.lens import TONES, Lens, clock, plural
+from tui.presenters.summary import Summary
+from widgets.viewmodels import BarVM, Face, Line, PaneVM, Span, Tone
+
+WAITING_PANES = {
+    "3": ("Costs", "No prices are configured."),
+    "4": ("Incidents", "No incident has been declared from here."),
+}
+MARKS = {
+    EventKind.ROLLOUT: "turn",
+    EventKind.SCALE: "turn",
+    EventKind.RECOVERED: "ok",
+    EventKind.UNHEALTHY: "crit",
+    EventKind.NODE: "warn",
+    EventKind.JOB: "warn",
+    EventKind.WARNING: "warn",
+}
+
+
+def present_rollouts_pane(summary: Summary, reading: Reading, shown: int, frozen: int, lens: Lens) -> PaneVM:
+    """Return the frame of the rollouts pane: "2 of 214 need you", or what stands in the way of knowing."""
+    need = sum(summary.counts.get(severity, 0) for severity in (Severity.CRIT, Severity.WARN)) - sum(
+        1 for symptom in summary.symptoms if symptom.severity <= Severity.WARN
+    )
+    title: list[Span] = [Span("Rollouts")]
+    if summary.workloads:
+        tone = Tone.PLAIN if need else Tone.MUTED
+        title.append(
+            Span(f"{need} of {summary.workloads:,} need you" if need else f"{summary.workloads:,} healthy", tone)
+        )
+    message = waiting_message(reading, "workloads")
+    face = Face.DATA
+    if not summary.workloads:
+        face = Face.FAILED if reading.freshness is Freshness.FAILED else Face.WAITING
+        if reading.freshness is Freshness.FRESH:
+            face, message = Face.WAITING, "The cluster answers and has no workloads in this scope."
+    state = present_state(reading, lens)
+    if frozen:
+        state = (*state, Span(f" {frozen} moved, o orders", Tone.NOTICE))
+    return PaneVM("1", tuple(title), state, face, message, stale=not reading.trusted and shown > 0)
+
+
+def waiting_message(reading: Reading, noun: str) -> str:
+    """Return the sentence a pane shows instead of rows."""
+    if reading.freshness is Freshness.FAILED:
+        return reading.reason or f"The {noun} could not be read."
+    if reading.freshness is Freshness.NEVER:
+        return f"Nothing is known yet: waiting for the first answer about {noun}."
+    return f"Waiting for {noun}."
+
+
+def present_quiet_pane(number: str) -> PaneVM:
+    """Return the frame of a pane whose source is not configured: a quiet state of its own."""
+    title, message = WAITING_PANES[number]
+    return PaneVM(number, (Span(title),), (Span("not configured", Tone.MUTED),), Face.NOT_CONFIGURED, message)
+
+
+def present_symptoms_pane(summary: Summary) -> PaneVM:
+    """Return the frame of the alerts pane while no Alertmanager is configured: the cluster's own symptoms, named so."""
+    count = len(summary.symptoms)
+    words = plural(count, "symptom") if count else "no symptoms"
+    title = (Span("Alerts"), Span(f"{words} of the cluster itself", Tone.PLAIN if count else Tone.MUTED))
+    state = (Span("no Alertmanager configured", Tone.MUTED),)
+    return PaneVM("2", title, state, stale=bool(count) and not summary.reading.trusted)
+
+
+def present_too_small(summary: Summary, lens: Lens) -> BarVM:
+    """Return the one line of a terminal that is too small for a pane: the counts, and what it wants."""
+    shapes = " ".join(
+        f"{lens.shape(severity)}{summary.counts.get(severity, 0) if summary.reading.trusted else '?'}"
+        for severity in (Severity.CRIT, Severity.WARN)
+    )
+    return BarVM(((Span(shapes, Tone.STRONG),), (Span("wants 60x15", Tone.MUTED),)))
+
+
+def present_strip(summary: Summary, active: str, lens: Lens) -> BarVM:
+    """Return the strip of the four panes' counts."""
+
+    def entry(number: str, text: str, tone: Tone) -> Line:
+        return (Span(f"{number} {text}", Tone.STRONG if number == active else tone),)
+
+    crit, warn = summary.counts.get(Severity.CRIT, 0), summary.counts.get(Severity.WARN, 0)
+    rollouts = "Rollouts"
+    if summary.reading.trusted:
+        if crit:
+            rollouts += f" {crit}{lens.shape(Severity.CRIT)}"
+        if warn:
+            rollouts += f" {warn}{lens.shape(Severity.WARN)}"
+    else:
+        rollouts += " ?"
+    return BarVM(
+        (
+            entry("1", rollouts, Tone.PLAIN),
+            entry("2", f"Alerts {len(summary.symptoms) or '-'}", Tone.PLAIN if summary.symptoms else Tone.MUTED),
+            entry("3", "Costs -", Tone.MUTED),
+            entry("4", "Incidents -", Tone.MUTED),
+        )
+    )
+
+
+def present_event(event: Event, lens: Lens) -> Line:
+    """Return one happening as the timeline strip shows it."""
+    mark = lens.glyphs.mark(MARKS.get(event.kind, "note"))
+    name = f"{event.ref.namespace}/{event.ref.name}" if event.ref.namespace else event.ref.name
+    return (
+        Span(f"{clock(event.at)} ", Tone.MUTED),
+        Span(mark, TONES[event.severity]),
+        Span(f" {lens.text(name, 60)} {lens.text(event.text, 120)}"),
+    )
+
+
+def present_timeline(events: tuple[Event, ...], lens: Lens, count: int = 8) -> BarVM:
+    """Return the strip of the latest happenings, newest first."""
+    if not events:
+        return BarVM(((Span("nothing has happened since this console began to watch", Tone.MUTED),),))
+    return BarVM(tuple(present_event(event, lens) for event in events[:count]))

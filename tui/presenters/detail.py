@@ -1,0 +1,102 @@
+"""Explains one workload in a few lines: because, changed, and how its rollout stands."""
+
+from __future__ import annotations
+
+from services.model.ref import Ref
+from services.model.severity import Severity
+from services.model.workload import Pod, Rollout
+from services.ports import Snapshot
+from tui.presenters.lens import TONES, WORDS, Lens, countdown, plural, tag
+from tui.presenters.pods import why
+from tui.presenters.rollouts import change
+from widgets.viewmodels import Line, Span, TextVM, Tone
+
+LABEL = 9
+
+
+def labelled(label: str, *spans: Span) -> Line:
+    """Return a line that begins with a label of fixed width."""
+    return (Span(f"{label:<{LABEL}}", Tone.MUTED), *spans)
+
+
+def present_facts(rollout: Rollout, lens: Lens) -> list[Line]:
+    """Return why a workload is as it is, what changed, and how far it is: nothing that is not known."""
+    workload = rollout.workload
+    tone = TONES[rollout.severity]
+    lines: list[Line] = []
+    state = f"{workload.ready} of {workload.desired} ready"
+    if rollout.since and rollout.severity <= Severity.NOTICE:
+        state += f" for {lens.age(rollout.since)}"
+    word = Span(f" {WORDS[rollout.severity]}  ", tone)
+    lines.append(labelled("STATE", lens.badge(rollout.severity), word, Span(state)))
+    because = rollout.cause or rollout.what
+    if because:
+        lines.append(labelled("BECAUSE", Span(lens.text(because, 400), tone)))
+    if rollout.last_words:
+        lines.append(labelled("", Span("last words  ", Tone.MUTED), Span(f'"{lens.text(rollout.last_words, 400)}"')))
+    changed = change(rollout, lens)
+    if changed:
+        lines.append(labelled("CHANGED", Span(lens.text(changed))))
+    lines.append(labelled("ROLLOUT", Span(lens.text(rollout.status, 200))))
+    if rollout.deadline_at and not rollout.done:
+        left = rollout.deadline_at - lens.now
+        passed = f"progress deadline passed {lens.age(rollout.deadline_at)} ago"
+        words = f"progress deadline in {countdown(left)}" if left > 0 else passed
+        lines.append(labelled("", Span(words, Tone.WARN if left <= 0 else Tone.PLAIN)))
+    lines.append(
+        labelled(
+            "COUNTS",
+            Span(
+                f"desired {workload.desired}  ready {workload.ready}  updated {workload.updated}"
+                f"  available {workload.available}"
+                + (f"  terminating {workload.terminating}" if workload.terminating else "")
+            ),
+        )
+    )
+    if workload.images:
+        lines.append(labelled("IMAGES", Span(lens.text("  ".join(workload.images), 300))))
+    if rollout.flapping:
+        lines.append(labelled("FLAPS", Span(f"{len(rollout.changes)} changes of health in 15 minutes", Tone.WARN)))
+    return lines
+
+
+def pods_of(snapshot: Snapshot, ref: Ref) -> list[Pod]:
+    """Return a workload's pods, worst first: those its controller or one of its ReplicaSets owns."""
+    owners = {ref.uid}
+    for replicaset in snapshot.tables.get("replicasets.apps", {}).values():
+        if replicaset.owner is not None and replicaset.owner.uid == ref.uid:
+            owners.add(replicaset.ref.uid)
+    pods = [
+        pod
+        for pod in snapshot.tables.get("pods", {}).values()
+        if pod.ref.namespace == ref.namespace and pod.owner is not None and pod.owner.uid in owners
+    ]
+    return sorted(pods, key=lambda pod: (pod.severity, -pod.restarts, pod.ref.name))
+
+
+def pod_line(pod: Pod, lens: Lens) -> Line:
+    """Return one pod in a line: name, state, restarts, node, and why."""
+    tone = TONES[pod.severity]
+    restarts = f" x{pod.restarts}" if pod.restarts else ""
+    reason = why(pod)
+    return (
+        lens.badge(pod.severity),
+        Span(f" {lens.text(pod.ref.name)}  "),
+        Span(f"{lens.text(pod.status)}{restarts}", tone),
+        Span(f"  {lens.text(pod.node)}", Tone.MUTED),
+        Span(f"  {lens.text(reason, 200)}" if reason else ""),
+    )
+
+
+def present_detail(rollout: Rollout, snapshot: Snapshot, lens: Lens) -> TextVM:
+    """Return the detail column of the control room: the facts and the pods in trouble."""
+    lines = present_facts(rollout, lens)
+    pods = pods_of(snapshot, rollout.ref)
+    if pods:
+        lines += [(), (Span(plural(len(pods), "pod"), Tone.STRONG),)]
+        lines += [pod_line(pod, lens) for pod in pods[:12]]
+    if rollout.previous_revision:
+        before = ", ".join(tag(image) for image in rollout.previous_images)
+        lines.append(labelled("BEFORE", Span(lens.text(f"rev {rollout.previous_revision}  {before}"))))
+    title = (Span(lens.text(f"{rollout.ref.namespace}/{rollout.ref.name}"), Tone.STRONG),)
+    return TextVM(title, tuple(lines))

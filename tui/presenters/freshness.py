@@ -1,0 +1,107 @@
+"""Says how old what is on screen is, and why; a number is never shown as live when it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.model.source import SourceState, SourceStatus
+from tui.presenters.lens import Lens, age, moment
+from widgets.viewmodels import Line, Span, Tone
+
+CONNECTION = "kubernetes"
+"""The source that stands for the API server itself: its probe answers or does not."""
+
+FRESH_FOR = 15.0
+"""Seconds without any sign of life after which data counts as stale: the probe asks every 5 s and waits 5 s."""
+
+QUIET_AGE = 6.0
+"""Seconds up to which "live" needs no number: younger than the probe's own beat."""
+
+
+class Freshness(StrEnum):
+    """What may be believed."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    FAILED = "failed"
+    LOADING = "loading"
+    NEVER = "never"
+    NOT_CONFIGURED = "not configured"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one source stands now: `age` seconds since it last gave a sign of life, `reason` why it does not."""
+
+    freshness: Freshness
+    age: float = 0.0
+    last_ok: float = 0.0
+    since: float = 0.0
+    reason: str = ""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether counts from it may be shown as facts."""
+        return self.freshness is Freshness.FRESH
+
+
+def read(status: SourceStatus | None, now: float) -> Reading:
+    """Return how a source stands."""
+    if status is None:
+        return Reading(Freshness.NEVER)
+    if status.state is SourceState.NOT_CONFIGURED:
+        return Reading(Freshness.NOT_CONFIGURED)
+    silent = now - status.last_byte if status.last_byte else 0.0
+    if status.state in (SourceState.FAILED, SourceState.FORBIDDEN):
+        return Reading(Freshness.FAILED, silent, status.last_ok, status.since, status.error)
+    if status.state in (SourceState.LOADING, SourceState.NEVER):
+        kind = Freshness.LOADING if status.state is SourceState.LOADING else Freshness.NEVER
+        return Reading(kind, silent, status.last_ok, status.since, status.error)
+    if silent > FRESH_FOR:
+        return Reading(Freshness.STALE, silent, status.last_ok, status.since, status.error)
+    return Reading(Freshness.FRESH, silent, status.last_ok, status.since)
+
+
+def worst(readings: Iterable[Reading]) -> Reading:
+    """Return the least believable of several readings (the connection and a table's own source)."""
+    order = [
+        Freshness.FRESH,
+        Freshness.NOT_CONFIGURED,
+        Freshness.STALE,
+        Freshness.LOADING,
+        Freshness.NEVER,
+        Freshness.FAILED,
+    ]
+    return max(readings, key=lambda reading: order.index(reading.freshness), default=Reading(Freshness.NEVER))
+
+
+def present_liveness(reading: Reading, lens: Lens) -> Line:
+    """Return the header's words on the connection: "live", "live 12s", "NOT LIVE: ... since 03:13:52 (15s)"."""
+    if reading.freshness is Freshness.FRESH:
+        return (Span("live" if reading.age < QUIET_AGE else f"live {age(reading.age)}"),)
+    if reading.freshness is Freshness.STALE:
+        return (Span(f"STALE {age(reading.age)}", Tone.WARN),)
+    if reading.freshness is Freshness.FAILED:
+        since = f" since {moment(reading.since, lens.now)} ({age(lens.now - reading.since)})" if reading.since else ""
+        return (Span(f"NOT LIVE: {lens.text(reading.reason, 200)}{since}", Tone.CRIT),)
+    cached = f", data as of {moment(reading.last_ok, lens.now)}" if reading.last_ok else ""
+    return (Span(f"connecting{cached}", Tone.NOTICE),)
+
+
+def present_state(reading: Reading, lens: Lens) -> Line:
+    """Return a pane's words on its data, at the right of its border; nothing while all is well."""
+    if reading.freshness is Freshness.FRESH:
+        return ()
+    if reading.freshness is Freshness.STALE:
+        return (Span(f"stale {age(reading.age)}", Tone.WARN),)
+    if reading.freshness is Freshness.NOT_CONFIGURED:
+        return (Span("not configured", Tone.MUTED),)
+    good = reading.last_ok
+    if reading.freshness is Freshness.FAILED:
+        word = f"as of {moment(good, lens.now)}" if good else "failed"
+        return (Span(word, Tone.WARN),)
+    if good:
+        return (Span(f"as of {moment(good, lens.now)}", Tone.NOTICE),)
+    return (Span("loading" if reading.freshness is Freshness.LOADING else "waiting", Tone.MUTED),)

@@ -1,0 +1,70 @@
+"""Answers, in one line: where am I, is it live, how bad is it, who drives, in which mode, what time is it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from services.model.severity import Severity
+from tui.presenters.freshness import Reading, present_liveness
+from tui.presenters.lens import TONES, WORDS, Lens
+from widgets.viewmodels import BarVM, Line, Span, Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the header knows; `counts` are of the scope, `hidden` of what it leaves out ("+3 CRIT outside")."""
+
+    cluster: str
+    environment: str
+    reading: Reading
+    counts: dict[Severity, int] = field(default_factory=dict)
+    hidden: dict[Severity, int] = field(default_factory=dict)
+    mode: str = "RO"
+    actor: str = ""
+    scope: str = ""
+    notice: str = ""
+    frozen_since: float = 0.0
+
+
+def _place(situation: Situation, lens: Lens) -> Line:
+    spans = [Span(f"{lens.glyphs.here} "), Span(lens.text(situation.cluster, 60), Tone.STRONG)]
+    word = situation.environment.upper()
+    if word:
+        spans += [Span(" "), Span(f" {lens.text(word, 12)} " if word.startswith("PROD") else word, Tone.PROD)]
+    return tuple(spans)
+
+
+def _counts(situation: Situation, lens: Lens) -> Line:
+    spans: list[Span] = []
+    known = situation.reading.trusted
+    for severity in (Severity.CRIT, Severity.WARN):
+        count = situation.counts.get(severity, 0)
+        if spans:
+            spans.append(Span(" "))
+        if not known:
+            spans.append(Span(f"{lens.shape(severity)}?", Tone.MUTED))
+        elif count:
+            spans.append(Span(f"{lens.shape(severity)}{count} {WORDS[severity]}", TONES[severity]))
+        else:
+            spans.append(Span(f"{lens.shape(severity)}0", Tone.MUTED))
+    outside = situation.hidden.get(Severity.CRIT, 0)
+    if outside and known:
+        spans.append(Span(f" +{outside} CRIT outside", Tone.CRIT))
+    return tuple(spans)
+
+
+def present_header(situation: Situation, lens: Lens) -> BarVM:
+    """Return the header line; the clock is always last, and what matters least goes first when there is no room."""
+    left: list[Line] = [_place(situation, lens), present_liveness(situation.reading, lens), _counts(situation, lens)]
+    if situation.scope:
+        left.append((Span(lens.text(situation.scope, 60), Tone.NOTICE),))
+    if situation.frozen_since:
+        left.append((Span(f"FROZEN {lens.age(situation.frozen_since)}", Tone.PROD),))
+    mode: Line = (Span(situation.mode, Tone.MUTED if situation.mode == "RO" else Tone.PROD),)
+    time = datetime.fromtimestamp(lens.now, UTC).strftime("%a %H:%M:%SZ")
+    right: list[Line] = [mode]
+    if situation.actor:
+        right.insert(0, (Span(lens.text(situation.actor, 40), Tone.MUTED),))
+    right.append((Span(time, Tone.STRONG),))
+    return BarVM(tuple(left), tuple(right))

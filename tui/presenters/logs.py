@@ -1,0 +1,41 @@
+"""Turns raw log lines into what a log view draws: safe, with the level found in the line's own words."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from services.ports import LogLine
+from services.sanitize import safe_line
+from tui.presenters.lens import Lens
+from widgets.viewmodels import LogEntry, Tone
+
+HEAD = 160
+"""Characters of a line in which its level is looked for; a level further in belongs to the message."""
+
+_LEVEL = re.compile(
+    r"""(?:^|[\s\[("'=:|])(?:
+        (?P<crit>ERROR|ERR|FATAL|CRITICAL|CRIT|PANIC|EMERG|SEVERE|Traceback|panic:|[EF]\d{4}\s)
+      | (?P<warn>WARNING|WARN|W\d{4}\s)
+      | (?P<plain>INFO|NOTICE|I\d{4}\s)
+      | (?P<muted>DEBUG|TRACE|D\d{4}\s)
+    )(?:$|[\s\]):"',|=])?""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_TONES = {"crit": Tone.CRIT, "warn": Tone.WARN, "plain": Tone.PLAIN, "muted": Tone.MUTED}
+
+
+def level_of(text: str) -> Tone:
+    """Return the tone of a log line, from the first level word near its beginning (JSON, logfmt, klog, plain)."""
+    found = _LEVEL.search(text, 0, HEAD)
+    return _TONES[found.lastgroup] if found is not None and found.lastgroup else Tone.PLAIN
+
+
+def present_line(line: LogLine, lens: Lens) -> LogEntry:
+    """Return a log line as it may be drawn."""
+    stamp = datetime.fromtimestamp(line.at, UTC).strftime("%H:%M:%S.%f")[:-3] if line.at else ""
+    text = safe_line(line.text)
+    if lens.mask is not None:
+        text = safe_line(lens.mask(text))
+    source = lens.text(f"{line.pod}/{line.container}" if line.container else line.pod)
+    return LogEntry(stamp, source, text, level_of(text), line.dropped)

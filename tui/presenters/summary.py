@@ -1,0 +1,59 @@
+"""Adds up a picture of the cluster: what the header counts, what `status` prints, what "all clear" may claim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.model.cluster import Symptom
+from services.model.severity import Severity
+from services.model.workload import Rollout
+from services.ports import Snapshot
+from tui.presenters import rollouts
+from tui.presenters.freshness import CONNECTION, Freshness, Reading, read, worst
+from tui.presenters.terms import Test
+
+ROLLOUT_SOURCES = tuple(f"{CONNECTION}/{table}" for table in rollouts.VIEW.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts by severity of what is in scope and of what the scope hides, and how far they may be believed."""
+
+    reading: Reading
+    counts: Mapping[Severity, int] = field(default_factory=dict)
+    hidden: Mapping[Severity, int] = field(default_factory=dict)
+    workloads: int = 0
+    healthy: int = 0
+    symptoms: tuple[Symptom, ...] = ()
+
+    @property
+    def all_clear(self) -> bool:
+        """Whether nothing needs the operator, on data that may be believed."""
+        return self.reading.trusted and not self.counts.get(Severity.CRIT) and not self.counts.get(Severity.WARN)
+
+
+def sum_up(snapshot: Snapshot, now: float, scope: Test | None = None) -> Summary:
+    """Return the summary of a snapshot. Workloads count one each; a symptom of the cluster counts as one."""
+    counts: dict[Severity, int] = {}
+    hidden: dict[Severity, int] = {}
+    workloads: Mapping[str, Rollout] = snapshot.tables.get(rollouts.VIEW.table, {})
+    total = 0
+    for rollout in workloads.values():
+        inside = scope is None or scope(rollouts.subject(rollout))
+        into = counts if inside else hidden
+        total += inside
+        into[rollout.severity] = into.get(rollout.severity, 0) + 1
+    symptoms = tuple(sorted(snapshot.tables.get("symptoms", {}).values(), key=lambda one: (one.severity, one.key)))
+    healthy = counts.get(Severity.OK, 0)
+    for symptom in symptoms:
+        counts[symptom.severity] = counts.get(symptom.severity, 0) + 1
+    return Summary(overall(snapshot, now), counts, hidden, total, healthy, symptoms)
+
+
+def overall(snapshot: Snapshot, now: float) -> Reading:
+    """Return how far the picture may be believed: as far as the connection and every table it is made from."""
+    connection = read(snapshot.sources.get(CONNECTION), now)
+    tables = [read(snapshot.sources.get(source), now) for source in ROLLOUT_SOURCES]
+    broken = [reading for reading in tables if reading.freshness not in (Freshness.FRESH, Freshness.STALE)]
+    return worst([connection, *broken])

@@ -1,0 +1,47 @@
+"""Shows what is wrong with the cluster itself where no alert says so."""
+
+from __future__ import annotations
+
+from services.model.cluster import Symptom
+from services.model.ref import Ref
+from tui.presenters.lens import TONES, Lens
+from tui.presenters.terms import Subject
+from tui.presenters.view import View
+from widgets.viewmodels import Column, Row, Span
+
+COLUMNS = (
+    Column("shape", "", 1),
+    Column("text", "SYMPTOM", 20, weight=1),
+    Column("since", "SINCE", 6, right=True),
+)
+
+
+def present_row(key: str, symptom: Symptom, lens: Lens) -> Row:
+    """Return one symptom as a row."""
+    return Row(
+        key,
+        (
+            lens.badge(symptom.severity),
+            Span(lens.text(symptom.text), TONES[symptom.severity]),
+            Span(lens.age(symptom.since)),
+        ),
+    )
+
+
+SYMPTOMS_VIEW = View(
+    id="symptoms",
+    title="Symptoms",
+    noun="symptom",
+    table="symptoms",
+    sources=("nodes", "pods", "jobs.batch", "events"),
+    columns=COLUMNS,
+    row=present_row,
+    subject=lambda symptom: Subject(symptom.text, "", symptom.severity),
+    ref=lambda symptom: Ref("", "", "", "", symptom.key),
+    ranks={
+        "status": lambda symptom: (symptom.severity, symptom.key),
+        "name": lambda symptom: symptom.text,
+        "age": lambda symptom: -symptom.since,
+    },
+    empty="no symptom of the cluster itself: nodes, jobs, scheduling and events are quiet",
+)

@@ -1,0 +1,178 @@
+"""Shows the parts of one workload: its facts, revisions, pods, events, and what changed between two revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.kubernetes.history import diff_templates
+from services.model.cluster import KubeEvent, Usage
+from services.model.ref import PODS as POD_KIND
+from services.model.ref import Ref
+from services.model.severity import Severity
+from services.model.workload import Pod, Revision, Rollout
+from services.ports import Snapshot
+from tui.presenters import pods as pod_rows
+from tui.presenters.cluster import cores, present_event
+from tui.presenters.detail import labelled, present_facts
+from tui.presenters.lens import Lens, moment, tag
+from tui.presenters.terms import Subject
+from tui.presenters.view import View
+from widgets.viewmodels import Column, Line, Row, Span, Tone
+
+
+def local_feed(table: str, rows: Mapping[str, Any]) -> Snapshot:
+    """Return a picture of one table, for a driver whose rows come from an answer and not from a watch."""
+    return Snapshot(revision=0, tables={table: rows}, sources={})
+
+
+def present_head(rollout: Rollout | None, lens: Lens) -> list[Line]:
+    """Return the facts of a workload, or that it is gone."""
+    if rollout is None:
+        return [labelled("STATE", lens.badge(Severity.UNKNOWN), Span(" gone: the server no longer lists it"))]
+    lines = present_facts(rollout, lens)
+    workload = rollout.workload
+    if workload.change_cause:
+        lines.append(labelled("CAUSE", Span(lens.text(workload.change_cause, 200))))
+    return lines
+
+
+def mebibytes(size: int) -> str:
+    """Return bytes as Mi, or Gi from ten thousand Mi on."""
+    return f"{size / 2**30:.1f}Gi" if size >= 10_000 * 2**20 else f"{size // 2**20}Mi"
+
+
+def present_usage(pods: Sequence[Pod], usage: Mapping[str, Usage], lens: Lens) -> list[Line]:
+    """Return requests and limits of the pods, summed, and what metrics-server says they use, where it exists."""
+    if not pods:
+        return []
+    cpu, memory = sum(pod.cpu_request for pod in pods), sum(pod.memory_request for pod in pods)
+    cpu_limit, memory_limit = sum(pod.cpu_limit for pod in pods), sum(pod.memory_limit for pod in pods)
+    used = [usage[pod.ref.key] for pod in pods if pod.ref.key in usage]
+    words = f"cpu {cores(cpu)} requested" if cpu else "cpu: nothing requested"
+    words += f", limit {cores(cpu_limit)}" if cpu_limit else ", no limit"
+    if used:
+        words += f", used {cores(sum(one.cpu for one in used))}"
+    more = f"memory {mebibytes(memory)} requested" if memory else "memory: nothing requested"
+    more += f", limit {mebibytes(memory_limit)}" if memory_limit else ", no limit"
+    if used:
+        more += f", used {mebibytes(sum(one.memory for one in used))}"
+    return [labelled("ASKS", Span(lens.text(f"{words}   {more}")))]
+
+
+def _revision_row(key: str, revision: Revision, lens: Lens) -> Row:
+    severity = Severity.OK
+    if revision.current and revision.desired and revision.ready < revision.desired:
+        severity = Severity.CRIT if not revision.ready else Severity.WARN
+    was = f" (was {revision.was})" if revision.was else ""
+    counts = f"{revision.ready}/{revision.desired}" if revision.desired or revision.current else ""
+    return Row(
+        key,
+        (
+            lens.badge(severity),
+            Span(lens.text(f"{revision.number}{was}"), Tone.STRONG if revision.current else Tone.PLAIN),
+            Span(lens.text(" ".join(tag(image) for image in revision.images))),
+            Span(lens.age(revision.created_at)),
+            Span(lens.text(revision.who), Tone.MUTED),
+            Span(counts),
+            Span(lens.text(revision.mark), Tone.MUTED),
+            Span(lens.text(revision.change_cause), Tone.MUTED),
+        ),
+    )
+
+
+REVISIONS = View(
+    id="revisions",
+    title="Revisions",
+    noun="revision",
+    table="revisions",
+    sources=(),
+    columns=(
+        Column("shape", "", 1),
+        Column("revision", "REV", 8),
+        Column("image", "IMAGES", 10, weight=2),
+        Column("age", "WHEN", 6, right=True),
+        Column("who", "WHO", 10, weight=1, priority=2),
+        Column("ready", "READY", 6, right=True),
+        Column("mark", "HEALTH", 10, weight=1, priority=1),
+        Column("cause", "CAUSE", 8, weight=2, priority=3),
+    ),
+    row=_revision_row,
+    subject=lambda one: Subject(f"{one.number} {one.images} {one.who} {one.change_cause}", "", Severity.OK),
+    ref=lambda one: Ref("", "apps", "ReplicaSet", "", one.name, one.uid),
+    ranks={"age": lambda one: -one.number, "name": lambda one: one.name},
+    empty="the history has not come yet",
+)
+
+
+def _pod_row(key: str, pod: Pod, lens: Lens) -> Row:
+    row = pod_rows.present_row(key, pod, lens)
+    keep = [index for index, column in enumerate(pod_rows.COLUMNS) if column.key not in ("namespace", "ip")]
+    return Row(key, tuple(row.cells[index] for index in keep), row.tone, row.dimmed)
+
+
+PODS = View(
+    id="workload-pods",
+    title="Pods",
+    noun="pod",
+    table="pods",
+    sources=("pods",),
+    columns=tuple(column for column in pod_rows.COLUMNS if column.key not in ("namespace", "ip")),
+    row=_pod_row,
+    subject=pod_rows.subject,
+    ref=lambda pod: pod.ref,
+    ranks=pod_rows.VIEW.ranks,
+    resource=POD_KIND,
+    empty="it has no pods",
+)
+
+
+def _event_row(key: str, event: KubeEvent, lens: Lens) -> Row:
+    row = present_event(key, event, lens)
+    return Row(key, (row.cells[0], row.cells[1], row.cells[3], row.cells[4], row.cells[5], row.cells[6]))
+
+
+EVENTS = View(
+    id="workload-events",
+    title="Events",
+    noun="event",
+    table="events",
+    sources=(),
+    columns=(
+        Column("shape", "", 1),
+        Column("age", "SEEN", 6, right=True),
+        Column("reason", "REASON", 14, weight=1),
+        Column("about", "ABOUT", 12, weight=1, priority=2),
+        Column("count", "", 5, right=True, priority=1),
+        Column("message", "MESSAGE", 16, weight=4),
+    ),
+    row=_event_row,
+    subject=lambda event: Subject(f"{event.reason} {event.message}", event.ref.namespace, Severity.OK),
+    ref=lambda event: event.about,
+    ranks={"age": lambda event: -event.at, "name": lambda event: event.about.name},
+    empty="no events about it in the last hour",
+)
+
+
+def present_diff(old: Revision, new: Revision, lens: Lens) -> tuple[Line, ...]:
+    """Return what changed from one revision to another, field by field; values that look secret are masked."""
+
+    def head(revision: Revision) -> str:
+        by = f"  by {revision.who}" if revision.who else ""
+        return f"rev {revision.number}  {moment(revision.created_at, lens.now)}{by}"
+
+    lines: list[Line] = [
+        (Span("- ", Tone.WARN), Span(lens.text(head(old)), Tone.MUTED)),
+        (Span("+ ", Tone.NOTICE), Span(lens.text(head(new)), Tone.MUTED)),
+        (),
+    ]
+    changes = diff_templates(old.template, new.template)
+    if not changes:
+        lines.append((Span("The two templates are equal."),))
+    for change in changes:
+        lines.append((Span(lens.text(change.path), Tone.STRONG),))
+        if change.old:
+            lines.append((Span("  - ", Tone.WARN), Span(lens.text(change.old, 2000))))
+        if change.new:
+            lines.append((Span("  + ", Tone.NOTICE), Span(lens.text(change.new, 2000))))
+    return tuple(lines)

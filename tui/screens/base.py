@@ -1,0 +1,99 @@
+"""What all full screens have in common: header, footer, the feed's changes, and keys by command id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.screen import Screen
+
+from services.ports import Changes
+from tui.bindings import Command, commands_for, printed
+from tui.console import Console, Place
+from tui.presenters.header import present_header
+from widgets.bars import FooterBar, HeaderBar
+from widgets.viewmodels import KeyHint
+
+if TYPE_CHECKING:
+    from tui.app import QuarterdeckApp
+
+SMALLEST = (60, 15)
+"""Columns and lines below which only the counts are shown."""
+
+
+class BaseScreen(Screen[None]):
+    """A full screen of the console. `place` names it in the registry of keys; `do_<command>` methods answer them."""
+
+    place: ClassVar[str] = ""
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-tiny"),
+        (60, "-narrow"),
+        (100, "-two"),
+        (150, "-grid"),
+        (196, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-flat"), (15, "-low"), (36, "-tall")]
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+        self.header = HeaderBar(id="header")
+        self.footer = FooterBar(id="footer")
+
+    @property
+    def deck(self) -> QuarterdeckApp:
+        """The app, by its own type."""
+        return cast("QuarterdeckApp", self.app)
+
+    def on_mount(self) -> None:
+        """Show what is known at once."""
+        self.show_all()
+
+    def show_all(self) -> None:
+        """Show everything anew, from the feed's present picture."""
+        self.show_header()
+        self.show_footer()
+
+    def take(self, changes: Changes) -> None:  # noqa: ARG002 - screens with tables look at it
+        """Take what the feed has published."""
+        self.show_header()
+
+    def tick(self) -> None:
+        """Let a second pass."""
+        self.show_header()
+
+    def show_header(self) -> None:
+        """Bring the header up to date."""
+        self.header.set_vm(present_header(self.console.situation(), self.console.lens()))
+
+    def show_footer(self) -> None:
+        """Bring the footer up to date."""
+        hints = []
+        for command in sorted(commands_for(self.place), key=lambda one: one.footer):
+            reason = self.why_not(command)
+            if command.footer and reason is not None:
+                hints.append(KeyHint(printed(command.keys[0]), command.label, reason))
+        self.footer.set_vm(tuple(hints))
+
+    def why_not(self, command: Command) -> str | None:
+        """Return "" when the command works here now, a reason when it is off, None when it has no meaning here."""
+        return "" if hasattr(self, f"do_{command.id}") else None
+
+    def perform(self, command: Command) -> bool:
+        """Answer a key; returns False when this screen knows nothing of it."""
+        answer = getattr(self, f"do_{command.id}", None)
+        if answer is None:
+            return False
+        reason = self.why_not(command)
+        if reason:
+            self.deck.say(f"{command.label}: {reason}")
+        else:
+            answer()
+        return True
+
+    def where(self) -> Place | None:
+        """Return the place to come back to, None where there is nothing to keep."""
+        return None
+
+    def do_back(self) -> None:
+        """Go back to the screen below."""
+        self.deck.go_back()

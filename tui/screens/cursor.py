@@ -1,0 +1,201 @@
+"""What every screen with a live table does with the thing under the cursor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.model.ref import Ref, Resource
+from services.model.workload import Pod, Rollout
+from tui.bindings import Command
+from tui.driver import TableDriver
+from tui.presenters.terms import FilterError, Test, parse_filter
+from tui.presenters.view import View
+from tui.screens.base import BaseScreen
+from widgets.live_table import LiveTable
+
+NEEDS_ROW = frozenset({"open", "explain", "describe", "yaml", "logs", "previous_logs", "mark", "copy"})
+HAS_LOGS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Pod", "Job", "ReplicaSet"})
+
+
+class CursorScreen(BaseScreen):
+    """A screen with one table in use at a time."""
+
+    @property
+    def driver(self) -> TableDriver | None:
+        """The table in use."""
+        return None
+
+    def target(self) -> tuple[View, Any] | None:
+        """Return the view and the object of the row that is seen under the cursor."""
+        driver = self.driver
+        if driver is None:
+            return None
+        obj = driver.object(driver.widget.target_key)
+        return (driver.view, obj) if obj is not None else None
+
+    def target_ref(self) -> tuple[Ref, Resource | None] | None:
+        """Return the identity and the kind of the thing under the cursor."""
+        target = self.target()
+        if target is None:
+            return None
+        view, obj = target
+        return view.ref(obj), view.resource_for(obj)
+
+    def why_not(self, command: Command) -> str | None:
+        """Say why a command on a row is off: no row, or a kind it does not fit."""
+        if not hasattr(self, f"do_{command.id}"):
+            return None
+        if command.id in NEEDS_ROW and self.driver is not None:
+            target = self.target_ref()
+            if target is None:
+                return self.no_target(command)
+            if command.id in ("logs", "previous_logs") and target[0].kind not in HAS_LOGS:
+                return f"a {target[0].kind} has no logs"
+            if command.id == "yaml" and target[1] is None and target[0].kind == "":
+                return "this row is not an object of the cluster"
+        return ""
+
+    def no_target(self, command: Command) -> str:  # noqa: ARG002 - a screen may know rows that stand for others
+        """Return why a command finds no row."""
+        return "no row is under the cursor"
+
+    def parse(self, text: str) -> tuple[Test | None, str]:
+        """Return the test of a filter text and what is wrong with the text."""
+        try:
+            return parse_filter(text), ""
+        except FilterError as error:
+            return None, str(error)
+
+    def on_live_table_opened(self, message: LiveTable.Opened) -> None:
+        """Open the row that was seen under the cursor."""
+        message.stop()
+        self.do_open()
+
+    def on_live_table_cursor_moved(self, message: LiveTable.CursorMoved) -> None:
+        """The keys that work here may have changed with the row."""
+        message.stop()
+        self.show_footer()
+
+    def do_open(self) -> None:
+        """Open what is under the cursor: a workload's screen, else the object described."""
+        target = self.target()
+        if target is None:
+            return
+        view, obj = target
+        ref = view.ref(obj)
+        if isinstance(obj, Rollout):
+            self.deck.open_workload(ref)
+        elif isinstance(obj, Pod):
+            self.deck.open_logs(ref)
+        elif ref.kind == "Namespace":
+            self.deck.enter_namespace(ref.name)
+        else:
+            self.deck.open_description(ref, view.resource_for(obj))
+
+    def do_explain(self) -> None:
+        """Open the workload's screen, where the cause stands first."""
+        target = self.target()
+        if target is not None and isinstance(target[1], Rollout):
+            self.deck.open_workload(target[1].ref)
+        else:
+            self.do_describe()
+
+    def do_describe(self) -> None:
+        """Describe the object."""
+        if (target := self.target_ref()) is not None:
+            self.deck.open_description(*target)
+
+    def do_yaml(self) -> None:
+        """Show the object as YAML."""
+        if (target := self.target_ref()) is not None:
+            self.deck.open_yaml(*target)
+
+    def do_logs(self) -> None:
+        """Show the logs of all its pods and containers."""
+        if (target := self.target_ref()) is not None:
+            self.deck.open_logs(target[0])
+
+    def do_previous_logs(self) -> None:
+        """Show the logs of the run before."""
+        if (target := self.target_ref()) is not None:
+            self.deck.open_logs(target[0], previous=True)
+
+    def do_copy(self) -> None:
+        """Copy the name and the exact kubectl command."""
+        if (target := self.target_ref()) is None:
+            return
+        ref = target[0]
+        kind = target[1].plural if target[1] is not None else ref.kind.lower()
+        self.deck.copy(f"{self.console.scope.kubectl(ref.namespace)} get {kind}/{ref.name}")
+
+    def do_down(self) -> None:
+        """Move one row down."""
+        if self.driver is not None:
+            self.driver.widget.action_cursor_down()
+
+    def do_up(self) -> None:
+        """Move one row up."""
+        if self.driver is not None:
+            self.driver.widget.action_cursor_up()
+
+    def do_top(self) -> None:
+        """Move to the first row."""
+        if self.driver is not None:
+            self.driver.widget.action_top()
+
+    def do_bottom(self) -> None:
+        """Move to the last row."""
+        if self.driver is not None:
+            self.driver.widget.action_bottom()
+
+    def do_page_down(self) -> None:
+        """Move one page down."""
+        if self.driver is not None:
+            self.driver.widget.action_page_down()
+
+    def do_page_up(self) -> None:
+        """Move one page up."""
+        if self.driver is not None:
+            self.driver.widget.action_page_up()
+
+    def do_mark(self) -> None:
+        """Mark the row."""
+        if self.driver is not None:
+            self.driver.widget.action_mark()
+
+    def do_reorder(self) -> None:
+        """Let held rows take their places."""
+        if self.driver is not None:
+            self.driver.release()
+
+    def do_freeze(self) -> None:
+        """Hold the display still, or let it go on."""
+        if self.driver is not None:
+            self.driver.freeze(self.console.clock.now())
+            self.console.frozen_since = self.driver.frozen_at
+            self.show_all()
+
+    def do_sort_name(self) -> None:
+        """Sort by name."""
+        self._order_by("name")
+
+    def do_sort_age(self) -> None:
+        """Sort by age."""
+        self._order_by("age")
+
+    def do_sort_status(self) -> None:
+        """Sort by status."""
+        self._order_by("status")
+
+    def do_sort_namespace(self) -> None:
+        """Sort by namespace."""
+        self._order_by("namespace")
+
+    def do_sort_next(self) -> None:
+        """Sort by the next order the view knows."""
+        if self.driver is not None:
+            self.deck.say(f"sorted by {self.driver.next_order()}")
+
+    def _order_by(self, name: str) -> None:
+        if self.driver is not None and not self.driver.order_by(name):
+            self.deck.say(f"{self.driver.view.title} cannot be sorted by {name}")

@@ -1,0 +1,249 @@
+"""The control room: rollouts, alerts, costs and incidents side by side, or one of them on a small screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from services.model.cluster import Symptom
+from services.model.severity import Severity
+from services.model.workload import Rollout
+from services.ports import Changes
+from tui.bindings import Command
+from tui.console import Console, Place
+from tui.driver import TableDriver
+from tui.presenters import rollouts
+from tui.presenters.deck import (
+    present_quiet_pane,
+    present_rollouts_pane,
+    present_strip,
+    present_symptoms_pane,
+    present_timeline,
+    present_too_small,
+)
+from tui.presenters.detail import present_detail
+from tui.presenters.symptoms import SYMPTOMS_VIEW
+from tui.screens.cursor import CursorScreen
+from widgets.bars import PaneStrip, TimelineStrip
+from widgets.live_table import LiveTable
+from widgets.pane import Pane
+from widgets.text_view import TextView
+from widgets.viewmodels import BarVM, Row, Span, TextVM, Tone
+
+HEALTHY = "\x00healthy"
+"""The key of the row that stands for all healthy workloads; no object's key begins with NUL."""
+
+
+class DeckScreen(CursorScreen):
+    """The four panes, the strip of their counts, the timeline and the detail of the row under the cursor."""
+
+    place: ClassVar[str] = "deck"
+
+    def __init__(self, console: Console, place: Place | None = None) -> None:
+        super().__init__(console)
+        self.active = "1"
+        self.expanded = False
+        self.strip = PaneStrip(id="strip")
+        self.timeline = TimelineStrip(id="timeline")
+        self.rollouts = LiveTable(id="rollouts")
+        self.symptoms = LiveTable(id="symptoms")
+        self.detail = TextView(id="detail")
+        self.panes = {
+            "1": Pane(self.rollouts, id="pane-1"),
+            "2": Pane(self.symptoms, id="pane-2"),
+            "3": Pane(id="pane-3"),
+            "4": Pane(id="pane-4"),
+        }
+        self._come_back = place
+        self._drivers = {
+            "1": TableDriver(
+                self.rollouts,
+                rollouts.VIEW,
+                console.lens,
+                columns=rollouts.PANE_COLUMNS,
+                row=rollouts.present_pane_row,
+                keep=self._listed,
+                extra=self._healthy_row,
+                tall=True,
+            ),
+            "2": TableDriver(self.symptoms, SYMPTOMS_VIEW, console.lens),
+        }
+
+    def compose(self) -> ComposeResult:
+        """Lay out header, strip, panes, timeline and footer; the size classes decide what is seen."""
+        yield self.header
+        yield self.strip
+        with Container(id="grid"):
+            yield from self.panes.values()
+            yield self.detail
+        yield self.timeline
+        yield self.footer
+
+    def on_mount(self) -> None:
+        """Show what is known."""
+        self._activate(self.active)
+        super().on_mount()
+        for driver in self._drivers.values():
+            driver.filter(None, self.console.scope.test)
+        if self._come_back is not None and self._come_back.cursor:
+            self.rollouts.select(self._come_back.cursor)
+
+    @property
+    def driver(self) -> TableDriver | None:
+        """The table of the active pane."""
+        return self._drivers.get(self.active)
+
+    def _listed(self, rollout: Rollout) -> bool:
+        """Return whether a workload stands in the pane: in trouble, changing, flapping, or only just recovered."""
+        now = self.console.clock.now()
+        return rollout.severity <= Severity.NOTICE or rollout.flapping or rollouts.recovering(rollout, now)
+
+    def _healthy_row(self) -> Mapping[str, Row]:
+        ordering = self._drivers["1"].ordering
+        rest = ordering.total - sum(1 for key in ordering.order if key not in ordering.gone)
+        if rest <= 0:
+            return {}
+        lens = self.console.lens()
+        cells = (lens.badge(Severity.OK), Span(f"{rest:,} healthy", Tone.MUTED))
+        return {HEALTHY: Row(HEALTHY, cells)}
+
+    def show_all(self) -> None:
+        """Show every pane anew."""
+        snapshot, now = self.console.feed.snapshot(), self.console.clock.now()
+        for driver in self._drivers.values():
+            driver.take(snapshot, None, now)
+        super().show_all()
+        self._show_panes()
+        self._show_timeline()
+
+    def take(self, changes: Changes) -> None:
+        """Take what has changed."""
+        now = self.console.clock.now()
+        for driver in self._drivers.values():
+            if driver.view.table in changes.keys:
+                driver.take(changes.snapshot, changes.keys[driver.view.table], now)
+        super().take(changes)
+        self._show_panes()
+        if changes.events:
+            self._show_timeline()
+
+    def tick(self) -> None:
+        """Let a second pass."""
+        super().tick()
+        now = self.console.clock.now()
+        if int(now) % 10 == 0:
+            self._drivers["1"].reconsider()
+        for driver in self._drivers.values():
+            driver.refresh(now)
+        self._show_panes()
+
+    def _show_panes(self) -> None:
+        lens, summary = self.console.lens(), self.console.summary()
+        ordering = self._drivers["1"].ordering
+        self.panes["1"].set_vm(
+            present_rollouts_pane(summary, summary.reading, len(ordering.order), ordering.moved, lens)
+        )
+        self.panes["2"].set_vm(present_symptoms_pane(summary))
+        for number in ("3", "4"):
+            self.panes[number].set_vm(present_quiet_pane(number))
+        tiny = self.has_class("-tiny") or self.has_class("-flat")
+        self.strip.set_vm(present_too_small(summary, lens) if tiny else present_strip(summary, self.active, lens))
+        self._show_detail()
+
+    def _show_detail(self) -> None:
+        if not self.has_class("-wide"):
+            return
+        target = self.target()
+        lens = self.console.lens()
+        if target is not None and isinstance(target[1], Rollout):
+            self.detail.set_vm(present_detail(target[1], self.console.feed.snapshot(), lens))
+        else:
+            self.detail.set_vm(TextVM((Span("Detail"),), ()))
+
+    def _show_timeline(self) -> None:
+        events = tuple(self.console.feed.snapshot().events[:12])
+        self.timeline.set_vm(present_timeline(events, self.console.lens()) if events else BarVM(()))
+
+    def set_scope(self) -> None:
+        """Take the console's new scope."""
+        for driver in self._drivers.values():
+            driver.filter(None, self.console.scope.test)
+        self.show_all()
+
+    def on_live_table_cursor_moved(self, message: LiveTable.CursorMoved) -> None:
+        """The detail follows the cursor."""
+        super().on_live_table_cursor_moved(message)
+        self._show_detail()
+
+    def where(self) -> Place:
+        """Return the control room and the row under the cursor."""
+        return Place("deck", cursor=self.rollouts.cursor_key or "")
+
+    def _activate(self, number: str) -> None:
+        self.active = number
+        for name, pane in self.panes.items():
+            pane.set_class(name == number, "-active")
+        self.set_class(self.expanded, "-expanded")
+        table = {"1": self.rollouts, "2": self.symptoms}.get(number)
+        if table is not None:
+            table.focus()
+        else:
+            self.set_focus(None)
+
+    def _go_to_pane(self, number: str) -> None:
+        self._activate(number)
+        self._show_panes()
+        self.show_footer()
+
+    def no_target(self, command: Command) -> str:
+        """Say why a row that stands for others cannot be asked."""
+        if command.id == "open" and self.rollouts.target_key == HEALTHY:
+            return ""
+        return "no row is under the cursor"
+
+    def do_open(self) -> None:
+        """Open what is under the cursor: the healthy workloads' table, a symptom's view, a workload."""
+        if self.active == "1" and self.rollouts.target_key == HEALTHY:
+            self.deck.open_view("rollouts")
+            return
+        target: tuple[Any, Any] | None = self.target()
+        if target is not None and isinstance(target[1], Symptom):
+            self.deck.open_view(target[1].view or "events", "is:bad")
+            return
+        super().do_open()
+
+    def do_expand(self) -> None:
+        """Give the active pane the whole screen, or put it back."""
+        self.expanded = not self.expanded
+        self._activate(self.active)
+
+    def do_pane_1(self) -> None:
+        """Go to the rollouts."""
+        self._go_to_pane("1")
+
+    def do_pane_2(self) -> None:
+        """Go to the alerts."""
+        self._go_to_pane("2")
+
+    def do_pane_3(self) -> None:
+        """Go to the costs."""
+        self._go_to_pane("3")
+
+    def do_pane_4(self) -> None:
+        """Go to the incidents."""
+        self._go_to_pane("4")
+
+    def do_filter(self) -> None:
+        """Filter on the full table of workloads, where there is room for it."""
+        self.deck.open_view("rollouts")
+        self.deck.call_after_refresh(self.deck.begin_filter)
+
+    def do_back(self) -> None:
+        """Put an expanded pane back; the control room is where all ways end."""
+        if self.expanded:
+            self.do_expand()
+        else:
+            self.deck.say("this is the control room; ctrl-c leaves")

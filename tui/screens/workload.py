@@ -1,0 +1,200 @@
+"""One workload: why it is as it is, what changed, its revisions, its pods and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from services.errors import Problem
+from services.model.cluster import KubeEvent, Usage
+from services.model.ref import Ref, Resource
+from services.model.workload import Pod, Revision, Rollout
+from services.ports import Changes, ClusterSession
+from tui.bindings import Command
+from tui.console import Console, Place
+from tui.driver import TableDriver
+from tui.presenters import rollouts
+from tui.presenters.detail import pods_of
+from tui.presenters.view import View
+from tui.presenters.workload import EVENTS, PODS, REVISIONS, local_feed, present_diff, present_head, present_usage
+from tui.screens.cursor import CursorScreen
+from widgets.live_table import LiveTable
+from widgets.pane import Pane
+from widgets.text_view import TextView
+from widgets.viewmodels import Face, PaneVM, Span, TextVM, Tone
+
+REFRESH = 15.0
+"""Seconds between two looks at the history and the events while the screen is open."""
+
+
+class WorkloadScreen(CursorScreen):
+    """Explains one workload; tab or the pane numbers move between its tables."""
+
+    place: ClassVar[str] = "workload"
+
+    def __init__(self, console: Console, ref: Ref) -> None:
+        super().__init__(console)
+        self.ref = ref
+        self.head = TextView(id="head")
+        self.tables = {name: LiveTable(id=name) for name in ("pods", "revisions", "events")}
+        self.panes = {name: Pane(table, id=f"pane-{name}") for name, table in self.tables.items()}
+        views: dict[str, View] = {"pods": PODS, "revisions": REVISIONS, "events": EVENTS}
+        self._drivers = {name: TableDriver(self.tables[name], view, console.lens) for name, view in views.items()}
+        self._content: dict[str, dict[str, Any]] = {"pods": {}, "revisions": {}, "events": {}}
+        self._asked_at = 0.0
+        self._problem = ""
+
+    def compose(self) -> ComposeResult:
+        """Lay out header, facts, the three tables and footer."""
+        yield self.header
+        yield Pane(self.head, id="pane-head")
+        with Container(id="parts"):
+            yield from self.panes.values()
+        yield self.footer
+
+    def on_mount(self) -> None:
+        """Show what is known, and ask for the history."""
+        super().on_mount()
+        self.tables["pods"].focus()
+        self._ask()
+
+    @property
+    def driver(self) -> TableDriver | None:
+        """The table that has the focus."""
+        for name, table in self.tables.items():
+            if table.has_focus:
+                return self._drivers[name]
+        return self._drivers["pods"]
+
+    @property
+    def rollout(self) -> Rollout | None:
+        """The workload as it is now; None when it is gone."""
+        found = self.console.feed.snapshot().tables.get("rollouts", {}).values()
+        return next((one for one in found if one.ref.uid == self.ref.uid), None)
+
+    def _ask(self) -> None:
+        self._asked_at = self.console.clock.monotonic()
+        self.deck.ask(self._get, self._arrived)
+
+    async def _get(self, session: ClusterSession) -> tuple[Sequence[Revision], Sequence[KubeEvent]]:
+        pods = [pod.ref for pod in pods_of(self.console.feed.snapshot(), self.ref)]
+        return await session.history(self.ref), await session.events([self.ref, *pods])
+
+    def _arrived(self, answer: tuple[Sequence[Revision], Sequence[KubeEvent]] | None, problem: Problem | None) -> None:
+        if not self.is_attached:
+            return
+        self._problem = problem.sentence if problem is not None else ""
+        if answer is not None:
+            self._content["revisions"] = {str(one.number): one for one in answer[0]}
+            self._content["events"] = {one.ref.key: one for one in answer[1]}
+        self._show_tables()
+
+    def show_all(self) -> None:
+        """Show everything anew."""
+        super().show_all()
+        self._take_pods()
+        self._show_head()
+        self._show_tables()
+
+    def take(self, changes: Changes) -> None:
+        """Take what has changed."""
+        super().take(changes)
+        if {"pods", "rollouts", "replicasets.apps", "usage.pods"} & changes.keys.keys():
+            self._take_pods()
+            self._show_head()
+            self._show_tables()
+
+    def tick(self) -> None:
+        """Let a second pass; now and then ask for the history again."""
+        super().tick()
+        self._show_head()
+        for driver in self._drivers.values():
+            driver.refresh(self.console.clock.now())
+        if self.console.clock.monotonic() - self._asked_at > REFRESH:
+            self._ask()
+
+    def _take_pods(self) -> None:
+        self._content["pods"] = {pod.ref.key: pod for pod in pods_of(self.console.feed.snapshot(), self.ref)}
+
+    def _show_head(self) -> None:
+        lens, rollout = self.console.lens(), self.rollout
+        usage: dict[str, Usage] = dict(self.console.feed.snapshot().tables.get("usage.pods", {}))
+        pods: list[Pod] = list(self._content["pods"].values())
+        lines = present_head(rollout, lens)
+        if rollout is not None:
+            lines += present_usage(pods, usage, lens)
+        self.head.set_vm(TextVM((), tuple(lines)))
+        kind = rollouts.SHORT_KIND.get(self.ref.kind, self.ref.kind)
+        title = (Span(lens.text(f"{self.ref.namespace}/{self.ref.name}"), Tone.STRONG), Span(f"  {kind}", Tone.MUTED))
+        self.query_one("#pane-head", Pane).set_vm(PaneVM("", title, ()))
+
+    def _show_tables(self) -> None:
+        now = self.console.clock.now()
+        for name, driver in self._drivers.items():
+            rows = self._content[name]
+            driver.take(local_feed(driver.view.table, rows), None, now)
+            title = (Span(f"{driver.view.title} {len(rows):,}", Tone.STRONG),)
+            face, message = Face.DATA, ""
+            if not rows and name != "pods":
+                face, message = (
+                    (Face.FAILED, self._problem) if self._problem else (Face.WAITING, driver.view.empty + ".")
+                )
+            state = (Span(self._problem, Tone.WARN),) if self._problem and rows and name == "revisions" else ()
+            self.panes[name].set_vm(PaneVM("", title, state, face, message))
+
+    def target_ref(self) -> tuple[Ref, Resource | None] | None:
+        """Return the pod under the cursor, else the workload itself: revisions and events belong to it."""
+        target = self.target()
+        if target is not None and isinstance(target[1], Pod):
+            return target[0].ref(target[1]), target[0].resource_for(target[1])
+        rollout = self.rollout
+        return self.ref, rollouts.kind_of(rollout) if rollout is not None else None
+
+    def why_not(self, command: Command) -> str | None:
+        """Say why a command is off here."""
+        if command.id == "diff" and len(self._content["revisions"]) < 2:
+            return "there is one revision only" if self._content["revisions"] else "the history has not come yet"
+        return super().why_not(command)
+
+    def do_open(self) -> None:
+        """Open a pod's logs, a revision's diff, or the object of an event."""
+        target = self.target()
+        if target is None:
+            return
+        if isinstance(target[1], Revision):
+            self.do_diff()
+        elif isinstance(target[1], Pod):
+            self.deck.open_logs(target[1].ref)
+        else:
+            self.do_describe()
+
+    def do_diff(self) -> None:
+        """Show what changed between the revision under the cursor (else the newest) and the one before it."""
+        newest_first = sorted(self._content["revisions"].values(), key=lambda one: -one.number)
+        target = self.target()
+        chosen = target[1] if target is not None and isinstance(target[1], Revision) else newest_first[0]
+        older = [one for one in newest_first if one.number < chosen.number]
+        if not older:
+            self.deck.say(f"revision {chosen.number} is the oldest that is kept")
+            return
+        lens = self.console.lens()
+        title = f"{self.ref.namespace}/{self.ref.name}  rev {older[0].number} {lens.glyphs.right} {chosen.number}"
+        lines = present_diff(older[0], chosen, lens)
+        self.deck.open_lines(title, lines)
+
+    def do_logs(self) -> None:
+        """Show the logs of the pod under the cursor, or of all pods when the cursor is on a revision."""
+        target = self.target()
+        on_pod = target is not None and isinstance(target[1], Pod) and self.tables["pods"].has_focus
+        self.deck.open_logs(target[1].ref if on_pod and target is not None else self.ref)
+
+    def do_pane_1(self) -> None:
+        """Go to the pods."""
+        self.tables["pods"].focus()
+
+    def where(self) -> Place:
+        """Return the way back here."""
+        return Place(f"workload:{self.ref.kind}/{self.ref.namespace}/{self.ref.name}")
