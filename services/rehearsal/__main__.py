@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -67,7 +68,7 @@ async def run(given: argparse.Namespace) -> None:
 
 def _parent_said(stop: asyncio.Event) -> None:
     try:
-        data = sys.stdin.buffer.raw.read(4096)  # type: ignore[attr-defined]  # a BufferedReader over a pipe
+        data = os.read(sys.stdin.fileno(), 4096)
     except OSError:
         data = b""
     if not data:

@@ -124,7 +124,7 @@ class Collection:
             del self.changes[:dropped]
 
 
-class Conflict(Exception):
+class ConflictError(Exception):
     """An object of that name is there already."""
 
 
@@ -158,10 +158,10 @@ class Store:
             yield collection.entries[key].read()
 
     def create(self, resource: Resource, obj: Json) -> Json:
-        """Store a new object, giving it uid, time and version; raise Conflict when its name is taken."""
+        """Store a new object, giving it uid, time and version; raise ConflictError when its name is taken."""
         metadata = obj["metadata"]
         if (metadata.get("namespace", ""), metadata["name"]) in self.collections[resource.key].entries:
-            raise Conflict(f'{resource.plural} "{metadata["name"]}" already exists')
+            raise ConflictError(f'{resource.plural} "{metadata["name"]}" already exists')
         metadata.setdefault("uid", self._new_uid())
         metadata.setdefault("creationTimestamp", self._stamp())
         self._commit(resource, "ADDED", obj, None)

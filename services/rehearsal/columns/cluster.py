@@ -28,9 +28,8 @@ def _namespace(obj: Json) -> Row:
 
 def _node(obj: Json) -> Row:
     ready = next((c for c in dig(obj, "status", "conditions", default=[]) if c["type"] == "Ready"), None)
-    if ready is None:
-        status = "Unknown"
-    else:
+    status = "Unknown"
+    if ready is not None:
         status = "Ready" if ready["status"] == "True" else "NotReady"
     if dig(obj, "spec", "unschedulable", default=False):
         status += ",SchedulingDisabled"

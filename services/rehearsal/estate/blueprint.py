@@ -232,7 +232,8 @@ class Drafter:
         rng = self.rng
         app = self._app(namespace, self._name(namespace, vocabulary.SUFFIXES), "Deployment", 1, rng.randint(3, 7))
         if rng.random() < 0.15:
-            app.sidecar = f"{self.plan.registry}/platform/{rng.choice(('envoy', 'vault-agent', 'statsd'))}:v{rng.randint(1, 3)}.{rng.randint(0, 20)}"
+            name = rng.choice(vocabulary.SIDECARS)
+            app.sidecar = f"{self.plan.registry}/platform/{name}:v{rng.randint(1, 3)}.{rng.randint(0, 20)}"
         if rng.random() < 0.2:
             app.max_surge, app.max_unavailable = 1, 0
         return app
@@ -278,7 +279,7 @@ class Drafter:
     def _fill(self) -> None:
         """Share the remaining pods among the teams' Deployments, unevenly."""
         plan, rng = self.plan, self.rng
-        fixed = sum(one.replicas for one in plan.apps if one.kind in {"StatefulSet"} or one.namespace not in plan.teams)
+        fixed = sum(one.replicas for one in plan.apps if one.kind == "StatefulSet" or one.namespace not in plan.teams)
         fixed += sum(len(plan.nodes) for one in plan.apps if one.kind == "DaemonSet")
         fixed += 2 * sum(one.kind == "CronJob" for one in plan.apps)
         deployments = plan.deployments()

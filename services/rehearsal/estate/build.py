@@ -9,8 +9,9 @@ from services.rehearsal.clock import stamp
 from services.rehearsal.estate import objects, templates
 from services.rehearsal.jsonic import Json, clone
 from services.rehearsal.simulation import daemonsets, deployments, jobs, pods, revisions, statefulsets
-from services.rehearsal.simulation.behaviour import Behaviour
+from services.rehearsal.simulation.behaviour import Behaviour, Conduct
 from services.rehearsal.simulation.capacity import Room
+from services.rehearsal.simulation.strategy import limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,7 @@ class Builder:
         self._world.store.create(resources.LEASES, lease)
 
     def _behave(self, app: App) -> None:
-        conduct = "completes" if app.kind in {"CronJob", "Job"} else "serves"
+        conduct: Conduct = "completes" if app.kind in {"CronJob", "Job"} else "serves"
         runs_for = self._rng.uniform(5, 25)
         self._world.behaviours.habit(app.image, Behaviour(conduct, ready_after=app.ready_after, runs_for=runs_for))
         if app.sidecar:
@@ -117,7 +118,7 @@ class Builder:
             past = clone(deployment)
             past["spec"]["template"] = templates.template(app, app.image_of(release.tag))
             newest = deployments.replica_set(past, self._start - release.age)
-            surge = deployments.limits(deployment)[0]
+            surge = limits(deployment)[0]
             newest["metadata"]["annotations"] = {
                 deployments.REVISION: str(release.revision),
                 deployments.DESIRED: str(app.replicas),
@@ -231,11 +232,11 @@ class Builder:
         period = jobs.period_of(app.schedule)
         slot = int(self._start // period * period)
         for past in range(cron["spec"]["successfulJobsHistoryLimit"], 0, -1):
-            self._past_job(app, cron, slot - (past - 1) * period)
+            self._past_job(cron, slot - (past - 1) * period)
         cron["status"] = {"lastScheduleTime": stamp(slot), "lastSuccessfulTime": stamp(slot + 20)}
         self._world.store.update(resources.CRON_JOBS, cron)
 
-    def _past_job(self, app: App, cron: Json, slot: int) -> None:
+    def _past_job(self, cron: Json, slot: int) -> None:
         job = jobs.job_of(cron, slot)
         created, ended = float(slot), min(slot + 20.0, self._start)
         job["metadata"]["uid"] = self._world.new_uid()

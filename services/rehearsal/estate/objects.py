@@ -44,7 +44,7 @@ def node(plan: NodePlan, created: float, now: float) -> Json:
         "topology.kubernetes.io/zone": plan.zone,
         "pool": plan.pool,
     }
-    fields = {"f:status": {"f:conditions": {}, "f:allocatable": {}, "f:capacity": {}}}
+    fields: Json = {"f:status": {"f:conditions": {}, "f:allocatable": {}, "f:capacity": {}}}
     return {
         "metadata": {
             "name": plan.name,

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-DOMAINS = ["payments", "shop", "search", "identity", "ledger", "catalog", "fulfilment", "billing", "messaging", "media", "booking", "loyalty", "pricing", "risk", "inventory", "checkout", "returns", "partners", "content", "insights", "orders", "shipping", "profiles", "support", "reviews", "gateway", "fraud", "tax", "settlement", "subscriptions", "recommendations", "stores", "vouchers", "geo", "documents", "scheduling", "campaigns", "marketplace", "claims", "underwriting", "onboarding", "treasury", "reporting", "wallet", "transfers", "ticketing"]
 
-NOUNS = ["cart", "basket", "quote", "invoice", "payout", "refund", "session", "profile", "address", "carrier", "parcel", "label", "stock", "price", "offer", "coupon", "feed", "index", "query", "ranking", "suggestion", "thumbnail", "upload", "transcode", "webhook", "callback", "mailer", "sms", "push", "inbox", "thread", "ledger", "journal", "balance", "statement", "mandate", "card", "token", "vault", "signer", "audit", "limits", "rules", "score", "graph", "geocode", "route", "slot", "calendar", "seat", "voucher", "points", "tier", "badge", "export", "importer", "mapper", "router", "fanout", "digest", "snapshot", "archive", "catalogue", "facet", "synonym", "rate", "currency", "vat", "duty", "receipt", "dispute", "chargeback", "escrow", "settlement", "batch", "reconciler"]
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+DOMAINS = _words("""
+    payments shop search identity ledger catalog fulfilment billing messaging media booking loyalty pricing risk
+    inventory checkout returns partners content insights orders shipping profiles support reviews gateway fraud tax
+    settlement subscriptions recommendations stores vouchers geo documents scheduling campaigns marketplace claims
+    underwriting onboarding treasury reporting wallet transfers ticketing
+""")
+
+NOUNS = _words("""
+    cart basket quote invoice payout refund session profile address carrier parcel label stock price offer coupon
+    feed index query ranking suggestion thumbnail upload transcode webhook callback mailer sms push inbox thread
+    ledger journal balance statement mandate card token vault signer audit limits rules score graph geocode route
+    slot calendar seat voucher points tier badge export importer mapper router fanout digest snapshot archive
+    catalogue facet synonym rate currency vat duty receipt dispute chargeback escrow settlement batch reconciler
+""")
 
 SUFFIXES = ("-api", "", "-worker", "-web", "-sync", "-gateway", "-consumer", "-admin")
 
-COMPANIES = ["northwind", "harbourline", "bluefern", "kestrel", "ironbark", "lantern", "saltmarsh", "quillon", "tidewell", "copperleaf", "fjordal", "larkspur", "merriton", "oakhollow", "pennant", "riverton", "stonecrop", "thistle", "umberly", "westmoor"]
+COMPANIES = _words("""
+    northwind harbourline bluefern kestrel ironbark lantern saltmarsh quillon tidewell copperleaf fjordal larkspur
+    merriton oakhollow pennant riverton stonecrop thistle umberly westmoor
+""")
 
 REGIONS = (
     ("eu-1", "eu-west-1"),
@@ -19,9 +38,12 @@ REGIONS = (
     ("uk-1", "eu-west-2"),
 )
 
-PEOPLE = ["amara.diallo", "bjorn.lund", "chen.wei", "daria.novak", "elif.kaya", "farid.haddad", "grace.obi", "hana.sato", "ivan.petrov", "joana.reis", "kofi.mensah", "lena.vogel", "mei.tan", "noor.aziz", "olga.kim", "pablo.ortiz", "rania.saleh", "sven.holm", "tara.nolan", "yusuf.demir"]
+PEOPLE = _words("""
+    amara.diallo bjorn.lund chen.wei daria.novak elif.kaya farid.haddad grace.obi hana.sato ivan.petrov joana.reis
+    kofi.mensah lena.vogel mei.tan noor.aziz olga.kim pablo.ortiz rania.saleh sven.holm tara.nolan yusuf.demir
+""")
 
-DEPLOYERS = ("ci-deployer", "argocd-controller", "release-bot", "spinnaker", "flux-kustomize", "drone-ci", "helm")
+DEPLOYERS = _words("ci-deployer argocd-controller release-bot spinnaker flux-kustomize drone-ci helm")
 
 CHANGES = (
     "release {tag} (build {build})",
@@ -36,18 +58,25 @@ CHANGES = (
     "{tag}: revert to the previous {noun} client",
 )
 
-COLUMNS = ["vat", "settled_at", "region", "tenant_id", "locale", "net_amount", "voucher_code", "lane", "shard", "currency", "checksum", "parent_id", "expires_on", "source_ref", "weight", "priority"]
+COLUMNS = _words("""
+    vat settled_at region tenant_id locale net_amount voucher_code lane shard currency checksum parent_id expires_on
+    source_ref weight priority
+""")
 
-VARIABLES = ["DATABASE_URL", "SIGNING_KEY", "BROKER_URL", "CACHE_HOST", "TENANT_MAP", "FEATURE_FILE", "REGION_CODE", "PARTNER_ID", "VAULT_ROLE", "LICENCE_PATH", "METRICS_PREFIX", "RATE_TABLE"]
+VARIABLES = _words("""
+    DATABASE_URL SIGNING_KEY BROKER_URL CACHE_HOST TENANT_MAP FEATURE_FILE REGION_CODE PARTNER_ID VAULT_ROLE
+    LICENCE_PATH METRICS_PREFIX RATE_TABLE
+""")
 
-STORES = ("postgres", "redis", "kafka", "mysql", "rabbitmq", "elasticsearch", "minio", "cassandra")
+STORES = _words("postgres redis kafka mysql rabbitmq elasticsearch minio cassandra")
 
-STACKS = ("python", "java", "go", "node")
+STACKS = _words("python java go node")
 
-ENGINES = ("postgres", "redis", "kafka", "rabbitmq", "elasticsearch", "minio", "etcd", "nats")
+ENGINES = _words("postgres redis kafka rabbitmq elasticsearch minio etcd nats")
 
-NETWORKS = ("cilium", "calico-node", "aws-node", "kube-router")
-SHIPPERS = ("fluent-bit", "vector", "promtail", "filebeat")
-PROXIES = ("ingress-nginx-controller", "traefik", "haproxy-ingress", "contour-envoy")
+NETWORKS = _words("cilium calico-node aws-node kube-router")
+SHIPPERS = _words("fluent-bit vector promtail filebeat")
+SIDECARS = _words("envoy vault-agent statsd")
+PROXIES = _words("ingress-nginx-controller traefik haproxy-ingress contour-envoy")
 
-POOLS = ("general", "batch", "memory", "edge")
+POOLS = _words("general batch memory edge")

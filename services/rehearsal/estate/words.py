@@ -47,14 +47,14 @@ def _python(rng: random.Random, number: int, column: str, table: str, variable: 
 def _java(rng: random.Random, number: int, column: str, table: str, store: str) -> list[str]:
     error = rng.choice(
         (
-            f"Caused by: org.flywaydb.core.api.FlywayException: Validate failed: checksum mismatch for migration V{number}",
+            f"Caused by: org.flywaydb.core.api.FlywayException: Validate failed: checksum mismatch, V{number}",
             f'Caused by: java.sql.SQLSyntaxErrorException: Unknown column "{column}" in table "{table}"',
             f"Caused by: java.net.UnknownHostException: {store}.internal",
         )
     )
     return [
         "org.springframework.beans.factory.BeanCreationException: Error creating bean with name 'entityManagerFactory'",
-        f"\tat org.springframework.beans.factory.support.AbstractBeanFactory.doGetBean(AbstractBeanFactory.java:{number})",
+        f"\tat org.springframework.beans.factory.BeanFactory.doGetBean(BeanFactory.java:{number})",
         f"\tat com.example.{table}.Application.main(Application.java:23)",
         "\t... 31 common frames omitted",
         error,

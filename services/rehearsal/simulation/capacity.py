@@ -123,4 +123,5 @@ class Capacity:
         helpless = ([f"{shut} Preemption is not helpful for scheduling"] if shut else []) + (
             [f"{preemptible} No preemption victims found for incoming pod"] if preemptible else []
         )
-        return f"0/{total} nodes are available: {reasons}. preemption: 0/{total} nodes are available: {', '.join(helpless)}."
+        none = f"0/{total} nodes are available"
+        return f"{none}: {reasons}. preemption: {none}: {', '.join(helpless)}."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.rehearsal import resources
 from services.rehearsal.clock import stamp
-from services.rehearsal.simulation import pods
+from services.rehearsal.simulation import pods, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,15 +99,13 @@ class Kubelet:
                 self._event(
                     pod,
                     "Pulled",
-                    f'Container image "{image}" already present on machine and can be accessed by the pod',
+                    sentences.present(image),
                 )
                 continue
             self._event(pod, "Pulling", f'Pulling image "{image}"')
             delay += behaviour.pull_seconds * world.rng.uniform(0.6, 1.6)
             self._cached.add((node, image))
-            size = 20_000_000 + hash_of(image) % 180_000_000
-            message = f'Successfully pulled image "{image}" in {delay:.3f}s ({delay:.3f}s including waiting). Image size: {size} bytes.'
-            self._later(life, delay, "Pulled", message)
+            self._later(life, delay, "Pulled", sentences.pulled(image, delay))
         world.after(delay, lambda: self._start(life))
 
     def _later(self, life: Life, delay: float, reason: str, message: str) -> None:
@@ -125,8 +123,7 @@ class Kubelet:
         if self._world.behaviours.of(image).conduct != "missing":
             self._pull(life)
             return
-        cause = f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": {image}: not found'
-        error = f"rpc error: code = NotFound desc = {cause}"
+        error = sentences.pull_error(image)
         self._event(pod, "Failed", f'Failed to pull image "{image}": {error}', warning=True)
         self._event(pod, "Failed", "Error: ErrImagePull", warning=True)
         self._wait(pod, image, "ErrImagePull", error)
@@ -199,7 +196,7 @@ class Kubelet:
     def _unready(self, pod: Json, status: Json) -> None:
         port = next((one["containerPort"] for c in pod["spec"]["containers"] for one in c.get("ports", ())), 8080)
         address = pod["status"].get("podIP", "")
-        message = f'Readiness probe failed: Get "http://{address}:{port}/ready": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
+        message = sentences.not_ready(address, port)
         self._event(pod, "Unhealthy", message, warning=True)
         metadata = pod["metadata"]
         life = Life(metadata["namespace"], metadata["name"], metadata["uid"])
@@ -232,7 +229,7 @@ class Kubelet:
         delay = min(LONGEST_BACKOFF, 10.0 * 2 ** (restarts - 1))
         metadata = pod["metadata"]
         where = f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
-        message = f"back-off {duration_text(delay)} restarting failed container={name} pod={where}"
+        message = f"back-off {sentences.back_off(delay)} restarting failed container={name} pod={where}"
         status["state"] = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
         self._save(pod)
         self._event(pod, "BackOff", f"Back-off restarting failed container {name} in pod {where}", warning=True)
@@ -248,9 +245,7 @@ class Kubelet:
         image = container["image"]
         status["restartCount"] += 1
         pods.run_container(status, self._world.rng, self._world.now)
-        self._event(
-            pod, "Pulled", f'Container image "{image}" already present on machine and can be accessed by the pod'
-        )
+        self._event(pod, "Pulled", sentences.present(image))
         self._event(pod, "Created", f"Created container: {status['name']}")
         self._event(pod, "Started", f"Started container {status['name']}")
         self._save(pod)
@@ -312,17 +307,3 @@ def status_of(pod: Json, container: str) -> Json:
     """Return the status of one container; raise StopIteration when the pod has none of that name."""
     found: Json = next(one for one in pod["status"]["containerStatuses"] if one["name"] == container)
     return found
-
-
-def hash_of(text: str) -> int:
-    """Return a number that depends on the text alone."""
-    value = 0
-    for letter in text:
-        value = (value * 131 + ord(letter)) & 0xFFFFFFFF
-    return value
-
-
-def duration_text(seconds: float) -> str:
-    """Write a back-off as Go writes durations: 10s, 2m40s, 5m0s."""
-    whole = int(seconds)
-    return f"{whole}s" if whole < 60 else f"{whole // 60}m{whole % 60}s"

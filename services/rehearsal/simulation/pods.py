@@ -18,7 +18,7 @@ _TOLERATIONS = [
     {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
     for key in ("not-ready", "unreachable")
 ]
-_STATUS_FIELDS = {
+_STATUS_FIELDS: Json = {
     "f:status": {
         "f:conditions": {
             f'k:{{"type":"{kind}"}}': {

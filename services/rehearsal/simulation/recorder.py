@@ -106,7 +106,7 @@ class Recorder:
 
 
 def _managed(component: str, moment: str) -> list[Json]:
-    fields = {
+    fields: Json = {
         f"f:{name}": {}
         for name in (
             "count",

@@ -80,7 +80,8 @@ class StatefulSetController:
         cpu, memory = requests(template["spec"])
         refusal = world.quotas.refusal(metadata["namespace"], cpu, memory)
         if refusal:
-            message = f'create Pod {name} in StatefulSet {metadata["name"]} failed error: pods "{name}" is forbidden: {refusal}'
+            why = f'pods "{name}" is forbidden: {refusal}'
+            message = f"create Pod {name} in StatefulSet {metadata['name']} failed error: {why}"
             world.warn(resources.STATEFUL_SETS, owner, "FailedCreate", message, _COMPONENT)
             world.enqueue("StatefulSet", metadata["namespace"], metadata["name"], 30.0)
             return

@@ -1,4 +1,4 @@
-"""How many pods a rolling update may add and miss (intstr.GetScaledValueFromIntOrPercent, deployment ResolveFenceposts)."""
+"""How many pods a rolling update may add and miss (kubernetes deployment util, ResolveFenceposts)."""
 
 from __future__ import annotations
 

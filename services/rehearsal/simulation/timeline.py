@@ -1,4 +1,4 @@
-"""Things due later, in order: the same queue runs through a past hour in a moment and then keeps pace with the clock."""
+"""Things due later, in order: one queue runs through a past hour in a moment, then keeps pace with the clock."""
 
 from __future__ import annotations
 

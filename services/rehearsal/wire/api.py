@@ -163,7 +163,8 @@ class Api:
 
     def _watch(self, collection: Collection, options: ListOptions, encoder: Encoder) -> Reply | Stream:
         if options.initial_events and self.faults.refuse_initial_events:
-            message = 'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled'
+            reason = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
+            message = f'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: {reason}'
             raise errors.invalid("ListOptions", message, [])
         headers = {"Content-Type": _JSON_TYPE}
         try:

@@ -55,7 +55,7 @@ class Stream:
     status: int = 200
 
 
-class _Malformed(Exception):
+class _MalformedError(Exception):
     """The bytes are no HTTP request."""
 
 
@@ -117,7 +117,7 @@ class Connection(asyncio.Protocol):
                 if not keep:
                     transport.close()
                     return
-        except _Malformed:
+        except _MalformedError:
             transport.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             transport.close()
         finally:
@@ -131,7 +131,7 @@ class Connection(asyncio.Protocol):
         try:
             method, target, _ = lines[0].split(" ", 2)
         except ValueError:
-            raise _Malformed from None
+            raise _MalformedError from None
         headers: dict[str, str] = {}
         for line in lines[1:]:
             name, _, value = line.partition(":")
@@ -147,7 +147,7 @@ class Connection(asyncio.Protocol):
             return await self._read_chunks()
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > BODY_LIMIT:
-            raise _Malformed
+            raise _MalformedError
         return await self._take(int(length))
 
     async def _read_chunks(self) -> bytes:
@@ -157,10 +157,10 @@ class Connection(asyncio.Protocol):
             try:
                 size = int(bytes(self._buffer[:end]).split(b";")[0], 16)
             except ValueError:
-                raise _Malformed from None
+                raise _MalformedError from None
             del self._buffer[: end + 2]
             if len(body) + size > BODY_LIMIT:
-                raise _Malformed
+                raise _MalformedError
             body += await self._take(size)
             await self._take(2)
             if size == 0:
@@ -169,7 +169,7 @@ class Connection(asyncio.Protocol):
     async def _until(self, mark: bytes, limit: int) -> int:
         while (end := self._buffer.find(mark)) < 0:
             if len(self._buffer) > limit:
-                raise _Malformed
+                raise _MalformedError
             await self._wait()
         return end
 
