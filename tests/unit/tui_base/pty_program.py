@@ -23,6 +23,7 @@ class PtyProgram:
         self, argv: Sequence[str], env: Mapping[str, str] | None = None, size: tuple[int, int] = (80, 24)
     ) -> None:
         self.output = b""
+        self._taken = 0
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             values = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -40,16 +41,23 @@ class PtyProgram:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-        os.close(self.master)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the terminal under the program, as a lost connection does."""
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
 
     def read_until(self, wanted: bytes, deadline: float = 20.0) -> bytes:
-        """Collect output until `wanted` is in what came since the last call; raises AssertionError at the deadline."""
-        start = len(self.output)
+        """Return the output after what the last call returned, `wanted` included; AssertionError at the deadline."""
+        start = self._taken
         until = time.monotonic() + deadline
-        while wanted not in self.output[start:]:
+        while (at := self.output.find(wanted, start)) < 0:
             if not self._read(until):
                 raise AssertionError(f"{wanted!r} never came; last: {self.output[-2000:]!r}")
-        return self.output[start:]
+        self._taken = at + len(wanted)
+        return self.output[start : self._taken]
 
     def write(self, keys: bytes) -> None:
         os.write(self.master, keys)
@@ -73,7 +81,7 @@ class PtyProgram:
                 self.code = os.waitstatus_to_exitcode(status)
             elif time.monotonic() > until:
                 raise AssertionError(f"did not end; last: {self.output[-2000:]!r}")
-        while self._read(time.monotonic() + 0.05):
+        while read and self._read(time.monotonic() + 0.05):
             pass
         return self.code
 
