@@ -19,7 +19,7 @@ class Layer(IntFlag):
     DIMMED = 2
     MARKED = 4
     HEADER = 8
-    FOCUSED = 16
+    EDGE = 16
 
 
 class Ink(NamedTuple):
@@ -40,10 +40,14 @@ class Signs(NamedTuple):
     ascending: str
     descending: str
     mark: str
+    bar: str
+    failed: str
+    quiet: str
+    corners: tuple[str, str, str]
 
 
-UNICODE_SIGNS = Signs("…", "↑", "↓", "✓")
-ASCII_SIGNS = Signs("~", "^", "v", "*")
+UNICODE_SIGNS = Signs("…", "↑", "↓", "✓", "│", "✕", "·", ("╭", "─", "╮"))
+ASCII_SIGNS = Signs("~", "^", "v", "*", "|", "x", ".", ("+", "-", "+"))
 
 
 def cells_of(text: str) -> int:
@@ -56,20 +60,22 @@ def cut(text: str, width: int, ellipsis: str = UNICODE_SIGNS.ellipsis) -> str:
 
     A wide character is never halved: the result may be one cell shorter than `width`.
     """
-    if width <= 0:
-        return ""
     if cells_of(text) <= width:
         return text
+    return clip(text, width - len(ellipsis)) + ellipsis if width > 0 else ""
+
+
+def clip(text: str, width: int) -> str:
+    """Return the start of `text` that fits into `width` cells, with no sign that something was left out."""
     if text.isascii():
-        return text[: width - 1] + ellipsis
-    spans, _ = split_graphemes(text)
+        return text[: max(0, width)]
     used = end = 0
-    for _, stop, cells in spans:
-        if used + cells > width - 1:
+    for _, stop, cells in split_graphemes(text)[0]:
+        if used + cells > width:
             break
         used += cells
         end = stop
-    return text[:end] + ellipsis
+    return text[:end]
 
 
 def fill(text: str, width: int, *, right: bool = False, ellipsis: str = UNICODE_SIGNS.ellipsis) -> str:
@@ -93,21 +99,20 @@ def fit_spans(
     pad: bool = True,
 ) -> InkLine:
     """Return spans as ink in at most `width` cells (exactly that many when `pad`), cut at the right."""
+    spans = [span for span in spans if span.text]
+    cut_off = line_cells(spans) > width
+    left = max(0, width - len(ellipsis) if cut_off else width)
     line: list[Ink] = []
-    left = width
     for span in spans:
-        if left <= 0:
-            break
-        if not span.text:
-            continue
-        text = cut(span.text, left, ellipsis)
-        line.append(Ink(text, span.tone, layer))
+        text = clip(span.text, left)
         left -= cells_of(text)
-        if text != span.text:
+        if cut_off and text != span.text:
+            line.append(Ink(text + ellipsis if width > 0 else "", span.tone, layer))
             break
+        line.append(Ink(text, span.tone, layer))
     if pad and left > 0:
         line.append(Ink(" " * left, Tone.PLAIN, layer))
-    return tuple(line)
+    return tuple(ink for ink in line if ink.text)
 
 
 def changed_runs(old: InkLine, new: InkLine, gap: int = 4) -> list[tuple[int, int]]:

@@ -20,7 +20,12 @@ class Toned(Widget):
     Severity is a shape and a word already; where there is no colour, warn adds bold and crit reverse.
     """
 
-    COMPONENT_CLASSES = {f"tone--{tone.value}" for tone in Tone} | {"layer--header", "layer--cursor", "layer--dimmed"}
+    COMPONENT_CLASSES = {f"tone--{tone.value}" for tone in Tone} | {
+        "layer--header",
+        "layer--cursor",
+        "layer--dimmed",
+        "layer--edge",
+    }
 
     DEFAULT_CSS = """
     Toned {
@@ -36,14 +41,11 @@ class Toned(Widget):
         & > .layer--header { color: $foreground-muted; }
         & > .layer--cursor { background: $block-cursor-blurred-background; }
         & > .layer--dimmed { color: $foreground-muted; }
+        & > .layer--edge { color: $border-blurred; }
     }
-    Toned:nocolor {
-        & > .tone--crit { text-style: bold reverse; }
+    Toned:nocolor, Toned:ansi {
         & > .tone--notice { text-style: underline; }
-        & > .layer--cursor { text-style: reverse; }
-    }
-    Toned:ansi {
-        & > .tone--muted, & > .layer--header, & > .layer--dimmed { color: ansi_white; }
+        & > .tone--crit { text-style: bold reverse; }
         & > .layer--cursor { text-style: reverse; }
     }
     """
@@ -77,21 +79,31 @@ class Toned(Widget):
         return style
 
     def _resolve(self, tone: Tone, layer: Layer) -> Style:
-        style = self.rich_style + self._component(f"tone--{tone.value}")
+        """Combine the component classes of a tone and its layers; translucent colours are blended here."""
+        names = [f"tone--{tone.value}"]
         if Layer.HEADER in layer and tone is Tone.MUTED:
-            style += self._component("layer--header")
+            names.append("layer--header")
+        if Layer.EDGE in layer:
+            names.append("layer--edge")
         if Layer.DIMMED in layer:
-            # Colour speaks of fresh facts only; weight goes with it, the words stay readable.
-            style += self._component("layer--dimmed") + Style(bold=False, reverse=False)
+            names.append("layer--dimmed")
+        background, foreground = self.background_colors[1], self.colors[3]
+        text_style = Style.null()
         if Layer.CURSOR in layer:
-            cursor = self._component("layer--cursor")
-            style += Style(bold=style.bold, reverse=not style.reverse) if cursor.reverse else cursor
+            names.append("layer--cursor")
+        for name in names:
+            component = self.get_component_styles(name)
+            if component.has_rule("background"):
+                background += component.background
+            if component.has_rule("color"):
+                foreground = component.color
+            text_style += component.text_style
+        if Layer.DIMMED in layer:
+            # Colour and weight speak of fresh facts only; the words stay readable.
+            text_style += Style(bold=False, underline=False)
         if Layer.MARKED in layer:
-            style += Style(bold=True)
-        return style
-
-    def _component(self, name: str) -> Style:
-        return self.get_component_rich_style(name, partial=True)
+            text_style += Style(bold=True)
+        return Style.from_color((background + foreground).rich_color, background.rich_color) + text_style
 
     def strip_of(self, line: InkLine) -> Strip:
         """Return a line of ink as a strip in this widget's styles."""

@@ -117,6 +117,22 @@ class KeyHint:
 
 
 @dataclass(frozen=True, slots=True)
+class FooterVM:
+    """The footer: the keys that apply here, most needed first, and what the display holds back ("3 moved o") right."""
+
+    hints: tuple[KeyHint, ...]
+    right: Line = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PaneStripVM:
+    """The panes in one line for small screens; `active` is the index of the one shown, muted spans go first."""
+
+    panes: tuple[Line, ...]
+    active: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TextVM:
     """A document: lines of spans, with a title; for describe, YAML, diffs, help."""
 

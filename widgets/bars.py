@@ -1,0 +1,107 @@
+"""The lines around the panes: header, strip of panes, timeline and footer, each repainting only what changed."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from textual.geometry import Region
+from textual.strip import Strip
+
+from widgets.bar_layout import bar_line, footer_line, strip_line, timeline_line
+from widgets.ink import InkLine, changed_runs
+from widgets.tones import Toned
+from widgets.viewmodels import BarVM, FooterVM, PaneStripVM
+
+ViewModel = TypeVar("ViewModel")
+
+
+class OneLine(Toned, Generic[ViewModel]):
+    """One line made of a view-model; an equal view-model paints nothing, a changed one only the changed cells."""
+
+    DEFAULT_CSS = """
+    OneLine { height: 1; width: 1fr; background: $background; color: $foreground; }
+    """
+
+    def __init__(self, vm: ViewModel, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, classes=classes)
+        self._vm = vm
+        self._line: InkLine = ()
+
+    @property
+    def vm(self) -> ViewModel:
+        """The view-model shown."""
+        return self._vm
+
+    def set_vm(self, vm: ViewModel) -> None:
+        """Show a view-model."""
+        if vm == self._vm:
+            return
+        self._vm = vm
+        drawn, self._line = self._line, self.compose_line(vm, self.size.width)
+        regions = [Region(x, 0, width, 1) for x, width in changed_runs(drawn, self._line)]
+        if regions:
+            self.refresh(*regions)
+
+    def compose_line(self, vm: ViewModel, width: int) -> InkLine:
+        """Return the line for a width; each bar has its own rules on what goes first."""
+        raise NotImplementedError
+
+    def on_resize(self) -> None:
+        """Lay out for the new width; Textual repaints the whole of it."""
+        self._line = self.compose_line(self._vm, self.size.width)
+
+    def render_line(self, y: int) -> Strip:
+        """Return the line."""
+        if y:
+            return Strip.blank(self.size.width, self.rich_style)
+        if not self._line:
+            self._line = self.compose_line(self._vm, self.size.width)
+        return self.strip_of(self._line)
+
+
+class HeaderBar(OneLine[BarVM]):
+    """Where am I, is it live, how bad is it, who drives, in which mode, at what time (UTC)."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(BarVM(()), id=id, classes=classes)
+
+    def compose_line(self, vm: BarVM, width: int) -> InkLine:
+        """Drop right parts first to last, then cut the left ones."""
+        return bar_line(vm, width, self.signs)
+
+
+class TimelineStrip(OneLine[BarVM]):
+    """What happened lately, newest left: the left parts of a `BarVM`."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(BarVM(()), id=id, classes=classes)
+
+    def compose_line(self, vm: BarVM, width: int) -> InkLine:
+        """Show as many happenings as fit."""
+        return timeline_line(vm, width, self.signs)
+
+
+class PaneStrip(OneLine[PaneStripVM]):
+    """All panes with their counts in one line, where the screen has room for one pane only."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(PaneStripVM(()), id=id, classes=classes)
+
+    def compose_line(self, vm: PaneStripVM, width: int) -> InkLine:
+        """Drop the names of panes when the counts would not fit."""
+        return strip_line(vm, width, self.signs)
+
+
+class FooterBar(OneLine[FooterVM]):
+    """The keys that work here now; one that is off stands in brackets and `reason` says why."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(FooterVM(()), id=id, classes=classes)
+
+    def compose_line(self, vm: FooterVM, width: int) -> InkLine:
+        """Show as many whole hints as fit."""
+        return footer_line(vm, width, self.signs)
+
+    def reason(self, key: str) -> str:
+        """Return why a key is off, or "" when it works or is not listed."""
+        return next((hint.reason for hint in self.vm.hints if hint.key == key), "")

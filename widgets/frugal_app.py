@@ -1,0 +1,137 @@
+"""An app that writes only the cells that differ from what the terminal shows, and never waits for a stalled one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from rich.color import ColorSystem
+from rich.console import RenderableType
+from rich.segment import Segment
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.app import App
+from textual.drivers._writer_thread import WriterThread
+from textual.screen import Screen
+
+from widgets.last_frame import LastFrame
+
+ReturnType = TypeVar("ReturnType")
+
+_SYNC_WORTH = 512
+"""Bytes from which an update is bracketed (DEC private mode 2026); less goes out in one write."""
+_BACKLOG = 2
+_RETRY_SECONDS = 0.05
+
+
+class FrugalApp(App[ReturnType], Generic[ReturnType]):
+    """A Textual app (8.2.8) whose updates are compared with the last frame before they are written.
+
+    While the terminal does not take what was written, frames are left out, not queued: the loop goes on, and the
+    newest state is written as one difference once the terminal takes bytes again.
+    """
+
+    _frame: LastFrame | None = None
+    _frame_writer: WriterThread | None = None
+    _frame_owed = False
+
+    def action_redraw(self) -> None:
+        """Write every cell again: something else wrote on this terminal."""
+        self._frame_writer = None
+        self._paint_all()
+
+    def on_resize(self) -> None:
+        """Trust nothing on screen: a terminal may move cells as it likes when its size changes."""
+        self._frame_writer = None
+
+    def on_unmount(self) -> None:
+        """Leave the terminal with its own pen."""
+        writer = self._terminal_writer
+        if self._frame is not None and writer is not None and not self._backlog(writer):
+            writer.write(self._frame.release())
+
+    @property
+    def _terminal_writer(self) -> WriterThread | None:
+        """The thread that writes to the terminal; a new one each time that the screen was left and entered again."""
+        writer = getattr(self._driver, "_writer_thread", None)
+        return writer if isinstance(writer, WriterThread) else None
+
+    @staticmethod
+    def _backlog(writer: WriterThread) -> bool:
+        return writer._queue.qsize() >= _BACKLOG
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        writer = self._terminal_writer
+        if writer is None or not isinstance(renderable, (LayoutUpdate, ChopsUpdate)):
+            super()._display(screen, renderable)
+            return
+        if self._batch_count or not self._running or self._closed or self.is_headless:
+            self.post_display_hook()
+            return
+        if self._backlog(writer):
+            self._owe()
+        elif writer is not self._frame_writer and isinstance(renderable, ChopsUpdate):
+            self._paint_all()
+        else:
+            self._write_update(writer, renderable)
+        self.post_display_hook()
+
+    def _owe(self) -> None:
+        """Leave a frame out and try again soon."""
+        if not self._frame_owed:
+            self._frame_owed = True
+            self.set_timer(_RETRY_SECONDS, self._settle)
+
+    def _settle(self) -> None:
+        self._frame_owed = False
+        writer = self._terminal_writer
+        if writer is None:
+            return
+        if self._backlog(writer):
+            self._owe()
+        else:
+            self._paint_all()
+
+    def _paint_all(self) -> None:
+        """Compare the whole screen with the last frame."""
+        screen = self.screen
+        update = screen._compositor.render_update(full=True, screen_stack=self._background_screens)
+        self._display(screen, update)
+
+    def _write_update(self, writer: WriterThread, update: LayoutUpdate | ChopsUpdate) -> None:
+        if self._frame is None:
+            self._frame = LastFrame(self.console._color_system or ColorSystem.TRUECOLOR)
+        size = update.region.size if isinstance(update, LayoutUpdate) else self.size
+        if writer is not self._frame_writer or self._frame.size != size:
+            self._frame.forget(*size)
+            self._frame_writer = writer
+        sequence = self._frame.update(
+            _layout_parts(update) if isinstance(update, LayoutUpdate) else _chop_parts(update)
+        )
+        sequence += self._input_cursor(written=bool(sequence))
+        if self._sync_available and len(sequence) >= _SYNC_WORTH:
+            sequence = f"\x1b[?2026h{sequence}\x1b[?2026l"
+        if sequence:
+            writer.write(sequence)
+
+    def _input_cursor(self, *, written: bool) -> str:
+        """Return the move to where text is typed, which input methods follow; none where nothing is typed."""
+        x, y = position = self.screen.outer_size.clamp_offset(self.cursor_position)
+        moved = position != self._previous_cursor_position
+        self._previous_cursor_position = position
+        return f"\x1b[{y + 1};{x + 1}H" if moved or (written and any(position)) else ""
+
+
+def _layout_parts(update: LayoutUpdate) -> Iterator[tuple[int, int, Iterator[Segment]]]:
+    for y, strips in enumerate(update.strips, update.region.y):
+        yield update.region.x, y, (segment for strip in strips for segment in strip)
+
+
+def _chop_parts(update: ChopsUpdate) -> Iterator[tuple[int, int, Iterator[Segment]]]:
+    """Yield every piece of a line that a dirty span touches, whole: the comparison finds what changed in it."""
+    done: set[tuple[int, int]] = set()
+    for y, left, right in update.spans:
+        for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+            if strip is None or x >= right or end <= left or (y, x) in done:
+                continue
+            done.add((y, x))
+            yield x, y, iter(strip)
