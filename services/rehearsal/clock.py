@@ -7,6 +7,7 @@ import heapq
 import itertools
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -104,6 +105,11 @@ async def wait_until(clock: Clock, event: asyncio.Event, due: float) -> None:
 
 def stamp(moment: float) -> str:
     """Write a moment as metav1.Time does: RFC 3339 in UTC, whole seconds."""
+    return _stamp(int(moment))
+
+
+@lru_cache(maxsize=4096)
+def _stamp(moment: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 

@@ -21,7 +21,7 @@ ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 class Entry:
     """One version of one object: its bytes (without kind and apiVersion) and what selectors need."""
 
-    __slots__ = ("fields", "labels", "name", "namespace", "owner", "raw", "row", "uid", "version")
+    __slots__ = ("fields", "labels", "name", "namespace", "owner", "raw", "row", "seen", "uid", "version")
 
     def __init__(self, obj: Json, version: int, raw: bytes, values: dict[str, str]) -> None:
         metadata = obj["metadata"]
@@ -34,6 +34,7 @@ class Entry:
         self.fields = values
         self.owner: tuple[str, str, str] | None = None
         self.row: object = None
+        self.seen: Json | None = None
         for reference in metadata.get("ownerReferences", ()):
             if reference.get("controller"):
                 self.owner = (reference["kind"], reference["name"], reference["uid"])
@@ -42,6 +43,12 @@ class Entry:
     def key(self) -> Key:
         """Return (namespace, name)."""
         return (self.namespace, self.name)
+
+    def look(self) -> Json:
+        """Return the object to look at; it is shared and must not be changed."""
+        if self.seen is None:
+            self.seen = self.read()
+        return self.seen
 
     def read(self) -> Json:
         """Decode a fresh copy, free to be changed."""
@@ -152,10 +159,10 @@ class Store:
         return None if entry is None else entry.read()
 
     def owned(self, resource: Resource, uid: str) -> Iterator[Json]:
-        """Yield copies of the objects whose controller has this uid."""
+        """Yield the objects whose controller has this uid, to look at: they must not be changed."""
         collection = self.collections[resource.key]
         for key in list(collection.children.get(uid, ())):
-            yield collection.entries[key].read()
+            yield collection.entries[key].look()
 
     def create(self, resource: Resource, obj: Json) -> Json:
         """Store a new object, giving it uid, time and version; raise ConflictError when its name is taken."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from services.rehearsal import resources
 from services.rehearsal.clock import stamp
 from services.rehearsal.estate import objects, templates
-from services.rehearsal.jsonic import Json, clone
+from services.rehearsal.jsonic import Json
 from services.rehearsal.simulation import daemonsets, deployments, jobs, pods, revisions, statefulsets
 from services.rehearsal.simulation.behaviour import Behaviour, Conduct
 from services.rehearsal.simulation.capacity import Room
@@ -115,8 +115,8 @@ class Builder:
         deployment = store.create(resources.DEPLOYMENTS, objects.deployment(app, app.current, self._start))
         newest: Json = {}
         for release in app.releases:
-            past = clone(deployment)
-            past["spec"]["template"] = templates.template(app, app.image_of(release.tag))
+            template = templates.template(app, app.image_of(release.tag))
+            past = {**deployment, "spec": {**deployment["spec"], "template": template}}
             newest = deployments.replica_set(past, self._start - release.age)
             surge = limits(deployment)[0]
             newest["metadata"]["annotations"] = {
@@ -178,9 +178,9 @@ class Builder:
         """Create the ControllerRevisions of all releases; return the name of the last."""
         name = ""
         for release in app.releases:
-            past = clone(owner)
-            past["spec"]["template"] = templates.template(app, app.image_of(release.tag))
-            past["metadata"]["annotations"][objects.CAUSE] = release.cause
+            template = templates.template(app, app.image_of(release.tag))
+            metadata = {**owner["metadata"], "annotations": {objects.CAUSE: release.cause}}
+            past = {"metadata": metadata, "spec": {"template": template}}
             made = revisions.build(resource, past, release.revision, self._start - release.age)
             name = self._world.store.create(resources.CONTROLLER_REVISIONS, made)["metadata"]["name"]
         return name

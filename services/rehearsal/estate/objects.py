@@ -119,7 +119,10 @@ def lease(node_name: str, created: float, now: float, uid: str) -> Json:
 
 
 def _metadata(app: App, release: Release, started: float, api_version: str, template: Json) -> Json:
-    fields = {"f:metadata": {"f:labels": {}, "f:annotations": {}}, "f:spec": managed.fields_of(template)}
+    fields = {
+        "f:metadata": {"f:labels": {}, "f:annotations": {}},
+        "f:spec": {"f:template": managed.template_fields(template)},
+    }
     moment = stamp(started - release.age)
     return {
         "name": app.name,

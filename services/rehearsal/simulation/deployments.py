@@ -37,7 +37,7 @@ HASH_LABEL = "pod-template-hash"
 
 @dataclass(slots=True)
 class Family:
-    """A Deployment with its ReplicaSets; `new` carries the present template."""
+    """A Deployment with its ReplicaSets, which are only looked at; `new` carries the present template."""
 
     deployment: Json
     new: Json | None
@@ -47,6 +47,13 @@ class Family:
     def all(self) -> list[Json]:
         """Return every ReplicaSet."""
         return [*self.old, self.new] if self.new else list(self.old)
+
+    def replace(self, changed: Json) -> None:
+        """Put a changed ReplicaSet in the place of the one that was looked at."""
+        name = changed["metadata"]["name"]
+        if self.new is not None and self.new["metadata"]["name"] == name:
+            self.new = changed
+        self.old = [changed if one["metadata"]["name"] == name else one for one in self.old]
 
     @property
     def replicas(self) -> int:
@@ -91,19 +98,23 @@ class DeploymentController:
         newest = max((revision(one) for one in family.old), default=0)
         made = ""
         if family.new is None:
-            family.new = world.store.create(resources.REPLICA_SETS, replica_set(deployment, world.now))
-            made = family.new["metadata"]["name"]
-            family.new["metadata"]["annotations"][REVISION] = str(newest + 1)
-        elif revision(family.new) <= newest:
-            annotations = family.new["metadata"]["annotations"]
+            new = world.store.create(resources.REPLICA_SETS, replica_set(deployment, world.now))
+            made = new["metadata"]["name"]
+        else:
+            new = clone(family.new)
+        annotations = new["metadata"]["annotations"]
+        if made:
+            annotations[REVISION] = str(newest + 1)
+        elif revision(new) <= newest:
             past = annotations.get(REVISION_HISTORY, "")
             before = annotations.get(REVISION, "")
             annotations[REVISION_HISTORY] = f"{past},{before}" if past else before
             annotations[REVISION] = str(newest + 1)
         copied = {k: v for k, v in deployment["metadata"].get("annotations", {}).items() if k not in NOT_COPIED}
-        family.new["metadata"]["annotations"].update(copied)
-        world.store.update(resources.REPLICA_SETS, family.new)
-        deployment["metadata"].setdefault("annotations", {})[REVISION] = family.new["metadata"]["annotations"][REVISION]
+        annotations.update(copied)
+        world.store.update(resources.REPLICA_SETS, new)
+        family.new = new
+        deployment["metadata"].setdefault("annotations", {})[REVISION] = annotations[REVISION]
         return made
 
     def _recreate(self, family: Family) -> str:
@@ -152,7 +163,7 @@ class DeploymentController:
             if broken > 0:
                 self._scale(family, old, wanted(old) - broken)
                 spare -= broken
-        spare = sum(available(one) for one in family.all) - fewest
+        spare = min(spare, sum(available(one) for one in family.all) - fewest)
         for old in family.old:
             fewer = min(spare, wanted(old))
             if fewer > 0:
@@ -162,12 +173,16 @@ class DeploymentController:
     def _scale(self, family: Family, target: Json, replicas: int) -> None:
         before = wanted(target)
         surge, _ = limits(family.deployment)
-        annotations = target["metadata"]["annotations"]
-        annotations[DESIRED], annotations[MAXIMUM] = str(family.replicas), str(family.replicas + surge)
+        sizes = {DESIRED: str(family.replicas), MAXIMUM: str(family.replicas + surge)}
+        if before == replicas and sizes.items() <= target["metadata"]["annotations"].items():
+            return
+        target = clone(target)
+        target["metadata"]["annotations"].update(sizes)
         if before != replicas:
             target["spec"]["replicas"] = replicas
             target["metadata"]["generation"] += 1
         self._world.store.update(resources.REPLICA_SETS, target)
+        family.replace(target)
         if before != replicas:
             way = "up" if replicas > before else "down"
             message = f"Scaled {way} replica set {target['metadata']['name']} from {before} to {replicas}"
@@ -199,7 +214,10 @@ def replica_set(deployment: Json, now: float) -> Json:
             "ownerReferences": [pods.owner_reference("apps/v1", "Deployment", deployment)],
             "managedFields": [
                 managed.entry(
-                    "kube-controller-manager", stamp(now), {"f:spec": managed.fields_of(spec["template"])}, "apps/v1"
+                    "kube-controller-manager",
+                    stamp(now),
+                    {"f:spec": {"f:template": managed.template_fields(spec["template"])}},
+                    "apps/v1",
                 )
             ],
         },

@@ -16,6 +16,27 @@ def fields_of(value: Any) -> Json:  # noqa: ANN401 (any JSON value)
     return {}
 
 
+def template_fields(template: Json) -> Json:
+    """Return the FieldsV1 tree of a pod template; templates of one shape share one tree, not to be changed."""
+    shape = (
+        tuple(template["metadata"].get("labels", ())),
+        tuple(template["spec"]),
+        tuple(
+            (one["name"], *one, *(env["name"] for env in one.get("env", ()))) for one in template["spec"]["containers"]
+        ),
+    )
+    found = _trees.get(shape)
+    if found is None:
+        if len(_trees) > _MOST_TREES:
+            _trees.clear()
+        found = _trees[shape] = fields_of(template)
+    return found
+
+
+_trees: dict[tuple[object, ...], Json] = {}
+_MOST_TREES = 4096
+
+
 def entry(manager: str, moment: str, fields: Json, api_version: str, subresource: str = "") -> Json:
     """Return one managedFields entry."""
     made: Json = {

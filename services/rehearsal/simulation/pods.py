@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from services.rehearsal.clock import stamp
 from services.rehearsal.estate.templates import suffix
-from services.rehearsal.jsonic import Json, encode
+from services.rehearsal.jsonic import Json
 from services.rehearsal.simulation import managed
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ _STATUS_FIELDS: Json = {
         },
     }
 }
-_field_trees: dict[int, Json] = {}
 
 
 def owner_reference(api_version: str, kind: str, owner: Json) -> Json:
@@ -80,7 +79,7 @@ def build(
         metadata["generateName"] = name[: name.rindex("-") + 1] if "-" in name else f"{name}-"
         metadata["ownerReferences"] = [owner]
     metadata["managedFields"] = [
-        managed.entry("kube-controller-manager", stamp(now), _tree(template), "v1"),
+        managed.entry("kube-controller-manager", stamp(now), managed.template_fields(template), "v1"),
         managed.entry("kubelet", stamp(now), _STATUS_FIELDS, "v1", "status"),
     ]
     return {
@@ -99,18 +98,6 @@ _SOURCES = [
         }
     },
 ]
-
-
-def _tree(template: Json) -> Json:
-    key = hash(encode(template))
-    if key not in _field_trees:
-        if len(_field_trees) > 4096:
-            _field_trees.clear()
-        _field_trees[key] = {
-            "f:metadata": {"f:generateName": {}, "f:labels": managed.fields_of(template["metadata"].get("labels", {}))},
-            "f:spec": managed.fields_of(template["spec"]),
-        }
-    return _field_trees[key]
 
 
 def set_condition(

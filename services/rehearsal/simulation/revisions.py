@@ -37,8 +37,8 @@ def ensure(world: World, resource: Resource, owner: Json) -> str:
     if found is None:
         world.store.create(resources.CONTROLLER_REVISIONS, build(resource, owner, newest + 1, world.now))
     elif found["revision"] < newest:
-        found["revision"] = newest + 1
-        world.store.update(resources.CONTROLLER_REVISIONS, found)
+        again = {**found, "revision": newest + 1, "metadata": {**found["metadata"]}}
+        world.store.update(resources.CONTROLLER_REVISIONS, again)
     return name
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import uuid
 from typing import TYPE_CHECKING, Protocol
 
 from services.rehearsal import resources
@@ -55,7 +54,8 @@ class World:
 
     def new_uid(self) -> str:
         """Return a fresh uid."""
-        return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
+        digits = f"{self._ids.getrandbits(128):032x}"
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
     def after(self, delay: float, action: Callable[[], None]) -> None:
         """Do something after `delay` simulated seconds."""
