@@ -28,6 +28,13 @@ types: env
 imports: env
 	$(BIN)/lint-imports
 
+test-contract: env ## tests against the real servers, which are built once (Go 1.26, some minutes)
+	$(BIN)/python -m tests.controlplane.build
+	$(BIN)/python -m pytest -n 0 -m contract tests/contract $(ARGS)
+
+controlplane: env ## a real control plane with simulated nodes, to try things on: ARGS="--big", "--port 6443"
+	$(BIN)/python -m tests.controlplane up $(ARGS)
+
 check: lint types imports test ## what must be green before a commit
 
 clean:

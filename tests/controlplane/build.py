@@ -1,8 +1,8 @@
 """Build the real servers of the contract tests from pinned Go modules, once for every set of pins.
 
 Run as ``python -m tests.controlplane.build``. The binaries stay outside the checkout, in
-``${QUARTERDECK_BUILD_CACHE:-~/.cache/quarterdeck/controlplane}/<key>``. The key hashes ``go.mod``, ``go.sum``, the flags
-and the platform: other pins are another folder, and a second call with the same pins does nothing.
+``${QUARTERDECK_BUILD_CACHE:-~/.cache/quarterdeck/controlplane}/<key>``. The key hashes ``go.mod``, ``go.sum``, the
+flags and the platform: other pins are another folder, and a second call with the same pins does nothing.
 """
 
 from __future__ import annotations

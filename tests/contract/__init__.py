@@ -1,0 +1,1 @@
+"""Tests against real servers: etcd, kube-apiserver, its controllers, and simulated nodes."""
