@@ -1,0 +1,73 @@
+"""Packs the rows of a table into one blob: written in one statement, read and decoded in a few milliseconds."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from functools import cache
+from itertools import islice
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from services.model.cluster import CronJob, Job, KubeEvent, Namespace, Node, Symptom
+from services.model.ref import CRONJOBS, EVENTS, JOBS, NAMESPACES, NODES, PODS, Ref
+from services.model.workload import Pod, Rollout
+from services.ports import Key, Table
+
+PACKED: Mapping[Table, type[Struct]] = {
+    "rollouts": Rollout,
+    "symptoms": Symptom,
+    PODS.table: Pod,
+    NODES.table: Node,
+    NAMESPACES.table: Namespace,
+    JOBS.table: Job,
+    CRONJOBS.table: CronJob,
+    EVENTS.table: KubeEvent,
+}
+"""The tables whose rows are kept for the first paint, and what a row is."""
+
+_PAGE = 500
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+class EventDetail(Struct, frozen=True, gc=False, array_like=True):
+    """The part of an event that is never searched by."""
+
+    ref: Ref
+    payload: dict[str, str] = {}
+
+
+def pack_rows(rows: Mapping[Key, Any]) -> bytes:
+    """Return the rows as one compressed blob, encoded page by page so that other threads get their turn."""
+    pages = []
+    items = iter(rows.items())
+    while page := dict(islice(items, _PAGE)):
+        pages.append(msgspec.Raw(_ENCODER.encode(page)))
+    return zlib.compress(_ENCODER.encode(pages), 1)
+
+
+def unpack_rows(table: Table, packed: bytes) -> dict[Key, Any]:
+    """Return the rows of a packed table.
+
+    Raises msgspec.MsgspecError, zlib.error or KeyError where it is not what this version packs.
+    """
+    pages: list[dict[Key, Any]] = _decoder(table).decode(zlib.decompress(packed))
+    if len(pages) == 1:
+        return pages[0]
+    rows: dict[Key, Any] = {}
+    for page in pages:
+        rows.update(page)
+    return rows
+
+
+def pack(record: Struct) -> bytes:
+    """Return one record as MessagePack."""
+    return _ENCODER.encode(record)
+
+
+@cache
+def _decoder(table: Table) -> msgspec.msgpack.Decoder[Any]:
+    page = dict.__class_getitem__((str, PACKED[table]))
+    return msgspec.msgpack.Decoder(list.__class_getitem__(page))

@@ -1,0 +1,133 @@
+"""Carries what live state shows into state.db, for one identity: rows, their age, events, revisions seen complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from cache.live import LiveState
+from cache.state.packing import PACKED
+from cache.state.store import StateStore
+from services.clock import Clock
+from services.model.ref import DAEMONSETS, DEPLOYMENTS, EVENTS, JOBS, NODES, PODS, REPLICASETS, STATEFULSETS
+from services.model.source import SourceState, SourceStatus
+from services.model.timeline import Event
+from services.model.workload import Rollout
+from services.ports import Key, Snapshot, Table
+
+EVERY = 10.0
+CONNECTION = "kubernetes"
+ROLLOUTS = "rollouts"
+
+_MADE_FROM: Mapping[Table, tuple[Table, ...]] = {
+    ROLLOUTS: tuple(kind.table for kind in (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, REPLICASETS, PODS)),
+    "symptoms": tuple(kind.table for kind in (NODES, PODS, JOBS, EVENTS)),
+}
+
+
+class Recorder:
+    """Saves one identity's live state, at most every `every` seconds and at the end; on the service thread.
+
+    Make one when the cluster is entered, and `close` it before live state is cleared for another.
+    """
+
+    def __init__(
+        self,
+        live: LiveState,
+        store: StateStore,
+        identity: str,
+        clock: Clock,
+        as_of: Callable[[Snapshot, Table], float] | None = None,
+    ) -> None:
+        self._live = live
+        self._store = store
+        self._identity = identity
+        self._clock = clock
+        self._as_of = as_of or vouched_at
+        self._unsaved: set[Table] = set(PACKED)
+        self._unmarked: set[Key] | None = None
+        self._vouched: dict[Table, float] = {}
+        self._revision = -1
+        self._closed = False
+        store.attend(identity)
+        self._leave = live.add_event_listener(self._happened)
+        self._happened(live.snapshot().events)
+
+    async def run(self, every: float = EVERY) -> None:
+        """Save whenever the time has come, until cancelled."""
+        while True:
+            await self._clock.sleep(every)
+            self.save()
+
+    def save(self) -> None:
+        """Hand what changed since the last time to the store; tables that are not whole yet are left for later."""
+        if self._closed:
+            return
+        snapshot = self._take_stock()
+        for table in PACKED:
+            rows = snapshot.tables.get(table)
+            as_of = self._as_of(snapshot, table)
+            if rows is None or as_of <= 0:
+                continue
+            if table in self._unsaved:
+                self._store.save(self._identity, table, rows, as_of)
+            elif as_of > self._vouched.get(table, 0.0):
+                self._store.vouch(self._identity, table, as_of)
+            self._unsaved.discard(table)
+            self._vouched[table] = as_of
+            if table == ROLLOUTS:
+                self._mark(rows, as_of)
+
+    def close(self) -> None:
+        """Save for the last time and let another console write this identity's history."""
+        if self._closed:
+            return
+        self._unmarked = None
+        self.save()
+        self._closed = True
+        self._leave()
+        self._store.leave(self._identity)
+
+    def _take_stock(self) -> Snapshot:
+        changes = self._live.changes(self._revision)
+        if changes is None:
+            return self._live.snapshot()
+        self._revision = changes.snapshot.revision
+        self._unsaved.update(table for table in changes.keys if table in PACKED)
+        if ROLLOUTS in changes.keys and self._unmarked is not None:
+            keys = changes.keys[ROLLOUTS]
+            self._unmarked = None if keys is None else self._unmarked | keys
+        return changes.snapshot
+
+    def _mark(self, rows: Mapping[Key, Rollout], at: float) -> None:
+        for key in rows if self._unmarked is None else self._unmarked:
+            row = rows.get(key)
+            if row is not None and row.done and not row.cause and row.revision and row.ref.uid:
+                self._store.mark_healthy(self._identity, row.ref.uid, row.revision, at)
+        self._unmarked = set()
+
+    def _happened(self, events: Iterable[Event]) -> None:
+        self._store.record(self._identity, events)
+
+
+def vouched_at(snapshot: Snapshot, table: Table) -> float:
+    """Return until when (epoch seconds) the rows of a table are known to be true; 0 while they are not whole yet.
+
+    A table is as old as the oldest source it is made from; a live source is as young as the connection's last sign
+    of life. A kind that is forbidden, or not watched, vouches for nothing and takes nothing away.
+    """
+    connection = snapshot.sources.get(CONNECTION)
+    ages = []
+    for source in _MADE_FROM.get(table, (table,)):
+        status = snapshot.sources.get(f"{CONNECTION}/{source}")
+        if status is None or status.state in {SourceState.FORBIDDEN, SourceState.NOT_CONFIGURED}:
+            continue
+        ages.append(_alive_at(status, connection))
+    return min(ages, default=0.0)
+
+
+def _alive_at(status: SourceStatus, connection: SourceStatus | None) -> float:
+    if status.state in {SourceState.NEVER, SourceState.LOADING} or not status.last_ok:
+        return 0.0
+    if status.state is SourceState.LIVE and connection is not None:
+        return max(status.last_byte, connection.last_byte)
+    return status.last_byte
