@@ -100,7 +100,8 @@ def test_a_compacted_revision_is_gone_for_events_at_once_and_for_pods_after_a_re
     plane: ControlPlane, namespace: str
 ) -> None:
     old = plane.api().get("/api/v1/pods", params={"limit": 1}).json()["metadata"]["resourceVersion"]
-    plane.kubectl("-n", namespace, "create", "configmap", "newer")
+    for name in ("newer", "newest"):
+        plane.kubectl("-n", namespace, "create", "configmap", name)
     assert plane.compact() > int(old)
     assert _watch_from(plane, "/api/v1/events", old) == 410
     plane.restart("kube-apiserver")
@@ -199,9 +200,10 @@ def test_the_servers_end_when_the_tests_are_killed(plane: ControlPlane) -> None:
         [sys.executable, "-c", script], cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
         assert child.stdout is not None
-        etcd, apiserver, _folder = child.stdout.readline().split()
+        etcd, apiserver, folder = child.stdout.readline().split()
         os.kill(child.pid, signal.SIGKILL)
     until(lambda: not _runs(etcd) and not _runs(apiserver), 10, "the end of the orphaned servers")
+    until(lambda: not Path(folder).exists(), 10, "the removal of their data")
 
 
 def _runs(pid: str) -> bool:

@@ -174,7 +174,7 @@ class ControlPlane:
     def restart(self, name: Component) -> float:
         """End it if it runs, start it on the same ports and data, and return the seconds until the API serves again."""
         server = self._server(name)
-        server.end()
+        server.end(within=2.0)
         began = time.monotonic()
         server.start()
         server.await_ready()
@@ -195,8 +195,8 @@ class ControlPlane:
     def compact(self) -> int:
         """Compact etcd at its present revision and return that revision.
 
-        A watch or a continued list from an older one gets 410 where the server asks etcd: Events at once, other kinds
-        (served from the watch cache) after ``restart("kube-apiserver")``.
+        A watch or a continued list from one at least two older gets 410 where the server asks etcd: Events at once,
+        other kinds (served from the watch cache) after ``restart("kube-apiserver")``.
         """
         revision = int(_etcd(self._layout.etcd_url, "kv/range", {"key": "AA==", "limit": "1"})["header"]["revision"])
         _etcd(self._layout.etcd_url, "kv/compaction", {"revision": str(revision), "physical": True})
@@ -228,11 +228,10 @@ class ControlPlane:
             raise build.BuildError("the control plane is not built; run: python -m tests.controlplane.build")
         if self._data is None:
             folder = Path(tempfile.mkdtemp(prefix="quarterdeck-plane-"))
-            self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
         else:
             folder = self._data
             folder.mkdir(parents=True, exist_ok=True)
-        reaper = Reaper()
+        reaper = Reaper(folder if self._data is None else None)
         self._stack.callback(reaper.close)
         self._reaper = reaper
         self._layout = Layout(binaries, folder) if self._port is None else Layout(binaries, folder, self._port)

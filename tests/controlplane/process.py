@@ -55,13 +55,13 @@ def until(
 
 
 class Reaper:
-    """Ends the servers and removes nothing else when this process dies without a word (SIGKILL, a crash).
+    """Ends the servers and removes ``folder``, if given, even when this process dies without a word (SIGKILL).
 
     It is a child that reads process ids from a pipe; the pipe closes with us, however we end.
     """
 
     _SCRIPT = (
-        "import os, signal, sys\n"
+        "import os, shutil, signal, sys\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "pids = set()\n"
         "for line in sys.stdin:\n"
@@ -71,12 +71,13 @@ class Reaper:
         "        os.kill(pid, signal.SIGKILL)\n"
         "    except ProcessLookupError:\n"
         "        pass\n"
+        "for folder in sys.argv[1:]:\n"
+        "    shutil.rmtree(folder, ignore_errors=True)\n"
     )
 
-    def __init__(self) -> None:
-        self._child = subprocess.Popen(
-            [sys.executable, "-S", "-c", self._SCRIPT], stdin=subprocess.PIPE, text=True, start_new_session=True
-        )
+    def __init__(self, folder: Path | None = None) -> None:
+        command = [sys.executable, "-S", "-c", self._SCRIPT, *([] if folder is None else [str(folder)])]
+        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
 
     def watch(self, pid: int) -> None:
         self._tell(f"+{pid}")
@@ -87,7 +88,7 @@ class Reaper:
     def close(self) -> None:
         if self._child.stdin is not None:
             self._child.stdin.close()
-        self._child.wait(5)
+        self._child.wait(30)
 
     def _tell(self, line: str) -> None:
         if self._child.stdin is not None:
