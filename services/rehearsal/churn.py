@@ -6,7 +6,6 @@ import random
 from typing import TYPE_CHECKING
 
 from services.rehearsal import resources
-from services.rehearsal.clock import stamp
 
 if TYPE_CHECKING:
     from services.rehearsal.clock import Alarm, Clock
@@ -48,12 +47,10 @@ class Churn:
         self._alarm = self._clock.call_at(self._clock.now() + _TICK, self._tick)
 
     def _touch(self, key: tuple[str, str]) -> None:
-        """Restart a container's count: a change that a screen shows."""
+        """Count one restart more: a change that a screen shows."""
         pod = self._world.store.get(resources.PODS, *key)
         if pod is None or not pod["status"].get("containerStatuses"):
             return
         status = pod["status"]["containerStatuses"][0]
         status["restartCount"] += 1
-        if "running" in status["state"]:
-            status["state"]["running"]["startedAt"] = stamp(self._world.now)
         self._world.store.update(resources.PODS, pod)

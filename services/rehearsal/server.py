@@ -16,17 +16,21 @@ from services.rehearsal.clock import WallClock
 from services.rehearsal.estate.blueprint import Blueprint, draft
 from services.rehearsal.estate.build import Builder
 from services.rehearsal.faults import Faults
+from services.rehearsal.hostile import Hostility
 from services.rehearsal.outage import Outages
-from services.rehearsal.resources import BUILT_IN
+from services.rehearsal.resources import BUILT_IN, SERVICES
 from services.rehearsal.scenarios.life import Life
 from services.rehearsal.scenarios.registry import Outage, find
 from services.rehearsal.simulation.engine import Engine
 from services.rehearsal.wire import kubeconfig, pki
 from services.rehearsal.wire.access import Access, standing_accounts
-from services.rehearsal.wire.api import Api
+from services.rehearsal.wire.api import Api, Extension
 from services.rehearsal.wire.discovery import Catalogue
 from services.rehearsal.wire.http1 import HttpServer
 from services.rehearsal.wire.listing import Pager
+from services.rehearsal.wire.logs import Logs
+from services.rehearsal.wire.metrics import METRICS, Metrics
+from services.rehearsal.wire.reviews import REVIEWS, Reviews
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -92,10 +96,16 @@ class Rehearsal:
         self.access = Access()
         self.address = Address()
         self.plan: Blueprint = draft(self.options.seed, self.options.size)
+        self.hostility = Hostility(on=self.options.hostile)
+        self.catalogue = Catalogue((*BUILT_IN, *METRICS, *REVIEWS))
         self.engine = self._simulate()
-        self.catalogue = Catalogue(BUILT_IN)
         self.pager = Pager(self.store, self.clock)
-        self.api = Api(self.store, self.catalogue, self.access, self.faults, self.clock, self.pager, [])
+        extensions: list[Extension] = [
+            Logs(self.engine.world, self.plan, self.access, self.clock, self.hostility.text),
+            Metrics(self.store, self.access, self.clock),
+            Reviews(self.access, self.clock),
+        ]
+        self.api = Api(self.store, self.catalogue, self.access, self.faults, self.clock, self.pager, extensions)
         self.server: HttpServer | None = None
         self.outages: Outages | None = None
         self._stack = AsyncExitStack()
@@ -111,8 +121,15 @@ class Rehearsal:
         now = self.clock.now()
         if self.scenario.prepare is not None:
             self.scenario.prepare(self.plan)
+        for number, app in enumerate(self.plan.apps):
+            app.current.tag = self.hostility.tag(app.current.tag, number)
         engine = Engine(self.options.seed, now - past)
-        Builder(engine.world, engine.kubelet, self.plan).build()
+        engine.world.rewrite = engine.world.recorder.rewrite = self.hostility.text
+        builder = Builder(engine.world, engine.kubelet, self.plan, self.hostility)
+        builder.build()
+        for entry in engine.world.store.collection(SERVICES).ordered():
+            engine.endpoints.at_rest(entry.namespace, entry.name)
+        self.catalogue.add(builder.custom)
         engine.begin()
         claimed = self.scenario.claimed(self.plan) if self.scenario.claimed else set()
         Life(engine, self.plan, now, claimed).begin()

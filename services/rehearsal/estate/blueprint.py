@@ -91,8 +91,7 @@ class Blueprint:
     apps: list[App]
     deployers: list[str]
     people: list[str]
-    quotas: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Hard limits by namespace: millicores and MiB of requests."""
+    _index: dict[tuple[str, str], App] = field(default_factory=dict)
 
     def rng(self, purpose: str) -> random.Random:
         """Return a generator for one purpose, so that a change in one leaves the others as they are."""
@@ -100,7 +99,9 @@ class Blueprint:
 
     def app(self, namespace: str, name: str) -> App | None:
         """Return the app of a workload, or None."""
-        return next((one for one in self.apps if one.namespace == namespace and one.name == name), None)
+        if len(self._index) != len(self.apps):
+            self._index = {(one.namespace, one.name): one for one in self.apps}
+        return self._index.get((namespace, name))
 
     def deployments(self) -> list[App]:
         """Return the teams' Deployments, in a stable order."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from services.rehearsal import resources
 from services.rehearsal.clock import stamp
 from services.rehearsal.estate import objects, templates
+from services.rehearsal.estate.furniture import Furnisher
 from services.rehearsal.jsonic import Json
 from services.rehearsal.simulation import daemonsets, deployments, jobs, pods, revisions, statefulsets
 from services.rehearsal.simulation.behaviour import Behaviour, Conduct
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from services.rehearsal.estate.blueprint import App, Blueprint, Release
+    from services.rehearsal.hostile import Hostility
     from services.rehearsal.simulation.kubelet import Kubelet
     from services.rehearsal.simulation.world import World
 
@@ -28,7 +30,7 @@ _OLDEST_POD = 9 * _DAY
 class Builder:
     """Builds one estate; the world's present is the moment at which it is at rest."""
 
-    def __init__(self, world: World, kubelet: Kubelet, plan: Blueprint) -> None:
+    def __init__(self, world: World, kubelet: Kubelet, plan: Blueprint, hostility: Hostility) -> None:
         self._world = world
         self._kubelet = kubelet
         self._plan = plan
@@ -36,6 +38,7 @@ class Builder:
         self._start = world.now
         self._born = world.now - 210 * _DAY
         self._turn = 0
+        self._hostility = hostility
         self._nodes = [one.name for one in plan.nodes]
 
     def build(self) -> None:
@@ -54,6 +57,9 @@ class Builder:
         for app in self._plan.apps:
             self._behave(app)
             makers[app.kind](app)
+        furnisher = Furnisher(self._world, self._plan)
+        furnisher.furnish()
+        self.custom = furnisher.custom
 
     def _node(self, name: str) -> None:
         plan = next(one for one in self._plan.nodes if one.name == name)
@@ -96,6 +102,7 @@ class Builder:
         if self._rng.random() < 0.04:
             self._past_restarts(pod["status"]["containerStatuses"][0], created)
         pods.refresh(pod, now + app.ready_after)
+        self._hostility.annotate(pod, len(self._world.store.collection(resources.PODS).entries))
         self._world.store.create(resources.PODS, pod)
 
     def _past_restarts(self, status: Json, created: float) -> None:
@@ -112,7 +119,9 @@ class Builder:
 
     def _deployment(self, app: App) -> None:
         store = self._world.store
-        deployment = store.create(resources.DEPLOYMENTS, objects.deployment(app, app.current, self._start))
+        made = objects.deployment(app, app.current, self._start)
+        self._hostility.annotate(made, len(self._world.store.collection(resources.DEPLOYMENTS).entries))
+        deployment = store.create(resources.DEPLOYMENTS, made)
         newest: Json = {}
         for release in app.releases:
             template = templates.template(app, app.image_of(release.tag))

@@ -8,6 +8,7 @@ from services.rehearsal import resources
 from services.rehearsal.clock import micro_stamp, stamp
 from services.rehearsal.simulation.daemonsets import DaemonSetController
 from services.rehearsal.simulation.deployments import DeploymentController
+from services.rehearsal.simulation.endpoints import EndpointController
 from services.rehearsal.simulation.jobs import CronJobController, JobController
 from services.rehearsal.simulation.kubelet import Kubelet
 from services.rehearsal.simulation.quota_objects import QuotaController
@@ -32,6 +33,7 @@ class Engine:
         self.world = world = World(seed, start)
         self.kubelet = Kubelet(world)
         self.scheduler = Scheduler(world, self.kubelet)
+        self.endpoints = EndpointController(world)
         world.controllers = {
             "Deployment": DeploymentController(world),
             "ReplicaSet": ReplicaSetController(world, self.kubelet),
@@ -40,6 +42,7 @@ class Engine:
             "Job": JobController(world, self.kubelet),
             "CronJob": CronJobController(world),
             "ResourceQuota": QuotaController(world),
+            "Endpoints": self.endpoints,
         }
         world.pod_listeners.append(self._count_quota)
         self._clock: Clock | None = None

@@ -142,7 +142,7 @@ class Kubelet:
     def _wait(self, pod: Json, image: str, reason: str, message: str) -> None:
         for status in pod["status"]["containerStatuses"]:
             if status["image"] == image:
-                status["state"] = {"waiting": {"reason": reason, "message": message}}
+                status["state"] = {"waiting": {"reason": reason, "message": self._world.rewrite(message)}}
         self._save(pod)
 
     def _start(self, life: Life) -> None:
@@ -206,7 +206,7 @@ class Kubelet:
         container = next(one for one in pod["spec"]["containers"] if one["name"] == status["name"])
         message = ""
         if behaviour.exit_code and container.get("terminationMessagePolicy") == "FallbackToLogsOnError":
-            message = "\n".join(behaviour.last_words[-10:])
+            message = self._world.rewrite("\n".join(behaviour.last_words[-10:]))
         pods.terminate(status, behaviour.exit_code, behaviour.exit_reason, self._world.now, message)
         self._save(pod)
         if pod["spec"]["restartPolicy"] == "Always":
@@ -230,7 +230,7 @@ class Kubelet:
         metadata = pod["metadata"]
         where = f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
         message = f"back-off {sentences.back_off(delay)} restarting failed container={name} pod={where}"
-        status["state"] = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
+        status["state"] = {"waiting": {"reason": "CrashLoopBackOff", "message": self._world.rewrite(message)}}
         self._save(pod)
         self._event(pod, "BackOff", f"Back-off restarting failed container {name} in pod {where}", warning=True)
         self._world.after(delay, lambda: self._restart_due(life, name))

@@ -44,6 +44,8 @@ class World:
         self.capacity = Capacity()
         self.quotas = Quotas()
         self.controllers: dict[str, Controller] = {}
+        self.rewrite: Callable[[str], str] = str
+        """Applied to every free text of status messages; hostile estates put nasty text in here."""
         self.pod_listeners: list[Callable[[Change], None]] = []
         self._pending: dict[tuple[str, str, str], float] = {}
 

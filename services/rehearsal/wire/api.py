@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from services.rehearsal.wire.paths import Target, parse
 from services.rehearsal.wire.watching import Watch, gone, only
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from services.rehearsal.clock import Clock
     from services.rehearsal.faults import Faults
@@ -42,6 +43,9 @@ _VERSION: Json = {
 }
 
 
+Extension = Callable[[Request, Account, Target], Reply | Stream | None]
+
+
 @dataclass(slots=True)
 class Api:
     """Answers requests. `extensions` are asked first: each returns None for what is not its own."""
@@ -52,7 +56,7 @@ class Api:
     faults: Faults
     clock: Clock
     pager: Pager
-    extensions: list[Callable[[Request, Account, Target], Reply | Stream | None]]
+    extensions: list[Extension]
     address: str = ""
 
     async def handle(self, request: Request) -> Reply | Stream:

@@ -1,0 +1,106 @@
+"""metrics.k8s.io: what pods and nodes use, a noisy share of what they request."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import TYPE_CHECKING
+
+from services.rehearsal import resources
+from services.rehearsal.clock import stamp
+from services.rehearsal.jsonic import Json, encode
+from services.rehearsal.resources import Resource
+from services.rehearsal.simulation.capacity import mebibytes, millicores
+from services.rehearsal.wire import errors
+from services.rehearsal.wire.http1 import Reply, Request, Stream
+from services.rehearsal.wire.options import read_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.rehearsal.clock import Clock
+    from services.rehearsal.store import Entry, Store
+    from services.rehearsal.wire.access import Access, Account
+    from services.rehearsal.wire.paths import Target
+
+_GROUP, _VERSION = "metrics.k8s.io", "v1beta1"
+POD_METRICS = Resource("pods", "PodMetrics", _GROUP, _VERSION, verbs=("get", "list"))
+NODE_METRICS = Resource("nodes", "NodeMetrics", _GROUP, _VERSION, namespaced=False, verbs=("get", "list"))
+METRICS = (NODE_METRICS, POD_METRICS)
+_WINDOW = 15
+
+
+class Metrics:
+    """Serves metrics.k8s.io/v1beta1 (get and list)."""
+
+    def __init__(self, store: Store, access: Access, clock: Clock) -> None:
+        self._store = store
+        self._access = access
+        self._clock = clock
+
+    def __call__(self, request: Request, account: Account, target: Target) -> Reply | Stream | None:
+        """Answer a request for metrics; None for anything else."""
+        if (target.group, target.version) != (_GROUP, _VERSION):
+            return None
+        if target.plural not in {"pods", "nodes"} or target.subresource:
+            raise errors.no_such_path()
+        if request.method != "GET":
+            raise errors.method_not_allowed()
+        served = POD_METRICS if target.plural == "pods" else NODE_METRICS
+        measured = resources.PODS if target.plural == "pods" else resources.NODES
+        measure: Callable[[Entry], Json | None] = self._pod if target.plural == "pods" else self._node
+        self._access.demand(account, target.attributes("get" if target.name else "list"))
+        collection = self._store.collection(measured)
+        if target.name:
+            entry = collection.entries.get((target.namespace, target.name))
+            found = measure(entry) if entry is not None else None
+            if found is None:
+                raise errors.not_found(served, f"{target.namespace}/{target.name}".strip("/"))
+            return _reply({"kind": served.kind, "apiVersion": served.api_version, **found})
+        wanted = read_options(request, measured, target.namespace).selection
+        items = [measure(entry) for entry in collection.ordered() if wanted.matches(entry)]
+        listed: Json = {"kind": f"{served.kind}List", "apiVersion": served.api_version, "metadata": {}}
+        return _reply({**listed, "items": [one for one in items if one is not None]})
+
+    def _pod(self, entry: Entry) -> Json | None:
+        if entry.fields["status.phase"] != "Running":
+            return None
+        pod = entry.look()
+        running = {one["name"] for one in pod["status"].get("containerStatuses", ()) if "running" in one["state"]}
+        containers = [one for one in pod["spec"]["containers"] if one["name"] in running]
+        usage = [{"name": one["name"], "usage": self._container(entry.uid, one)} for one in containers]
+        return {**self._header(entry), "containers": usage} if usage else None
+
+    def _container(self, uid: str, container: Json) -> Json:
+        asked = container.get("resources", {}).get("requests", {})
+        cpu, memory = millicores(asked.get("cpu", "20m")), mebibytes(asked.get("memory", "32Mi"))
+        share = self._share(f"{uid}/{container['name']}")
+        return {"cpu": f"{int(cpu * share * 1_000_000)}n", "memory": f"{int(memory * (0.5 + share / 2) * 1024)}Ki"}
+
+    def _node(self, entry: Entry) -> Json:
+        node = entry.look()
+        size = node["status"]["capacity"]
+        share = self._share(entry.uid) * 0.7
+        cpu, memory = int(millicores(size["cpu"]) * share), int(mebibytes(size["memory"]) * (0.3 + share / 2))
+        return {**self._header(entry), "usage": {"cpu": f"{cpu}m", "memory": f"{memory}Mi"}}
+
+    def _header(self, entry: Entry) -> Json:
+        moment = self._slot()
+        metadata: Json = {"name": entry.name, "creationTimestamp": stamp(self._clock.now()), "labels": entry.labels}
+        if entry.namespace:
+            metadata["namespace"] = entry.namespace
+        return {"metadata": metadata, "timestamp": stamp(moment), "window": f"{_WINDOW}s"}
+
+    def _slot(self) -> int:
+        return int(self._clock.now() // _WINDOW * _WINDOW)
+
+    def _share(self, key: str) -> float:
+        """Return 0.1 to 0.9 of what is requested, moving slowly and with a little noise."""
+        base = zlib.crc32(key.encode()) / 0xFFFFFFFF
+        wave = math.sin(self._slot() / 600 + base * 6.28)
+        noise = zlib.crc32(f"{key}@{self._slot()}".encode()) / 0xFFFFFFFF
+        return 0.5 + 0.25 * (base - 0.5) + 0.2 * wave + 0.075 * (noise - 0.5)
+
+
+def _reply(body: Json) -> Reply:
+    return Reply(200, encode(body), {"Content-Type": "application/json"})
