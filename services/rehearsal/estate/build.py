@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _DAY = 86400.0
 _SYSTEM = ("default", "kube-node-lease", "kube-public", "kube-system", "monitoring")
-_OLDEST_POD = 9 * _DAY
+_OLDEST_POD = 21 * _DAY
 
 
 class Builder:
@@ -115,7 +115,9 @@ class Builder:
         status["ready"] = True
 
     def _pod_age(self, release: Release) -> float:
-        return max(600.0, min(release.age, _OLDEST_POD) * self._rng.uniform(0.97, 1.0))
+        since = min(release.age, _OLDEST_POD)
+        moved = self._rng.random() < 0.4
+        return max(600.0, since * (self._rng.uniform(0.05, 1.0) if moved else self._rng.uniform(0.99, 1.0)))
 
     def _deployment(self, app: App) -> None:
         store = self._world.store

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 READ = frozenset(("get", "list", "watch"))
 _VIEW_HIDDEN = frozenset(("secrets",))
+_CLUSTER_SCOPED = frozenset(("nodes", "customresourcedefinitions", "persistentvolumes"))
 _OPEN_PATHS = ("/healthz", "/livez", "/readyz", "/version", "/api", "/apis", "/openapi")
 
 
@@ -47,7 +48,9 @@ class Account:
             return asked.verb == "create"
         if asked.verb not in READ or asked.resource in _VIEW_HIDDEN:
             return False
-        return self.namespaces is None or asked.namespace in self.namespaces
+        if self.namespaces is None:
+            return True
+        return asked.namespace in self.namespaces and asked.resource not in _CLUSTER_SCOPED
 
 
 ANONYMOUS = Account("system:anonymous", ("system:unauthenticated",), namespaces=frozenset())

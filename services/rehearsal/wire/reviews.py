@@ -9,7 +9,7 @@ import msgspec
 from services.rehearsal.clock import stamp
 from services.rehearsal.jsonic import Json, decode, encode
 from services.rehearsal.resources import Resource
-from services.rehearsal.wire import errors
+from services.rehearsal.wire import errors, protobuf
 from services.rehearsal.wire.access import READ, Access, Account, Attributes
 from services.rehearsal.wire.http1 import Reply, Request, Stream
 
@@ -46,11 +46,7 @@ class Reviews:
         if request.method != "POST" or target.name:
             raise errors.method_not_allowed()
         self._access.demand(account, target.attributes("create"))
-        try:
-            asked = decode(request.body)
-            spec = asked.get("spec") or {}
-        except (msgspec.DecodeError, AttributeError) as error:
-            raise errors.bad_request(f"the body of the request was in an unknown format: {error}") from None
+        spec = _spec(review, request.body)
         answer: Json = {"kind": review.kind, "apiVersion": review.api_version, "metadata": {"creationTimestamp": None}}
         if review is ACCESS_REVIEWS:
             answer |= {"spec": spec, "status": self._verdict(account, spec)}
@@ -105,6 +101,18 @@ class Reviews:
                 names = [one[1] for one in readable if one[0] == group]
                 rules.append({"verbs": sorted(READ), "apiGroups": [group], "resources": names})
         return {"resourceRules": rules, "nonResourceRules": paths, "incomplete": False}
+
+
+def _spec(review: Resource, body: bytes) -> Json:
+    try:
+        if not body.startswith(protobuf.MAGIC):
+            spec: Json = decode(body).get("spec") or {}
+            return spec
+        if review is ACCESS_REVIEWS:
+            return protobuf.access_spec(body)
+        return protobuf.rules_spec(body) if review is RULES_REVIEWS else {}
+    except (msgspec.DecodeError, ValueError, AttributeError) as error:
+        raise errors.bad_request(f"the body of the request was in an unknown format: {error}") from None
 
 
 _READABLE = (
