@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 from textual import events
 from textual.binding import Binding, BindingType
 
+from cache.state.records import Place
 from services.errors import Problem
 from services.model.ref import WORKLOAD_KINDS, Ref, Resource
 from services.model.text import SafeText
@@ -20,12 +21,14 @@ from services.sanitize import safe_text
 from tui.bindings import COMMANDS, K9S, command_for, hint_for
 from tui.bridge import Bridge
 from tui.clipboard import copy_to_terminal
-from tui.console import Console, Place
+from tui.console import Console
+from tui.crash import CrashHygiene
 from tui.presenters.view import View
 from tui.presenters.views import view_named
 from tui.screens.base import BaseScreen
 from tui.screens.deck import DeckScreen
 from tui.screens.table import TableScreen
+from tui.signals import suspend_to_shell
 from tui.themes import theme_name, themes
 from widgets.frugal_app import FrugalApp
 from widgets.tones import ASCII_CLASS
@@ -45,7 +48,7 @@ def _keys() -> list[BindingType]:
     return [Binding(name, f"press('{name}')", show=False) for name in sorted(names)]
 
 
-class QuarterdeckApp(FrugalApp[None]):
+class QuarterdeckApp(CrashHygiene, FrugalApp[None]):
     """One console on one cluster. Keys are looked up in the registry, for the place in front."""
 
     CSS_PATH = "styles/quarterdeck.tcss"
@@ -64,7 +67,7 @@ class QuarterdeckApp(FrugalApp[None]):
     ) -> None:
         super().__init__()
         self.console_state = console
-        self._place = place or Place()
+        self._place = place if place is not None and place.view else Place(view="deck")
         self._ascii = ascii_only
         self._bridge = Bridge(console.feed, self._take, slow=console.slow)
         self._on_ready = on_ready
@@ -116,7 +119,7 @@ class QuarterdeckApp(FrugalApp[None]):
             return
         if self._said_until and self.console_state.clock.monotonic() >= self._said_until:
             self._said_until = 0.0
-            front.footer.set_note("")
+            front.say("")
         front.tick()
 
     def ask(
@@ -180,7 +183,7 @@ class QuarterdeckApp(FrugalApp[None]):
     def say(self, sentence: str) -> None:
         """Show one sentence in the footer for a while."""
         if (front := self.front) is not None:
-            front.footer.set_note(safe_text(sentence))
+            front.say(safe_text(sentence))
             self._said_until = self.console_state.clock.monotonic() + SAID_FOR
 
     # Places
@@ -190,7 +193,7 @@ class QuarterdeckApp(FrugalApp[None]):
         view = view_named(name)
         if view is None:
             return False
-        self._open(TableScreen(self.console_state, view, Place(view.id, filter_text)))
+        self._open(TableScreen(self.console_state, view, Place(view=view.id, filter=filter_text)))
         return True
 
     def open_table(self, view: View, place: Place | None = None) -> None:
@@ -257,10 +260,8 @@ class QuarterdeckApp(FrugalApp[None]):
         """Go to a remembered place; one that is no more leads to the control room."""
         while len(self.screen_stack) > 2:
             self.pop_screen()
-        if place.view.startswith("workload:"):
-            kind, namespace, name = place.view.removeprefix("workload:").split("/", 2)
-            rollouts = self.console_state.feed.snapshot().tables.get("rollouts", {})
-            found = rollouts.get(f"{kind}/{namespace}/{name}")
+        if place.view == "workload":
+            found = self.console_state.feed.snapshot().tables.get("rollouts", {}).get(place.subject)
             if found is not None:
                 self.open_workload(found.ref)
             return
@@ -269,9 +270,9 @@ class QuarterdeckApp(FrugalApp[None]):
             self.push_screen(TableScreen(self.console_state, view, place))
 
     def _remember(self, place: Place | None = None) -> None:
-        place = place or Place()
+        place = place or Place(view="deck")
         del self._history[self._at + 1 :]
-        if not self._history or self._history[-1].view != place.view:
+        if not self._history or (self._history[-1].view, self._history[-1].subject) != (place.view, place.subject):
             self._history.append(place)
         self._history = self._history[-HISTORY:]
         self._at = len(self._history) - 1
@@ -341,6 +342,13 @@ class QuarterdeckApp(FrugalApp[None]):
     def do_redraw(self) -> None:
         """Paint the screen anew."""
         self.action_redraw()
+
+    def do_suspend(self) -> None:
+        """Go back to the shell; the place is kept."""
+        self._keep()
+        refused = suspend_to_shell(self)
+        if refused is not None:
+            self.say(refused)
 
     def do_quit(self) -> None:
         """Keep the place and leave."""

@@ -65,7 +65,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("filter", ("slash",), "filter", "filter: text, !not, app=label, is:crit, ns:shop", Group.FIND, ALL, 8),
     Command("next_match", ("n",), "next", "next match", Group.FIND, DOCUMENTS),
     Command("previous_match", ("N",), "previous", "match before", Group.FIND, DOCUMENTS),
-    Command("faults", ("ctrl+z",), "faults", "only rows with a fault, and back", Group.FIND, ("table",)),
+    Command("faults", ("f",), "faults", "only rows with a fault, and back", Group.FIND, ("table",)),
     Command("sort_name", ("N",), "by name", "sort by name", Group.SORT, ("table", "deck")),
     Command("sort_age", ("A",), "by age", "sort by age", Group.SORT, ("table", "deck")),
     Command("sort_status", ("S",), "by status", "sort by status, worst first", Group.SORT, ("table", "deck")),
@@ -91,6 +91,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("log_mark", ("m",), "mark", "a line across the log, now", Group.LOG, ("logs",)),
     Command("login", ("L",), "log in", "run the configured login, and come back", Group.PROGRAM, ALL),
     Command("help", ("question_mark",), "help", "the keys that work here", Group.PROGRAM, ALL, 10),
+    Command("suspend", ("ctrl+z",), "shell", "back to the shell; fg returns here", Group.PROGRAM, ALL),
     Command("redraw", ("ctrl+l",), "redraw", "paint the screen anew", Group.PROGRAM, ALL),
     Command("quit", ("ctrl+c", "ctrl+q"), "quit", "leave; the place is kept", Group.PROGRAM, ALL),
 )
@@ -144,7 +145,7 @@ K9S: tuple[Cousin, ...] = (
     Cousin("S", "table", "sort by status", Kin.SAME),
     Cousin("P", "table", "sort by namespace", Kin.SAME),
     Cousin("O", "table", "sort by selected column", Kin.SAME),
-    Cousin("ctrl+z", "table", "only rows with a fault", Kin.SAME),
+    Cousin("ctrl+z", "*", "only rows with a fault", Kin.OURS, "back to the shell, fg returns; f shows only faults"),
     Cousin("ctrl+w", "table", "wide columns", Kin.SAME),
     Cousin("ctrl+c", "*", "quit", Kin.SAME),
     Cousin("w", "logs", "wrap", Kin.SAME),
@@ -167,7 +168,7 @@ K9S: tuple[Cousin, ...] = (
     Cousin("s", "table", "shell / scale", Kin.INERT, "shell comes with the actions"),
     Cousin("u", "table", "used by / uncordon", Kin.INERT, "not offered here"),
     Cousin("t", "table", "transfer / trigger", Kin.INERT, "not offered here"),
-    Cousin("f", "table", "port-forwards", Kin.INERT, "port-forward is not offered here"),
+    Cousin("f", "table", "port-forwards", Kin.OURS, "only rows with a fault, and back"),
     Cousin("F", "table", "start port-forward", Kin.INERT, "port-forward is not offered here"),
     Cousin("b", "table", "benchmark", Kin.INERT, "no load is sent from here"),
     Cousin("v", "table", "vulnerabilities", Kin.INERT, "not offered here"),
@@ -175,6 +176,14 @@ K9S: tuple[Cousin, ...] = (
     Cousin("w", "table", "warp to namespace", Kin.INERT, "type :ns NAME"),
     Cousin("J", "table", "jump to owner", Kin.INERT, "enter opens the workload"),
     Cousin("ctrl+space", "table", "mark range", Kin.INERT, "space marks one row"),
+    Cousin("ctrl+backslash", "table", "clear marks", Kin.INERT, "space takes a mark away"),
+    Cousin("ctrl+l", "table", "roll back", Kin.OURS, "paints the screen anew; nothing is rolled back by a ctrl key"),
+    *(Cousin(digit, "table", "favourite namespace", Kin.INERT, "type :ns NAME") for digit in "56789"),
+    *(Cousin(digit, "logs", "how far back", Kin.INERT, "T chooses how far back") for digit in "0123456"),
+    Cousin("a", "logs", "all containers", Kin.INERT, "all containers are shown already"),
+    Cousin("c", "logs", "copy", Kin.SAME),
+    Cousin("C", "logs", "clear", Kin.OURS, "lines around each match; m draws a line instead of clearing"),
+    Cousin("L", "logs", "column lock", Kin.OURS, "the configured login"),
     Cousin("ctrl+s", "table", "save", Kin.INERT, "saving is not offered here"),
     Cousin("ctrl+e", "*", "toggle header", Kin.INERT, "the header stays: it says where you are"),
     Cousin("ctrl+g", "*", "toggle crumbs", Kin.INERT, "there are no crumbs to hide"),
@@ -215,7 +224,7 @@ def command_for(place: str, key: str) -> Command | None:
     """Return what a key does in a place; the place's own commands win over those of everywhere."""
     here = [command for command in commands_for(place) if key in command.keys]
     own = [command for command in here if place in command.places]
-    return (own or here or [None])[0]
+    return next(iter(own or here), None)
 
 
 def hint_for(place: str, key: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from cache.state.records import Place
 from services.clock import Clock
 from services.model.severity import Severity
 from services.ports import ClusterSession, Snapshot, StateFeed
@@ -19,16 +20,6 @@ from tui.presenters.terms import Subject, Test, parse_filter
 
 if TYPE_CHECKING:
     from tui.runtime import Runtime
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the operator is: a view and what is narrowed there. What `quarterdeck` comes back to."""
-
-    view: str = "deck"
-    filter: str = ""
-    sort: str = ""
-    cursor: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from services.model.timeline import Event, EventKind
 from tui.presenters.freshness import Freshness, Reading, present_state
 from tui.presenters.lens import TONES, Lens, clock, plural
 from tui.presenters.summary import Summary
-from widgets.viewmodels import BarVM, Face, Line, PaneVM, Span, Tone
+from widgets.viewmodels import BarVM, Face, Line, PaneStripVM, PaneVM, Span, Tone
 
 WAITING_PANES = {
     "3": ("Costs", "No prices are configured."),
@@ -24,7 +24,7 @@ MARKS = {
 }
 
 
-def present_rollouts_pane(summary: Summary, reading: Reading, shown: int, frozen: int, lens: Lens) -> PaneVM:
+def present_rollouts_pane(summary: Summary, reading: Reading, shown: int, lens: Lens) -> PaneVM:
     """Return the frame of the rollouts pane: "2 of 214 need you", or what stands in the way of knowing."""
     need = sum(summary.counts.get(severity, 0) for severity in (Severity.CRIT, Severity.WARN)) - sum(
         1 for symptom in summary.symptoms if symptom.severity <= Severity.WARN
@@ -41,10 +41,9 @@ def present_rollouts_pane(summary: Summary, reading: Reading, shown: int, frozen
         face = Face.FAILED if reading.freshness is Freshness.FAILED else Face.WAITING
         if reading.freshness is Freshness.FRESH:
             face, message = Face.WAITING, "The cluster answers and has no workloads in this scope."
-    state = present_state(reading, lens)
-    if frozen:
-        state = (*state, Span(f" {frozen} moved, o orders", Tone.NOTICE))
-    return PaneVM("1", tuple(title), state, face, message, stale=not reading.trusted and shown > 0)
+    return PaneVM(
+        "1", tuple(title), present_state(reading, lens), face, message, stale=not reading.trusted and shown > 0
+    )
 
 
 def waiting_message(reading: Reading, noun: str) -> str:
@@ -71,38 +70,29 @@ def present_symptoms_pane(summary: Summary) -> PaneVM:
     return PaneVM("2", title, state, stale=bool(count) and not summary.reading.trusted)
 
 
-def present_too_small(summary: Summary, lens: Lens) -> BarVM:
+def present_too_small(summary: Summary, lens: Lens) -> PaneStripVM:
     """Return the one line of a terminal that is too small for a pane: the counts, and what it wants."""
     shapes = " ".join(
         f"{lens.shape(severity)}{summary.counts.get(severity, 0) if summary.reading.trusted else '?'}"
         for severity in (Severity.CRIT, Severity.WARN)
     )
-    return BarVM(((Span(shapes, Tone.STRONG),), (Span("wants 60x15", Tone.MUTED),)))
+    return PaneStripVM(((Span(shapes, Tone.STRONG),), (Span("wants 60x15", Tone.MUTED),)))
 
 
-def present_strip(summary: Summary, active: str, lens: Lens) -> BarVM:
+def present_strip(summary: Summary, active: str, lens: Lens) -> PaneStripVM:
     """Return the strip of the four panes' counts."""
-
-    def entry(number: str, text: str, tone: Tone) -> Line:
-        return (Span(f"{number} {text}", Tone.STRONG if number == active else tone),)
-
-    crit, warn = summary.counts.get(Severity.CRIT, 0), summary.counts.get(Severity.WARN, 0)
-    rollouts = "Rollouts"
+    rollouts: list[Span] = [Span("1 Rollouts")]
     if summary.reading.trusted:
-        if crit:
-            rollouts += f" {crit}{lens.shape(Severity.CRIT)}"
-        if warn:
-            rollouts += f" {warn}{lens.shape(Severity.WARN)}"
+        rollouts += [
+            Span(f" {summary.counts[severity]}{lens.shape(severity)}", TONES[severity])
+            for severity in (Severity.CRIT, Severity.WARN)
+            if summary.counts.get(severity)
+        ]
     else:
-        rollouts += " ?"
-    return BarVM(
-        (
-            entry("1", rollouts, Tone.PLAIN),
-            entry("2", f"Alerts {len(summary.symptoms) or '-'}", Tone.PLAIN if summary.symptoms else Tone.MUTED),
-            entry("3", "Costs -", Tone.MUTED),
-            entry("4", "Incidents -", Tone.MUTED),
-        )
-    )
+        rollouts.append(Span(" ?", Tone.MUTED))
+    alerts = Span(f"2 Alerts {len(summary.symptoms)}") if summary.symptoms else Span("2 Alerts -", Tone.MUTED)
+    quiet = ((Span("3 Costs -", Tone.MUTED),), (Span("4 Incidents -", Tone.MUTED),))
+    return PaneStripVM((tuple(rollouts), (alerts,), *quiet), int(active) - 1)
 
 
 def present_event(event: Event, lens: Lens) -> Line:

@@ -10,7 +10,7 @@ from tui.presenters.terms import Subject
 from tui.presenters.view import View
 from widgets.viewmodels import Column, Row, Span, Tone
 
-INFO_TABLE = "tables"
+INFO_TABLE = "columns"
 """The live-state table that holds the columns of each kind shown this way."""
 
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from services.ports import LogLine
 from services.sanitize import safe_line
 from tui.presenters.lens import Lens
-from widgets.viewmodels import LogEntry, Tone
+from widgets.log_state import LogState
+from widgets.viewmodels import Line, LogEntry, Span, Tone
 
 HEAD = 160
 """Characters of a line in which its level is looked for; a level further in belongs to the message."""
@@ -39,3 +40,26 @@ def present_line(line: LogLine, lens: Lens) -> LogEntry:
         text = safe_line(lens.mask(text))
     source = lens.text(f"{line.pod}/{line.container}" if line.container else line.pod)
     return LogEntry(stamp, source, text, level_of(text), line.dropped)
+
+
+def present_log_state(state: LogState) -> Line:
+    """Return what stands at the right of a log's border: follow, how much is shown, matches, and what was lost."""
+    words: list[Span] = []
+    if state.matches:
+        words.append(Span(f"match {state.match or '-'} of {state.matches:,}", Tone.KEY))
+    if state.filter:
+        words.append(Span(f"{state.shown:,} of {state.lines:,} lines", Tone.MUTED))
+    else:
+        words.append(Span(f"{state.lines:,} lines", Tone.MUTED))
+    if state.lost:
+        words.append(Span(f"{state.lost:,} lost", Tone.WARN))
+    if state.following:
+        words.append(Span("following", Tone.NOTICE))
+    elif state.unseen:
+        words.append(Span(f"{state.unseen:,} new below", Tone.NOTICE))
+    else:
+        words.append(Span("stopped", Tone.MUTED))
+    line: list[Span] = []
+    for word in words:
+        line += [word, Span("  ")]
+    return tuple(line[:-1])

@@ -72,7 +72,7 @@ def _term(word: str) -> Test:
         return lambda subject: subject.namespace == wanted or (bool(wanted) and subject.namespace.startswith(wanted))
     if word.startswith("label:"):
         return _label(word[6:])
-    if re.fullmatch(r"[\w./-]+!?=[\w.-]*", word):
+    if re.fullmatch(r"[\w./-]+(?:!=|==?)[\w.-]*", word):
         return _label(word)
     return _text(word)
 

@@ -6,36 +6,33 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.screen import Screen
 
+from cache.state.records import Place
 from services.ports import Changes
 from tui.bindings import Command, commands_for, printed
-from tui.console import Console, Place
+from tui.console import Console
 from tui.presenters.header import present_header
 from widgets.bars import FooterBar, HeaderBar
-from widgets.viewmodels import KeyHint
+from widgets.viewmodels import FooterVM, KeyHint, Line, Span, Tone
 
 if TYPE_CHECKING:
     from tui.app import QuarterdeckApp
 
-SMALLEST = (60, 15)
-"""Columns and lines below which only the counts are shown."""
+WIDTHS = [(0, "-tiny"), (60, "-narrow"), (100, "-two"), (150, "-grid"), (196, "-wide")]
+HEIGHTS = [(0, "-flat"), (15, "-low"), (36, "-tall")]
+"""Columns and lines from which a size class holds; `-tiny` and `-flat` show the counts alone."""
 
 
 class BaseScreen(Screen[None]):
     """A full screen of the console. `place` names it in the registry of keys; `do_<command>` methods answer them."""
 
     place: ClassVar[str] = ""
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
-        (0, "-tiny"),
-        (60, "-narrow"),
-        (100, "-two"),
-        (150, "-grid"),
-        (196, "-wide"),
-    ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-flat"), (15, "-low"), (36, "-tall")]
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
 
     def __init__(self, console: Console) -> None:
         super().__init__()
         self.console = console
+        self.note = ""
         self.header = HeaderBar(id="header")
         self.footer = FooterBar(id="footer")
 
@@ -72,7 +69,16 @@ class BaseScreen(Screen[None]):
             reason = self.why_not(command)
             if command.footer and reason is not None:
                 hints.append(KeyHint(printed(command.keys[0]), command.label, reason))
-        self.footer.set_vm(tuple(hints))
+        self.footer.set_vm(FooterVM(tuple(hints), self.aside()))
+
+    def aside(self) -> Line:
+        """Return what stands at the right of the footer: what was said last, else what the display holds back."""
+        return (Span(self.note, Tone.NOTICE),) if self.note else ()
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence at the right of the footer; "" takes it away."""
+        self.note = sentence
+        self.show_footer()
 
     def why_not(self, command: Command) -> str | None:
         """Return "" when the command works here now, a reason when it is off, None when it has no meaning here."""

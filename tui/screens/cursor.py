@@ -12,6 +12,7 @@ from tui.presenters.terms import FilterError, Test, parse_filter
 from tui.presenters.view import View
 from tui.screens.base import BaseScreen
 from widgets.live_table import LiveTable
+from widgets.viewmodels import Line, Span, Tone
 
 NEEDS_ROW = frozenset({"open", "explain", "describe", "yaml", "logs", "previous_logs", "mark", "copy"})
 HAS_LOGS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Pod", "Job", "ReplicaSet"})
@@ -58,6 +59,14 @@ class CursorScreen(BaseScreen):
     def no_target(self, command: Command) -> str:  # noqa: ARG002 - a screen may know rows that stand for others
         """Return why a command finds no row."""
         return "no row is under the cursor"
+
+    def aside(self) -> Line:
+        """Say how many rows would stand elsewhere, and the key that lets them."""
+        driver = self.driver
+        if self.note or driver is None or not (driver.ordering.moved or driver.ordering.fresh_crit):
+            return super().aside()
+        crit = f"{driver.ordering.fresh_crit} new CRIT, " if driver.ordering.fresh_crit else ""
+        return (Span(f"{crit}{driver.ordering.moved} moved o", Tone.NOTICE),)
 
     def parse(self, text: str) -> tuple[Test | None, str]:
         """Return the test of a filter text and what is wrong with the text."""

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from cache.state.records import Place
 from services.model.cluster import Symptom
 from services.model.severity import Severity
 from services.model.workload import Rollout
 from services.ports import Changes
 from tui.bindings import Command
-from tui.console import Console, Place
+from tui.console import Console
 from tui.driver import TableDriver
 from tui.presenters import rollouts
 from tui.presenters.deck import (
@@ -143,9 +144,7 @@ class DeckScreen(CursorScreen):
     def _show_panes(self) -> None:
         lens, summary = self.console.lens(), self.console.summary()
         ordering = self._drivers["1"].ordering
-        self.panes["1"].set_vm(
-            present_rollouts_pane(summary, summary.reading, len(ordering.order), ordering.moved, lens)
-        )
+        self.panes["1"].set_vm(present_rollouts_pane(summary, summary.reading, len(ordering.order), lens))
         self.panes["2"].set_vm(present_symptoms_pane(summary))
         for number in ("3", "4"):
             self.panes[number].set_vm(present_quiet_pane(number))
@@ -180,7 +179,7 @@ class DeckScreen(CursorScreen):
 
     def where(self) -> Place:
         """Return the control room and the row under the cursor."""
-        return Place("deck", cursor=self.rollouts.cursor_key or "")
+        return Place(view="deck", scope=self.console.scope.namespaces, cursor=self.rollouts.cursor_key or "")
 
     def _activate(self, number: str) -> None:
         self.active = number

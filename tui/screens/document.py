@@ -173,7 +173,7 @@ class TextScreen(ReadingScreen):
 
 def plain_lines(lines: Sequence[str]) -> tuple[Line, ...]:
     """Return raw lines as they may be drawn; a heading is a line that ends in a colon with nothing after it."""
-    shown = []
+    shown: list[Line] = []
     for raw in lines:
         text = safe_line(raw)
         key, colon, rest = text.partition(":")

@@ -14,6 +14,7 @@ from tui.console import Console
 from tui.logpump import LogPump
 from tui.presenters.detail import pods_of
 from tui.presenters.lens import age, plural
+from tui.presenters.logs import present_log_state
 from tui.screens.document import ReadingScreen
 from widgets.log_view import LogView
 from widgets.pane import Pane
@@ -41,7 +42,7 @@ class LogScreen(ReadingScreen):
         self._pump: LogPump | None = None
         self._followed: set[str] = set()
         self._since = 0
-        self._context = 0
+        self._around = 0
         self._filter = ""
 
     @property
@@ -119,10 +120,9 @@ class LogScreen(ReadingScreen):
         if self._since:
             title.append(Span(f"  last {age(self._since)}"))
         if self._filter:
-            context = f" with {self._context} lines around" if self._context else ""
+            context = f" with {self._around} lines around" if self._around else ""
             title.append(Span(f"  /{lens.text(self._filter)}{context}", Tone.KEY))
-        words = [state.summary] if state.summary else []
-        self.pane.set_vm(PaneVM("", tuple(title), tuple(Span(f" {word}", Tone.MUTED) for word in words)))
+        self.pane.set_vm(PaneVM("", tuple(title), present_log_state(state)))
 
     def on_log_view_state_changed(self) -> None:
         """Say what the log does now."""
@@ -136,7 +136,7 @@ class LogScreen(ReadingScreen):
         """Filter as the operator types; `!` inverts."""
         text = message.text
         wrong = self.view.set_filter(
-            text.removeprefix("!"), regex=True, inverse=text.startswith("!"), context=self._context
+            text.removeprefix("!"), regex=True, inverse=text.startswith("!"), context=self._around
         )
         self.bar.set_error(wrong)
         if not wrong:
@@ -194,10 +194,10 @@ class LogScreen(ReadingScreen):
         self._since = SPANS[(SPANS.index(self._since) + 1) % len(SPANS)]
         self._restart()
 
-    def do_context(self) -> None:
+    def do_around(self) -> None:
         """Show more lines around each match, or none."""
-        self._context = CONTEXTS[(CONTEXTS.index(self._context) + 1) % len(CONTEXTS)]
-        self.view.set_context(self._context)
+        self._around = CONTEXTS[(CONTEXTS.index(self._around) + 1) % len(CONTEXTS)]
+        self.view.set_context(self._around)
         self._show_title()
 
     def do_log_mark(self) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
+from cache.state.records import Place
 from services.model.severity import Severity
 from services.ports import Changes
-from tui.console import Console, Place
+from tui.console import Console
 from tui.driver import TableDriver
 from tui.presenters.deck import waiting_message
 from tui.presenters.freshness import Freshness, Reading, present_state, worst
@@ -119,9 +120,6 @@ class TableScreen(CursorScreen):
             )
         if status is not None and status.quarantined:
             state.append(Span(f" {status.quarantined} unreadable", Tone.WARN))
-        if ordering.moved or ordering.fresh_crit:
-            crit = f", {ordering.fresh_crit} new CRIT" if ordering.fresh_crit else ""
-            state.append(Span(f" {ordering.moved} moved{crit}, o orders", Tone.NOTICE))
         face, message = self._face(reading, shown)
         trusted = reading.trusted or (reading.freshness is Freshness.LOADING and reading.last_ok == 0)
         self.pane.set_vm(PaneVM("", tuple(title), tuple(state), face, message, stale=shown > 0 and not trusted))
@@ -138,7 +136,14 @@ class TableScreen(CursorScreen):
 
     def where(self) -> Place:
         """Return the view and what is narrowed in it."""
-        return Place(self.view.id, self._filter, self.driver.sort, self.table.cursor_key or "")
+        return Place(
+            view=self.view.id,
+            filter=self._filter,
+            scope=self.console.scope.namespaces,
+            sort=self.driver.sort,
+            descending=self.driver.reverse,
+            cursor=self.table.cursor_key or "",
+        )
 
     def do_filter(self) -> None:
         """Open the filter."""

@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from cache.state.records import Place
 from services.errors import Problem
 from services.model.cluster import KubeEvent, Usage
 from services.model.ref import Ref, Resource
 from services.model.workload import Pod, Revision, Rollout
 from services.ports import Changes, ClusterSession
 from tui.bindings import Command
-from tui.console import Console, Place
+from tui.console import Console
 from tui.driver import TableDriver
 from tui.presenters import rollouts
 from tui.presenters.detail import pods_of
@@ -197,4 +198,4 @@ class WorkloadScreen(CursorScreen):
 
     def where(self) -> Place:
         """Return the way back here."""
-        return Place(f"workload:{self.ref.kind}/{self.ref.namespace}/{self.ref.name}")
+        return Place(view="workload", subject=f"{self.ref.kind}/{self.ref.key}", scope=self.console.scope.namespaces)

@@ -1,0 +1,125 @@
+"""The command `quarterdeck`: reads the words and hands them to a command; no textual until a screen is wanted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from tui.exitcodes import ExitCode
+
+COMMANDS = ("run", "demo", "status", "rollouts", "doctor", "config", "completion")
+
+
+def _selection() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--context", default="", metavar="C", help="the kubeconfig context; pinned from then on")
+    where = shared.add_mutually_exclusive_group()
+    where.add_argument("-n", "--namespace", default="", metavar="NS", help="watch this namespace only")
+    where.add_argument("-A", "--all-namespaces", action="store_true", help="watch every namespace (the default)")
+    shared.add_argument("--kubeconfig", default="", metavar="F", help="the kubeconfig, instead of KUBECONFIG")
+    shared.add_argument("--config", default="", metavar="F", help="the configuration file")
+    return shared
+
+
+def _screen() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--view", default="", metavar="NAME", help="the table to open: pods, nodes, events, any kind")
+    shared.add_argument("--theme", default=None, choices=["dark", "cvd", "light", "contrast", "mono"])
+    shared.add_argument("--ascii", action="store_const", const="on", default=None, help="draw with ASCII only")
+    shared.add_argument("--slow-link", action="store_const", const="on", default=None, help="paint once a second")
+    return shared
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of every command; the completion script is made from it."""
+    from tui import __version__
+
+    root = argparse.ArgumentParser(
+        prog="quarterdeck",
+        description="The control room for the engineer on call: what is broken, what changed, what can I do about it.",
+        epilog="Exit codes: 0 all clear or done, 1 something is failing, 2 could not tell or bad usage.",
+    )
+    root.add_argument("--version", action="version", version=f"quarterdeck {__version__}")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND")
+    selection, screen = _selection(), _screen()
+    commands.add_parser("run", parents=[selection, screen], help="open the control room (the default)")
+
+    demo = commands.add_parser("demo", parents=[screen], help="open it on a rehearsal estate, no cluster needed")
+    demo.add_argument("--scenario", default="bad-deploy", metavar="NAME", help="calm, bad-deploy, everything-down")
+    demo.add_argument("--size", default="small", choices=["small", "large"], help="12 nodes, or 10,000 pods")
+    demo.add_argument("--seed", type=int, default=7, help="names, images and reasons come from it")
+    demo.add_argument("--serve", action="store_true", help="no screen: serve, print the kubeconfig's path and URLs")
+    demo.add_argument("--port", type=int, default=0, help="with --serve: the port to listen on")
+    demo.add_argument("--config", default="", metavar="F", help="the configuration file")
+
+    for name, text in (("status", "say whether all is clear"), ("rollouts", "list the workloads, worst first")):
+        report = commands.add_parser(name, parents=[selection], help=f"{text}; no screen")
+        report.add_argument("--output", "-o", default="table", choices=["table", "json"])
+        report.add_argument("--live", action="store_true", help="ask the cluster instead of the cache")
+        report.add_argument("--timeout", type=float, default=20.0, metavar="S", help="with --live: seconds to wait")
+    commands.add_parser("doctor", parents=[selection], help="check terminal, config, credentials, rights, endpoints")
+    config = commands.add_parser("config", help="print an example configuration, or where it belongs")
+    config.add_argument("what", choices=["example", "path", "check"], nargs="?", default="example")
+    config.add_argument("--config", default="", metavar="F", help="the configuration file")
+    completion = commands.add_parser("completion", help="print the completion script of a shell")
+    completion.add_argument("shell", choices=["bash", "zsh", "tcsh"])
+    return root
+
+
+def words(argv: Sequence[str]) -> list[str]:
+    """Return the words with the default command put in where none was given."""
+    if argv and (argv[0] in COMMANDS or argv[0] in ("-h", "--help", "--version")):
+        return list(argv)
+    return ["run", *argv]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    arguments = parser().parse_args(words(sys.argv[1:] if argv is None else argv))
+    from services.errors import Problem
+
+    try:
+        return dispatch(arguments)
+    except Problem as problem:
+        print(problem.sentence, file=sys.stderr)  # noqa: T201 - the command line answers in print
+        return ExitCode.UNKNOWN
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+
+
+def dispatch(arguments: argparse.Namespace) -> int:
+    """Hand the parsed words to their command; each imports only what it needs."""
+    command = arguments.command
+    if command == "run":
+        from tui.commands.run import run
+
+        return run(arguments)
+    if command == "demo":
+        from tui.commands.demo import demo
+
+        return demo(arguments)
+    if command in ("status", "rollouts"):
+        from tui.commands.report import report
+
+        return report(arguments)
+    if command == "doctor":
+        from tui.commands.examine import examine_all
+
+        return examine_all(arguments)
+    if command == "config":
+        from tui.commands.settings import settings
+
+        return settings(arguments)
+    import shtab
+
+    print(shtab.complete(parser(), shell=arguments.shell))  # noqa: T201 - the script is the answer
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""`quarterdeck demo`: the program on a simulated estate, a process of its own that speaks the real protocol."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from services.errors import Problem
+from services.sanitize import safe_text
+from tui.exitcodes import ExitCode
+
+READY_WITHIN = 60.0
+"""Seconds the estate may take before it answers; a large one takes about five."""
+
+
+def _command(arguments: argparse.Namespace, folder: str) -> list[str]:
+    words = [sys.executable, "-m", "services.rehearsal", "--folder", folder]
+    words += ["--scenario", arguments.scenario, "--size", arguments.size, "--seed", str(arguments.seed)]
+    return [*words, "--exit-with-parent"] + (["--port", str(arguments.port)] if arguments.port else [])
+
+
+@contextlib.contextmanager
+def estate(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Start the estate, and end it with the block; yields what it said of itself. Raises Problem."""
+    with tempfile.TemporaryDirectory(prefix="quarterdeck-demo-") as folder:
+        process = subprocess.Popen(  # noqa: S603 - our own module, our own words
+            _command(arguments, folder),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield _first_line(process)
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+            process.kill()
+            process.wait()
+
+
+def _first_line(process: subprocess.Popen[str]) -> dict[str, Any]:
+    if process.stdout is None or process.stderr is None:
+        raise Problem(safe_text("The rehearsal estate could not be started."))
+    ready, _, _ = select.select([process.stdout], [], [], READY_WITHIN)
+    line = process.stdout.readline() if ready else ""
+    try:
+        said: dict[str, Any] = json.loads(line)
+    except ValueError:
+        process.kill()
+        words = process.stderr.read().strip().splitlines() or ["it did not say why"]
+        raise Problem(safe_text(f"The rehearsal estate did not start: {words[-1]}")) from None
+    return said
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Open the screen on an estate, or serve one; returns the exit code."""
+    with estate(arguments) as said:
+        if arguments.serve:
+            for name in ("kubeconfig", "url", "admin_url"):
+                sys.stdout.write(f"{name} {said.get(name, '')}\n")
+            sys.stdout.write(f"try: kubectl --kubeconfig {said['kubeconfig']} get pods -A\nCtrl-C ends it.\n")
+            sys.stdout.flush()
+            with contextlib.suppress(KeyboardInterrupt):
+                while True:
+                    select.select([], [], [], 3600)
+            return ExitCode.OK
+        from tui.commands.run import run
+
+        os.environ.setdefault("QUARTERDECK_STATE_DIR", str(Path(said["kubeconfig"]).parent / "state"))
+        arguments.kubeconfig, arguments.context = said["kubeconfig"], ""
+        arguments.namespace, arguments.all_namespaces = "", False
+        return run(arguments)

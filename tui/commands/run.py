@@ -1,0 +1,76 @@
+"""`quarterdeck run`: the first frame from the cache, then the cluster, then the place that was left."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+
+from cache.live import LiveState
+from cache.state.records import Place
+from services.clock import SystemClock
+from services.ports import Interest
+from tui.commands.setup import FIRST_TABLES, Setup, prepare, seed
+from tui.crash import CrashLog, guarded, install
+from tui.exitcodes import ExitCode
+from tui.terminal import Terminal, apply, detect, environment_for_textual, observe, refusal, window
+
+WATCHED = (
+    "deployments.apps",
+    "statefulsets.apps",
+    "daemonsets.apps",
+    "replicasets.apps",
+    "pods",
+    "nodes",
+    "jobs.batch",
+    "events",
+    "namespaces",
+    "cronjobs.batch",
+    "usage.pods",
+    "usage.nodes",
+)
+"""What the control room watches, in the order in which it fills."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Open the control room; returns the exit code."""
+    flags = {"ui.theme": arguments.theme, "ui.ascii": arguments.ascii, "ui.slow_link": arguments.slow_link}
+    setup = prepare(arguments, {name: value for name, value in flags.items() if value is not None})
+    ui = setup.loaded.config.ui
+    terminal = detect(os.environ, observe(), window(), ascii_only=ui.ascii, mouse=ui.mouse, slow_link=ui.slow_link)
+    refused = refusal(terminal)
+    if refused is not None:
+        sys.stderr.write(f"{refused}\n")
+        return ExitCode.NO_TERMINAL
+    log = CrashLog(setup.folder)
+    install(log)
+    return guarded(lambda: _open(arguments, setup, terminal, log), log)
+
+
+def interest_for(view: str, namespaces: tuple[str, ...]) -> Interest:
+    """Return what to watch, the table of the view to open first."""
+    from tui.presenters.views import view_named
+
+    wanted = view_named(view)
+    first = [table for table in (wanted.sources if wanted is not None else ()) if table in WATCHED]
+    return Interest(tuple(dict.fromkeys([*first, *WATCHED])), namespaces)
+
+
+def _open(arguments: argparse.Namespace, setup: Setup, terminal: Terminal, log: CrashLog) -> int:
+    apply(environment_for_textual(terminal, os.environ))
+    clock = SystemClock()
+    live = LiveState(clock)
+    from tui.presenters.views import view_named
+
+    view = view_named(arguments.view) if arguments.view else None
+    tables = tuple(dict.fromkeys([*FIRST_TABLES, *((view.table,) if view is not None else ())]))
+    left, _ = seed(live, setup, tables, clock)
+    from tui.assembly import Assembly
+
+    assembly = Assembly(setup, terminal, live, clock, log)
+    place = Place(view=arguments.view) if arguments.view else left
+    namespaces = (arguments.namespace,) if arguments.namespace else ()
+    if place is not None and place.scope and not namespaces and not arguments.all_namespaces:
+        assembly.console.scope = replace(assembly.console.scope, namespaces=place.scope)
+    return assembly.run(place, interest_for(arguments.view, namespaces), namespaces)

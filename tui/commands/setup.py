@@ -1,0 +1,69 @@
+"""What every command needs before it does anything: configuration, context, cached rows. No network, no textual."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from cache.folder import state_folder
+from cache.live import LiveState
+from cache.state.first_paint import FirstPaint
+from cache.state.records import Place, SavedTable, identity_key
+from services.clock import Clock
+from services.config import Loaded, load
+from services.kubernetes.kubeconfig import Identity, identify
+from services.model.source import SourceState, SourceStatus
+from services.ports import Replace
+
+FIRST_TABLES = ("rollouts", "symptoms")
+"""Tables the first frame of the control room shows."""
+
+
+class Setup(Struct, frozen=True):
+    """Where the operator is going: configuration, cluster and user, and the key their cached rows stand under."""
+
+    loaded: Loaded
+    identity: Identity
+    key: str
+    folder: Path
+
+
+def prepare(arguments: argparse.Namespace, flags: Mapping[str, object] | None = None) -> Setup:
+    """Read the configuration and the kubeconfig. Raises Problem."""
+    loaded = load(getattr(arguments, "config", "") or None, os.environ, flags or {})
+    explicit = getattr(arguments, "kubeconfig", "")
+    identity = identify((explicit,) if explicit else None, getattr(arguments, "context", ""))
+    key = identity_key(identity.server, identity.ca_fingerprint, identity.user)
+    return Setup(loaded, identity, key, state_folder())
+
+
+def seed(live: LiveState, setup: Setup, tables: tuple[str, ...], clock: Clock) -> tuple[Place | None, float]:
+    """Fill live state with the rows of the last time; returns the place that was left and the age of the rows.
+
+    Their source says NEVER until the server has answered, so that they are shown as old and are counted by nobody.
+    """
+    with FirstPaint(setup.folder) as paint:
+        saved: dict[str, SavedTable] = paint.tables(setup.key, tables)
+        place = paint.place(setup.key)
+    as_of = min((table.as_of for table in saved.values()), default=0.0)
+    for name, table in saved.items():
+        rows: Mapping[str, Any] = table.rows
+        live.apply("cache", Replace(name, rows))
+    live.status(SourceStatus("kubernetes", SourceState.NEVER, last_ok=as_of, last_byte=as_of, since=clock.now()))
+    return place, as_of
+
+
+def actor() -> str:
+    """Return who drives: user@host, from the machine; not proof of identity, only a name."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname().split('.')[0]}"

@@ -1,0 +1,84 @@
+"""Reads what an operator types after `:`: a view, a kind, a namespace or a context, narrowed as they like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.model.cluster import ApiResource
+from tui.bindings import Command, printed
+from tui.presenters.lens import Lens
+from tui.presenters.views import VIEWS, view_named
+from widgets.viewmodels import Choice
+
+
+WORDS = {"q": "quit", "q!": "quit", "quit": "quit", "exit": "quit", "help": "help", "h": "help", "deck": "deck"}
+"""Words that stand for a command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """Where to: `view` is a name still to be looked up ("" stays), `namespace` None leaves the scope alone."""
+
+    view: str = ""
+    namespace: str | None = None
+    context: str = ""
+    filter: str = ""
+    command: str = ""
+
+
+def read_going(text: str) -> Going:
+    """Return where a text leads: "pods", "ingress shop", "po shop /crash", "ns shop", "ctx other", "pods @other"."""
+    head, slash, filter_text = text.strip().lstrip(":").partition("/")
+    words = head.split()
+    context = next((word[1:] for word in words if word.startswith("@") and len(word) > 1), "")
+    labels = [word for word in words if "=" in word]
+    words = [word for word in words if not word.startswith("@") and "=" not in word]
+    wanted = " ".join([*labels, filter_text.strip()] if slash else labels).strip()
+    if not words:
+        return Going(context=context, filter=wanted)
+    name, rest = words[0].casefold(), words[1:]
+    if name in ("ctx", "context", "contexts"):
+        return Going(context=rest[0] if rest else "", command="" if rest else "contexts")
+    if name in ("ns", "namespace", "namespaces") and rest:
+        return Going(namespace="" if rest[0] in ("all", "*", "-") else rest[0], context=context)
+    if name in WORDS:
+        return Going(command=WORDS[name])
+    namespace = None if not rest else "" if rest[0] in ("all", "*", "-") else rest[0]
+    return Going(name, namespace, context, wanted)
+
+
+def find_resource(name: str, resources: Sequence[ApiResource]) -> ApiResource | None:
+    """Return the kind of that plural, singular, short name, kind or "plural.group"; built-in groups win over CRDs."""
+    wanted = name.casefold()
+
+    def fits(one: ApiResource) -> bool:
+        names = (one.resource.plural, one.resource.table, one.resource.kind.casefold(), one.singular, *one.short_names)
+        return wanted in names
+
+    found = [one for one in resources if fits(one)]
+    return min(found, key=lambda one: ("." in one.resource.group, one.resource.group), default=None)
+
+
+def choices(
+    commands: Sequence[Command],
+    resources: Sequence[ApiResource],
+    namespaces: Sequence[str],
+    contexts: Sequence[str],
+    lens: Lens,
+) -> list[Choice]:
+    """Return everything the palette offers: views, namespaces, contexts, kinds of the server, then commands."""
+    offered = [Choice(f"view {view.id}", view.id, f"also {', '.join(view.aliases[:3])}") for view in VIEWS]
+    offered.append(Choice("ns all", "ns all", "every namespace"))
+    offered += [Choice(f"ns {name}", f"ns {lens.text(name)}", "show this namespace only") for name in namespaces]
+    offered += [Choice(f"ctx {name}", f"ctx {lens.text(name)}", "another cluster, no restart") for name in contexts]
+    for one in resources:
+        if view_named(one.resource.plural) is None and "list" in one.verbs:
+            short = f"; also {', '.join(one.short_names)}" if one.short_names else ""
+            group = one.resource.group or "core"
+            hint = lens.text(f"{group}{short}")
+            offered.append(Choice(f"view {one.resource.table}", lens.text(one.resource.plural), hint))
+    offered += [
+        Choice(f"key {command.id}", command.label, command.text, printed(command.keys[0])) for command in commands
+    ]
+    return offered
