@@ -138,10 +138,10 @@ class Backlog:
             identity in held and not entries.empty() for identity, entries in batch.identities.items()
         )
 
-    def trim(self, held: Collection[str], now: float) -> None:
+    def trim(self, lost: Collection[str], now: float) -> None:
         """Let go of old events of the identities that another console writes."""
         for identity, entries in self._batch.identities.items():
-            if identity not in held:
+            if identity in lost:
                 entries.events = [event for event in entries.events if event.seen_at >= now - self._standby]
 
     def forget(self, identity: str) -> None:

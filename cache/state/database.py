@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from functools import cache
 from pathlib import Path
 
 from cache.faults import DatabaseFault, Fault, fault_of
 from cache.folder import prepare, private_file
 from cache.locks import FileLock
 from cache.state.first_paint import check_version, connect_to_read
+from cache.state.statements import STATEMENTS
 from cache.versions import STATE_FILE, STATE_VERSION
 from services.model.text import SafeText
 from services.sanitize import safe_text
@@ -99,31 +99,38 @@ class StateDatabase:
                 return
 
     def _open(self) -> None:
-        if self.path.exists() and self.path.stat().st_size:
-            self._inspect()
+        known = self.path.exists() and self.path.stat().st_size and self._inspect()
         private_file(self.path)
         connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         self._connection = connection
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if not known:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT}")
-        _migrate(connection)
-        self._check(connection)
+        if not known:
+            _migrate(connection)
+            self._check(connection)
         self._inode = self.path.stat().st_ino
 
-    def _inspect(self) -> None:
-        """Look at an existing file without touching it: a newer one must stay as it is."""
+    def _inspect(self) -> bool:
+        """Look at an existing file without touching it, since a newer or a damaged one must stay as it is.
+
+        Returns whether it is of the version that is known; an older one wants migrating.
+        """
         connection = connect_to_read(self.path, _BUSY_SECONDS)
         try:
-            check_version(connection)
+            version = check_version(connection)
+            if version == STATE_VERSION:
+                self._check(connection)
+            return version == STATE_VERSION
         finally:
             connection.close()
 
     def _check(self, connection: sqlite3.Connection) -> None:
-        missing = _schema() - _schema_of(connection)
-        if missing:
-            raise DatabaseFault(Fault.DAMAGED, f"{min(missing)[1]} is missing or altered")
+        """Let SQLite compile each statement of the writer, which finds what the schema lacks, and check the pages."""
+        for statement in STATEMENTS:
+            connection.execute(f"EXPLAIN {statement}", (None,) * statement.count("?")).fetchall()
         if self.path.stat().st_size <= _CHECKED_WHOLE:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
@@ -160,22 +167,6 @@ def _migrate(connection: sqlite3.Connection) -> None:
     from cache.migrations.state import STATE
 
     STATE.apply(Database(connection, execute_plugins=False))
-
-
-@cache
-def _schema() -> frozenset[tuple[str, str, str]]:
-    """Return what a fresh database holds: the measure for one that is found."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    try:
-        _migrate(connection)
-        return _schema_of(connection)
-    finally:
-        connection.close()
-
-
-def _schema_of(connection: sqlite3.Connection) -> frozenset[tuple[str, str, str]]:
-    rows = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-    return frozenset((str(kind), str(name), str(sql)) for kind, name, sql in rows)
 
 
 def _free_name(path: Path) -> Path:

@@ -167,14 +167,15 @@ def connect_to_read(path: Path, busy_seconds: float) -> sqlite3.Connection:
     )
 
 
-def check_version(connection: sqlite3.Connection) -> None:
-    """Raise DatabaseFault where the open file is of a newer version, or is not a state.db with content."""
+def check_version(connection: sqlite3.Connection) -> int:
+    """Return the version of an open state.db; raise DatabaseFault where it is newer, or no state.db with content."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if application != STATE_APPLICATION:
         raise DatabaseFault(Fault.DAMAGED, "it is not Quarterdeck's" if application or version else "it is empty")
     if version > STATE_VERSION:
         raise DatabaseFault(Fault.NEWER, f"version {version}; this one knows {STATE_VERSION}")
+    return int(version)
 
 
 def _unchanged(path: str, digest: str) -> bool:

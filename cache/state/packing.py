@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from services.model.cluster import CronJob, Job, KubeEvent, Namespace, Node, Symptom
 from services.model.ref import CRONJOBS, EVENTS, JOBS, NAMESPACES, NODES, PODS, Ref
+from services.model.text import SafeText
 from services.model.workload import Pod, Rollout
 from services.ports import Key, Table
 
@@ -29,7 +30,16 @@ PACKED: Mapping[Table, type[Struct]] = {
 """The tables whose rows are kept for the first paint, and what a row is."""
 
 _PAGE = 500
-_ENCODER = msgspec.msgpack.Encoder()
+
+
+def _plain(value: object) -> object:
+    """Give SafeText to the encoder as the text it is; refuse all else that the model does not hold, secrets first."""
+    if isinstance(value, SafeText):
+        return str(value)
+    raise TypeError(f"a {type(value).__name__} is not stored")
+
+
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain)
 
 
 class EventDetail(Struct, frozen=True, gc=False, array_like=True):

@@ -39,6 +39,12 @@ INSERT INTO kubeconfigs (fingerprint, packed, used_at) VALUES (?, ?, ?)
 ON CONFLICT (fingerprint) DO UPDATE SET packed = excluded.packed, used_at = excluded.used_at
 """
 
+_NAME = "INSERT INTO identities (key) VALUES (?) ON CONFLICT (key) DO NOTHING"
+_NUMBER = "SELECT id FROM identities WHERE key = ?"
+
+STATEMENTS = (_EVENT, _AGE, _ROWS, _VOUCH, _MARK, _PLACE, _MEMO, _NAME, _NUMBER)
+"""All that a batch may run: a database that compiles them has the schema that is needed."""
+
 
 def write(connection: sqlite3.Connection, batch: Batch, now: float) -> None:
     """Write all of a batch. Raises sqlite3.Error, and TypeError for a row that must not be stored (a Secret)."""
@@ -55,8 +61,8 @@ def write(connection: sqlite3.Connection, batch: Batch, now: float) -> None:
 
 
 def _identity(connection: sqlite3.Connection, key: str) -> int:
-    connection.execute("INSERT INTO identities (key) VALUES (?) ON CONFLICT (key) DO NOTHING", (key,))
-    (number,) = connection.execute("SELECT id FROM identities WHERE key = ?", (key,)).fetchone()
+    connection.execute(_NAME, (key,))
+    (number,) = connection.execute(_NUMBER, (key,)).fetchone()
     return int(number)
 
 

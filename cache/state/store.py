@@ -192,9 +192,8 @@ class StateStore:
     def _take(self) -> Batch:
         with self._changed:
             self._wrote_at = time.monotonic()
-            held = self._writer.held
-            self._backlog.trim(held, self._clock.now())
-            return self._backlog.take(held)
+            self._backlog.trim(self._writer.lost, self._clock.now())
+            return self._backlog.take(self._writer.held)
 
     def _give_back(self, batch: Batch) -> None:
         with self._changed:

@@ -53,7 +53,7 @@ class HistoryWriter:
         self._retention = retention
         self._database = StateDatabase(folder)
         self._locks: dict[str, FileLock] = {}
-        self._lost: set[str] = set()
+        self._lost: frozenset[str] = frozenset()
         self._opened = False
         self._condemned: DatabaseFault | None = None
         self._rebuilt_at = float("-inf")
@@ -64,6 +64,11 @@ class HistoryWriter:
     def held(self) -> frozenset[str]:
         """The identities whose history this console writes."""
         return frozenset(self._locks)
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """The identities whose history another console writes."""
+        return self._lost
 
     def due(self, attended: Iterable[str], waits: bool, last_write: float) -> float:
         """Return when (monotonic seconds) there is something to do next."""
@@ -117,7 +122,7 @@ class HistoryWriter:
         notice = self._database.open(self._clock.now(), self._condemned, rebuild)
         self._condemned = None
         self._opened = True
-        self._lost = set()
+        self._lost = frozenset()
         if notice:
             self._rebuilt_at = now
             self.status = HistoryStatus(self.status.state, self.status.sentence, notice, self.status.since)
@@ -134,7 +139,7 @@ class HistoryWriter:
             lock = FileLock(folder / f"history-{identity}.lock")
             if lock.acquire():
                 self._locks[identity] = lock
-        self._lost = wanted - self._locks.keys()
+        self._lost = frozenset(wanted - self._locks.keys())
 
     def _write(self, take: Callable[[], Batch], give_back: Callable[[Batch], None]) -> None:
         batch = take()

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from cache.state.records import identity_key
+from cache.state.store import StateStore
+from cache.state.writer import Pace
+from services.clock import ManualClock
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.text import SafeText
@@ -9,6 +15,10 @@ from services.model.timeline import Event, EventKind, event_id
 from services.model.workload import Pod, Rollout, Workload
 
 CLUSTER = "0b5c1d2e-cluster"
+ALICE = identity_key("https://one.example:6443", "ca", "alice")
+BOB = identity_key("https://one.example:6443", "ca", "bob")
+NOW = ManualClock().now()
+QUICK = Pace(tick=0.0, election=0.01)
 
 
 def pod(name: str = "cart-1", namespace: str = "shop", restarts: int = 0, cluster: str = CLUSTER) -> Pod:
@@ -49,3 +59,21 @@ def happening(number: int, at: float = 1_800_000_000.0, text: str = "rolled out"
         severity=Severity.NOTICE,
         payload={"to": "1.9.2"},
     )
+
+
+def opened(folder: Path) -> StateStore:
+    store = StateStore(folder, ManualClock(), QUICK)
+    store.start()
+    store.attend(ALICE)
+    assert store.flush()
+    return store
+
+
+def filled(folder: Path) -> Path:
+    store = opened(folder)
+    store.record(ALICE, [happening(number, NOW - number) for number in range(400)])
+    store.save(ALICE, "rollouts", {f"shop/cart-{number}": rollout(f"cart-{number}") for number in range(50)}, NOW)
+    store.save(ALICE, "pods", {f"shop/cart-{number}": pod(f"cart-{number}") for number in range(3000)}, NOW)
+    assert store.flush()
+    assert store.close()
+    return folder / "state.db"
