@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from cache.live import LiveState
+from cache.state.first_paint import FirstPaint
+from cache.state.history import HistoryReader
+from cache.state.recorder import Recorder, vouched_at
+from cache.state.store import StateStore
+from services.clock import ManualClock, settle
+from services.model.source import SourceState, SourceStatus
+from services.ports import Delta, Replace, Snapshot
+from tests.unit.cache.estate import ALICE, BOB, NOW, QUICK, happening, pod, rollout
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[StateStore]:
+    store = StateStore(tmp_path, ManualClock(), QUICK)
+    store.start()
+    yield store
+    assert store.close()
+
+
+def heard(live: LiveState, source: str, at: float, state: SourceState = SourceState.LIVE) -> None:
+    live.status(SourceStatus(source, state, last_ok=at, last_byte=at))
+
+
+def ages(folder: Path, identity: str = ALICE) -> dict[str, tuple[float, int]]:
+    with FirstPaint(folder) as paint:
+        return {table: (age.as_of, age.count) for table, age in paint.ages(identity).items()}
+
+
+def test_rows_are_saved_once_they_are_whole(store: StateStore, tmp_path: Path) -> None:
+    live = LiveState(ManualClock())
+    recorder = Recorder(live, store, ALICE, ManualClock())
+    live.apply("cache", Replace("pods", {"shop/old": pod("old")}))
+    heard(live, "kubernetes/pods", 0, SourceState.LOADING)
+    live.apply("kubernetes/pods", Delta("pods", {"shop/a": pod("a")}))
+    recorder.save()
+    assert store.flush()
+    assert ages(tmp_path) == {}, "half a list is not what the cluster has"
+    live.apply("kubernetes/pods", Replace("pods", {"shop/a": pod("a"), "shop/b": pod("b")}))
+    heard(live, "kubernetes/pods", NOW)
+    recorder.save()
+    assert store.flush()
+    assert ages(tmp_path) == {"pods": (NOW, 2)}
+
+
+def test_unchanged_rows_are_vouched_for_and_not_written_again(store: StateStore, tmp_path: Path) -> None:
+    live = LiveState(ManualClock())
+    recorder = Recorder(live, store, ALICE, ManualClock())
+    live.apply("k", Replace("pods", {"shop/a": pod("a")}))
+    heard(live, "kubernetes/pods", NOW)
+    recorder.save()
+    assert store.flush()
+    heard(live, "kubernetes", NOW + 30)
+    recorder.save()
+    assert not store._backlog._batch.identities or not store._backlog._batch.identities[ALICE].tables
+    assert store.flush()
+    assert ages(tmp_path) == {"pods": (NOW + 30, 1)}
+    heard(live, "kubernetes/pods", NOW + 31, SourceState.FAILED)
+    live.apply("k", Delta("pods", removals=["shop/a"]))
+    recorder.save()
+    assert store.flush()
+    assert ages(tmp_path) == {"pods": (NOW + 31, 0)}
+
+
+async def test_it_saves_as_time_goes_and_at_the_end(store: StateStore, tmp_path: Path) -> None:
+    clock = ManualClock()
+    live = LiveState(clock)
+    recorder = Recorder(live, store, ALICE, clock)
+    running = asyncio.ensure_future(recorder.run(every=10))
+    await settle()
+    live.apply("k", Replace("pods", {"shop/a": pod("a")}))
+    heard(live, "kubernetes/pods", NOW)
+    await clock.advance(9)
+    assert store.flush()
+    assert ages(tmp_path) == {}
+    await clock.advance(2)
+    assert store.flush()
+    assert ages(tmp_path) == {"pods": (NOW, 1)}
+    live.apply("k", Delta("pods", {"shop/b": pod("b")}))
+    live.publish()
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    recorder.close()
+    assert store.flush()
+    assert ages(tmp_path) == {"pods": (NOW, 2)}
+    await live.close()
+
+
+def test_a_switch_of_cluster_never_mixes(store: StateStore, tmp_path: Path) -> None:
+    live = LiveState(ManualClock())
+    old = Recorder(live, store, ALICE, ManualClock())
+    live.apply("k", Replace("pods", {"shop/a": pod("a")}))
+    heard(live, "kubernetes/pods", NOW)
+    live.happened([happening(1)])
+    old.close()
+    live.clear()
+    new = Recorder(live, store, BOB, ManualClock())
+    live.apply("k", Replace("pods", {"shop/b": pod("b"), "shop/c": pod("c")}))
+    heard(live, "kubernetes/pods", NOW + 5)
+    live.happened([happening(2)])
+    old.save()
+    new.save()
+    assert store.flush()
+    assert ages(tmp_path, ALICE) == {"pods": (NOW, 1)}
+    assert ages(tmp_path, BOB) == {"pods": (NOW + 5, 2)}
+    reader = HistoryReader(tmp_path)
+    assert [event.id for event in reader.events(ALICE, 0, NOW + 1).events] == [happening(1).id]
+    assert [event.id for event in reader.events(BOB, 0, NOW + 1).events] == [happening(2).id]
+    new.close()
+
+
+def test_revisions_seen_complete_are_marked(store: StateStore, tmp_path: Path) -> None:
+    live = LiveState(ManualClock())
+    recorder = Recorder(live, store, ALICE, ManualClock())
+    rows = {
+        "a": rollout("a"),
+        "b": rollout("b", cause="image pull failed"),
+        "c": structs.replace(rollout("c"), revision=0),
+    }
+    live.apply("cache", Replace("rollouts", rows))
+    recorder.save()
+    assert store.flush()
+    with FirstPaint(tmp_path) as paint:
+        assert paint.healthy_marks(ALICE, "uid-a") == (), "rows from the cache are not observed"
+    for kind in ("deployments.apps", "statefulsets.apps", "pods"):
+        heard(live, f"kubernetes/{kind}", NOW)
+    recorder.save()
+    assert store.flush()
+    live.apply("k", Delta("rollouts", {"a": structs.replace(rollout("a"), revision=4)}))
+    heard(live, "kubernetes", NOW + 90)
+    recorder.close()
+    assert store.flush()
+    with FirstPaint(tmp_path) as paint:
+        assert [(mark.revision, mark.first_seen) for mark in paint.healthy_marks(ALICE, "uid-a")] == [
+            (4, NOW + 90),
+            (3, NOW),
+        ]
+        assert paint.healthy_marks(ALICE, "uid-b") == ()
+        assert paint.healthy_marks(ALICE, "uid-c") == ()
+
+
+LIVE, FAILED, LOADING, NEVER, FORBIDDEN = (
+    SourceState.LIVE,
+    SourceState.FAILED,
+    SourceState.LOADING,
+    SourceState.NEVER,
+    SourceState.FORBIDDEN,
+)
+
+
+@pytest.mark.parametrize(
+    ("sources", "table", "expected"),
+    [
+        ([], "pods", 0),
+        ([("kubernetes", LIVE, 50)], "pods", 0),
+        ([("kubernetes/pods", LIVE, 40)], "pods", 40),
+        ([("kubernetes", LIVE, 50), ("kubernetes/pods", LIVE, 40)], "pods", 50),
+        ([("kubernetes", FAILED, 45), ("kubernetes/pods", LIVE, 40)], "pods", 45),
+        ([("kubernetes", LIVE, 50), ("kubernetes/pods", FAILED, 40)], "pods", 40),
+        ([("kubernetes", LIVE, 50), ("kubernetes/pods", FAILED, 0)], "pods", 0),
+        ([("kubernetes", LIVE, 50), ("kubernetes/pods", LOADING, 40)], "pods", 0),
+        ([("kubernetes", NEVER, 50), ("kubernetes/pods", NEVER, 40)], "pods", 0),
+        ([("kubernetes", LIVE, 50), ("kubernetes/pods", FORBIDDEN, 0)], "pods", 0),
+        ([("kubernetes/deployments.apps", LIVE, 40), ("kubernetes/pods", LIVE, 30)], "rollouts", 30),
+        ([("kubernetes/deployments.apps", LIVE, 40), ("kubernetes/pods", LOADING, 0)], "rollouts", 0),
+        ([("kubernetes/deployments.apps", LIVE, 40), ("kubernetes/daemonsets.apps", FORBIDDEN, 0)], "rollouts", 40),
+    ],
+)
+def test_how_old_rows_are(sources: list[tuple[str, SourceState, float]], table: str, expected: float) -> None:
+    statuses = {name: SourceStatus(name, state, last_ok=at, last_byte=at) for name, state, at in sources}
+    assert vouched_at(Snapshot(1, {}, statuses), table) == expected
