@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: env demo test lint types imports check test-contract controlplane bench screenshots clean
+.PHONY: env demo test lint types imports check test-wheel test-contract controlplane bench bundle screenshots clean
 
 env: $(STAMP) ## the environment, installed from the pins
 
@@ -34,6 +34,17 @@ test-contract: env ## tests against the real servers, which are built once (Go 1
 
 controlplane: env ## a real control plane with simulated nodes, to try things on: ARGS="--big", "--port 6443"
 	$(BIN)/python -m tests.controlplane up $(ARGS)
+
+test-wheel: env ## the built wheel and the self-contained file, run from another folder
+	$(BIN)/python -m tests.packaging
+
+bundle: env ## one self-contained file for a bastion: dist/quarterdeck
+	mkdir -p dist
+	$(BIN)/shiv --compile-pyc --reproducible -e tui.cli:main -o dist/quarterdeck --constraint constraints.txt .
+
+bench: env ## figures against the real API server with 10,000 pods
+	$(BIN)/python -m tests.controlplane.build
+	$(BIN)/python -m tests.bench $(ARGS)
 
 check: lint types imports test ## what must be green before a commit
 
