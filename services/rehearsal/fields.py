@@ -52,6 +52,11 @@ def supported(resource: resources.Resource) -> frozenset[str]:
     return frozenset((*common, *paths, *extra))
 
 
+def has_own(resource: resources.Resource) -> bool:
+    """Tell whether a resource has selectable fields beside name and namespace."""
+    return resource.key in _PATHS
+
+
 def extractor(resource: resources.Resource) -> Callable[[Json], dict[str, str]]:
     """Return a function from an object to the values of its selectable fields, beside name and namespace."""
     paths = [

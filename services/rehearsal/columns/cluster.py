@@ -47,9 +47,14 @@ def _node(obj: Json) -> Row:
         addresses.get("InternalIP", "<none>"),
         addresses.get("ExternalIP", "<none>"),
         info.get("osImage") or "<unknown>",
-        info.get("kernelVersion") or "<unknown>",
+        _kernel(info),
         info.get("containerRuntimeVersion") or "<unknown>",
     ]
+
+
+def _kernel(info: Json) -> str:
+    kernel, architecture = info.get("kernelVersion") or "<unknown>", info.get("architecture")
+    return f"{kernel} ({architecture})" if architecture else kernel
 
 
 def _event(obj: Json) -> Row:
@@ -136,7 +141,7 @@ def _secret(obj: Json) -> Row:
 
 
 def _service_account(obj: Json) -> Row:
-    return [name(obj), len(obj.get("secrets") or ()), age(obj)]
+    return [name(obj), age(obj)]
 
 
 _MODES = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
@@ -210,7 +215,7 @@ EVENTS = Printer(
         *wide("Subobject", "Source"),
         Column("Message"),
         *wide("First Seen"),
-        Column("Count", _INTEGER, 1),
+        Column("Count", "string", 1),
         Column("Name", "string", 1, "name"),
     ),
     _event,
@@ -226,7 +231,7 @@ INGRESSES = Printer(
 )
 CONFIG_MAPS = Printer(named(Column("Data"), AGE), _config_map)
 SECRETS = Printer(named(Column("Type"), Column("Data"), AGE), _secret)
-SERVICE_ACCOUNTS = Printer(named(Column("Secrets"), AGE), _service_account)
+SERVICE_ACCOUNTS = Printer(named(AGE), _service_account)
 CLAIMS = Printer(
     named(
         *(

@@ -161,7 +161,7 @@ _TEMPLATE_WIDE = wide("Containers", "Images")
 _SELECTED_WIDE = wide("Containers", "Images", "Selector")
 
 DEPLOYMENTS = Printer(
-    named(Column("Ready"), Column("Up-to-date", _INTEGER), Column("Available", _INTEGER), AGE, *_SELECTED_WIDE),
+    named(Column("Ready"), Column("Up-to-date"), Column("Available"), AGE, *_SELECTED_WIDE),
     _deployment,
 )
 REPLICA_SETS = Printer(
@@ -178,7 +178,7 @@ DAEMON_SETS = Printer(
     ),
     _daemon_set,
 )
-CONTROLLER_REVISIONS = Printer(named(Column("Controller"), Column("Revision", _INTEGER), AGE), _controller_revision)
+CONTROLLER_REVISIONS = Printer(named(Column("Controller"), Column("Revision"), AGE), _controller_revision)
 JOBS = Printer(
     named(Column("Status"), Column("Completions"), Column("Duration"), AGE, *_SELECTED_WIDE),
     _job,

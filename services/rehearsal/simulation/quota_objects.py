@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.rehearsal import resources
 from services.rehearsal.simulation.capacity import requests
-from services.rehearsal.simulation.quotas import Quota, cores
+from services.rehearsal.simulation.quotas import Quota, bytes_text, cores
 
 if TYPE_CHECKING:
     from services.rehearsal.jsonic import Json
@@ -18,7 +18,7 @@ def set_quota(world: World, namespace: str, spare: int, name: str = "compute") -
 
     Memory and the number of pods get ample room.
     """
-    quota = Quota(name, 0, 4 * 1024 * 1024, 1000)
+    quota = Quota(name, 0, 4 * 1024 * 1024, 500)
     world.quotas.by_namespace[namespace] = quota
     for entry in world.store.collection(resources.PODS).ordered():
         if entry.namespace == namespace and entry.fields["status.phase"] not in {"Succeeded", "Failed"}:
@@ -49,12 +49,12 @@ class QuotaController:
 
 
 def _hard(quota: Quota) -> Json:
-    return {"requests.cpu": cores(quota.cpu), "requests.memory": f"{quota.memory}Mi", "pods": str(quota.pods)}
+    return {"requests.cpu": cores(quota.cpu), "requests.memory": bytes_text(quota.memory), "pods": str(quota.pods)}
 
 
 def _used(quota: Quota) -> Json:
     return {
         "requests.cpu": cores(quota.cpu_used),
-        "requests.memory": f"{quota.memory_used}Mi",
+        "requests.memory": bytes_text(quota.memory_used),
         "pods": str(quota.pods_used),
     }

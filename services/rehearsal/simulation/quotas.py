@@ -34,7 +34,9 @@ class Quotas:
         if quota.cpu_used + cpu > quota.cpu:
             over.append(("requests.cpu", cores(cpu), cores(quota.cpu_used), cores(quota.cpu)))
         if quota.memory_used + memory > quota.memory:
-            over.append(("requests.memory", f"{memory}Mi", f"{quota.memory_used}Mi", f"{quota.memory}Mi"))
+            over.append(
+                ("requests.memory", bytes_text(memory), bytes_text(quota.memory_used), bytes_text(quota.memory))
+            )
         if quota.pods_used + 1 > quota.pods:
             over.append(("pods", "1", str(quota.pods_used), str(quota.pods)))
         if not over:
@@ -68,3 +70,11 @@ class Quotas:
 def cores(millicores: int) -> str:
     """Write millicores as a canonical quantity."""
     return str(millicores // 1000) if millicores % 1000 == 0 else f"{millicores}m"
+
+
+def bytes_text(mebibytes: int) -> str:
+    """Write MiB as a canonical quantity: the largest binary unit that leaves a whole number."""
+    unit = 0
+    while mebibytes and mebibytes % 1024 == 0 and unit < 2:
+        mebibytes, unit = mebibytes // 1024, unit + 1
+    return f"{mebibytes}{('Mi', 'Gi', 'Ti')[unit]}"

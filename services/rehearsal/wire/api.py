@@ -36,7 +36,13 @@ _VERSION: Json = {
     "major": "1",
     "minor": "36",
     "gitVersion": "v1.36.3",
+    "emulationMajor": "1",
+    "emulationMinor": "36",
+    "minCompatibilityMajor": "1",
+    "minCompatibilityMinor": "35",
+    "gitCommit": "0f0b3c1d7a6e5f4b8c9d0e1f2a3b4c5d6e7f8091",
     "gitTreeState": "clean",
+    "buildDate": "2026-09-09T12:00:00Z",
     "goVersion": "go1.26.2",
     "compiler": "gc",
     "platform": "linux/amd64",
@@ -66,9 +72,7 @@ class Api:
         try:
             answer = self._answer(request)
         except errors.ApiError as error:
-            answer = Reply(error.code, encode(error.status()), {"Content-Type": _JSON_TYPE})
-            if error.retry_after:
-                answer.headers["Retry-After"] = str(error.retry_after)
+            answer = _refusal(error)
         answer.headers.setdefault("Cache-Control", "no-cache, private")
         answer.headers["Audit-Id"] = str(uuid.uuid4())
         return answer
@@ -116,13 +120,16 @@ class Api:
             return json_reply(self.catalogue.resource_list("", steps[1]))
         if steps[0] == "apis" and len(steps) == 3 and self.catalogue.has_version(steps[1], steps[2]):
             return json_reply(self.catalogue.resource_list(steps[1], steps[2]))
-        raise errors.no_such_path()
+        known = steps[0] in {"api", "apis"} and (len(steps) < 2 or steps[0] == "api" or self.catalogue.group(steps[1]))
+        raise errors.no_such_path() if known else errors.no_such_page()
 
     def _resource(self, request: Request, account: Account, target: Target) -> Reply | Stream:
         resource = self.catalogue.find(target.group, target.version, target.plural)
+        if target.group and self.catalogue.group(target.group) is None:
+            raise errors.no_such_page()
         if resource is None or (target.namespace and not resource.namespaced):
             raise errors.no_such_path()
-        if request.method not in {"GET", "HEAD"}:
+        if request.method != "GET":
             verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(request.method, "")
             self.access.demand(account, target.attributes(verb))
             raise errors.method_not_allowed()
@@ -186,6 +193,15 @@ class Api:
                 yield chunk
         finally:
             self.faults.watches.discard(watch)
+
+
+def _refusal(error: errors.ApiError) -> Reply:
+    if error.plain:
+        return Reply(error.code, error.message.encode(), {"Content-Type": "text/plain; charset=utf-8"})
+    answer = json_reply(error.status(), error.code)
+    if error.retry_after:
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
 
 
 def json_reply(body: Json, status: int = 200, content_type: str = _JSON_TYPE) -> Reply:

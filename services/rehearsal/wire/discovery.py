@@ -61,12 +61,8 @@ class Catalogue:
         for resource in self._by_group[group, version]:
             listed.append(_described(resource))
             listed.extend(_subresource(resource, name, kind) for name, kind in resource.subresources)
-        return {
-            "kind": "APIResourceList",
-            "apiVersion": "v1",
-            "groupVersion": f"{group}/{version}" if group else version,
-            "resources": listed,
-        }
+        head = {"kind": "APIResourceList", **({"apiVersion": "v1"} if group else {})}
+        return {**head, "groupVersion": f"{group}/{version}" if group else version, "resources": listed}
 
     def aggregated(self, *, core: bool, version: str) -> Json:
         """Return the APIGroupDiscoveryList of /api (`core`) or /apis; `version` is that of apidiscovery.k8s.io."""
@@ -77,7 +73,7 @@ class Catalogue:
             "metadata": {},
             "items": [
                 {
-                    "metadata": {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None},
+                    "metadata": {"name": group} if group else {},
                     "versions": [
                         {
                             "version": one,
@@ -136,7 +132,7 @@ def _subresource(resource: Resource, name: str, kind: str) -> Json:
 def _discovered(resource: Resource) -> Json:
     found: Json = {
         "resource": resource.plural,
-        "responseKind": {"group": resource.group, "version": resource.version, "kind": resource.kind},
+        "responseKind": {"group": "", "version": "", "kind": resource.kind},
         "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular,
         "verbs": list(resource.verbs),
@@ -156,4 +152,4 @@ def _discovered(resource: Resource) -> Json:
 def _response_kind(resource: Resource, kind: str) -> Json:
     if kind == "Scale":
         return {"group": "autoscaling", "version": "v1", "kind": "Scale"}
-    return {"group": resource.group, "version": resource.version, "kind": kind or resource.kind}
+    return {"group": "", "version": "", "kind": kind or resource.kind}

@@ -58,7 +58,8 @@ class Encoder:
             )
             items = [self._item(entry) for entry in entries]
         items.extend(foreign)
-        return b"".join((head, b',"metadata":', encode(metadata), b',"items":[', b",".join(items), b"]}"))
+        listed = b"[%b]" % b",".join(items) if items or self._accepted.shape == "object" else b"null"
+        return b"".join((head, b',"metadata":', encode(metadata), b',"items":', listed, b"}"))
 
     def event(self, kind: str, entry: Entry) -> bytes:
         """Return one frame of a watch."""
@@ -69,11 +70,12 @@ class Encoder:
 
     def bookmark(self, version: int, *, initial_end: bool = False) -> bytes:
         """Return a BOOKMARK frame."""
-        metadata: Json = {"resourceVersion": str(version), "creationTimestamp": None}
+        metadata: Json = {"resourceVersion": str(version)}
         if initial_end:
             metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
         if self._accepted.shape == "table":
-            return frame("BOOKMARK", self._table(metadata, [table.bookmark_row(self._resource, version)]))
+            own = {"resourceVersion": str(version)}
+            return frame("BOOKMARK", self._table(own, [table.bookmark_row(self._resource, metadata)]))
         if self._accepted.shape == "partial":
             return frame("BOOKMARK", table.partial_of(metadata))
         return frame("BOOKMARK", self._prefix + encode({"metadata": metadata})[1:])
@@ -89,7 +91,7 @@ class Encoder:
         return table.row(self._resource, entry, self._include, self._now())
 
     def _table(self, metadata: Json, rows: list[bytes]) -> bytes:
-        definitions = None if self._columns_sent else table.columns(self._resource)
+        definitions: list[Json] = [] if self._columns_sent else table.columns(self._resource)
         self._columns_sent = True
         return table.table(metadata, definitions, rows, self._accepted.version)
 

@@ -21,6 +21,7 @@ class ApiError(Exception):
         self.details = details
         self.continuation = ""
         self.retry_after = 0
+        self.plain = False
 
     def status(self) -> Json:
         """Return the Status object that is sent."""
@@ -63,6 +64,13 @@ def no_such_path() -> ApiError:
     return ApiError(HTTPStatus.NOT_FOUND, "NotFound", "the server could not find the requested resource", {})
 
 
+def no_such_page() -> ApiError:
+    """Return 404 for a path outside every API group: plain text, no Status."""
+    error = ApiError(HTTPStatus.NOT_FOUND, "", "404 page not found\n")
+    error.plain = True
+    return error
+
+
 def method_not_allowed() -> ApiError:
     """Return 405."""
     return ApiError(
@@ -82,7 +90,7 @@ def not_acceptable(offered: str) -> ApiError:
 
 def forbidden(resource: str, group: str, name: str, message: str) -> ApiError:
     """Return 403 with the server's own sentence."""
-    details: Json = {"kind": resource}
+    details: Json = {"kind": resource} if resource else {}
     if name:
         details["name"] = name
     if group:
@@ -100,7 +108,7 @@ def version_too_large(asked: int, current: int) -> ApiError:
     error = ApiError(
         HTTPStatus.GATEWAY_TIMEOUT,
         "Timeout",
-        f"Too large resource version: {asked}, current: {current}",
+        f"Timeout: Too large resource version: {asked}, current: {current}",
         {
             "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
             "retryAfterSeconds": 1,
@@ -112,4 +120,6 @@ def version_too_large(asked: int, current: int) -> ApiError:
 
 def invalid(kind: str, message: str, causes: list[Json]) -> ApiError:
     """Return 422 with its causes."""
-    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", message, {"kind": kind, "causes": causes})
+    return ApiError(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", message, {"group": "meta.k8s.io", "kind": kind, "causes": causes}
+    )

@@ -148,4 +148,6 @@ def _read_token(text: str) -> tuple[int, Key]:
         namespace, _, name = content["start"].rstrip("\u0000").partition("/")
         return int(content["rv"]), (namespace, name)
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, msgspec.DecodeError):
-        raise errors.bad_request("continue key is not valid: encoded continue key is malformed") from None
+        raise errors.bad_request(
+            "invalid continue token: continue key is not valid: encoded continue key is malformed"
+        ) from None

@@ -10,6 +10,7 @@ from services.rehearsal.wire import errors
 Shape = Literal["object", "table", "partial", "discovery"]
 _JSON = {"application/json", "application/*", "*/*"}
 _OFFERED = "application/json"
+"""Less than the real server offers: neither YAML nor protobuf."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,10 @@ def read_include(request: Request) -> Include:
     """Read includeObject of a Table request; raise ApiError 400 when it is unknown."""
     text = request.first("includeObject") or "Metadata"
     if text not in get_args(Include):
-        raise errors.bad_request(f'unrecognized includeObject value: "{text}"')
+        raise errors.bad_request(
+            f'Unable to convert to Table as requested: includeObject: Invalid value: "{text}": '
+            "must be 'Metadata', 'Object', 'None', or empty"
+        )
     return cast("Include", text)
 
 
@@ -84,12 +87,18 @@ def _check(options: ListOptions) -> None:
             "resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"
         )
     if options.match not in {"Exact", "NotOlderThan"}:
-        raise _forbidden_field("resourceVersionMatch", f'Unsupported value: "{options.match}"')
+        supported = '"Exact", "NotOlderThan", ""'
+        why = f'Unsupported value: "{options.match}": supported values: {supported}'
+        raise _refused_field("resourceVersionMatch", "FieldValueNotSupported", why)
 
 
 def _forbidden_field(field: str, why: str) -> errors.ApiError:
-    cause = {"reason": "FieldValueForbidden", "message": f"Forbidden: {why}", "field": field}
-    return errors.invalid("ListOptions", f'ListOptions.meta.k8s.io "" is invalid: {field}: Forbidden: {why}', [cause])
+    return _refused_field(field, "FieldValueForbidden", f"Forbidden: {why}")
+
+
+def _refused_field(field: str, reason: str, message: str) -> errors.ApiError:
+    cause = {"reason": reason, "message": message, "field": field}
+    return errors.invalid("ListOptions", f'ListOptions.meta.k8s.io "" is invalid: {field}: {message}', [cause])
 
 
 def _flag(request: Request, name: str) -> bool:
@@ -112,5 +121,8 @@ def _version(request: Request) -> int | None:
     if not text:
         return None
     if not text.isdigit():
-        raise errors.bad_request(f'Invalid value: "{text}": resourceVersion: must be a non-negative integer')
+        raise errors.bad_request(
+            f'invalid resource version: resourceVersion: Invalid value: "{text}": '
+            f'strconv.ParseUint: parsing "{text}": invalid syntax'
+        )
     return int(text)

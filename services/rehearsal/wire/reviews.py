@@ -47,7 +47,7 @@ class Reviews:
             raise errors.method_not_allowed()
         self._access.demand(account, target.attributes("create"))
         spec = _spec(review, request.body)
-        answer: Json = {"kind": review.kind, "apiVersion": review.api_version, "metadata": {"creationTimestamp": None}}
+        answer: Json = {"kind": review.kind, "apiVersion": review.api_version, "metadata": {}}
         if review is ACCESS_REVIEWS:
             answer |= {"spec": spec, "status": self._verdict(account, spec)}
         elif review is RULES_REVIEWS:

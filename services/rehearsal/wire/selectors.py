@@ -61,9 +61,8 @@ def parse_labels(text: str) -> tuple[Requirement, ...]:
         found.append(requirement)
         if position < len(text):
             if text[position] != ",":
-                raise errors.bad_request(
-                    f"unable to parse requirement: found '{text[position:]}', expected: ',' or 'end of string'"
-                )
+                found_text = text[position:].split(maxsplit=1)[0]
+                raise errors.bad_request(f"found '{found_text}', expected: ',' or 'end of string'")
             position += 1
     return tuple(found)
 
@@ -112,12 +111,15 @@ def parse_fields(resource: Resource, text: str) -> tuple[tuple[str, str, str], .
             raise errors.bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
         label = match[1].strip()
         if label not in known:
-            raise errors.bad_request(
-                f'Unable to find "{resource.api_version}, Resource={resource.plural}" that match label selector "", '
-                f'field selector "{text}": field label not supported: {label}'
-            )
+            raise errors.bad_request(_unsupported(resource, label))
         found.append((label, "!=" if match[2] == "!=" else "=", match[3]))
     return tuple(found)
+
+
+def _unsupported(resource: Resource, label: str) -> str:
+    if fields.has_own(resource):
+        return f"field label not supported: {label}"
+    return f'"{label}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
 def _field_holds(entry: Entry, requirement: tuple[str, str, str]) -> bool:

@@ -52,23 +52,23 @@ def row(resource: Resource, entry: Entry, include: Include, now: float) -> bytes
     return b'{"cells":' + encode(shown) + extra + b',"object":' + embedded + b"}"
 
 
-def table(metadata: Json, definitions: list[Json] | None, rows: Iterable[bytes], version: str = "v1") -> bytes:
-    """Return a whole Table; `definitions` is None in all but the first event of a watch."""
+def table(metadata: Json, definitions: list[Json], rows: Iterable[bytes], version: str = "v1") -> bytes:
+    """Return a whole Table; `definitions` are empty in all but the first event of a watch."""
     head = b'{"kind":"Table","apiVersion":"meta.k8s.io/%b","metadata":' % version.encode()
     return b"".join(
         (head, encode(metadata), b',"columnDefinitions":', encode(definitions), b',"rows":[', b",".join(rows), b"]}")
     )
 
 
-def bookmark_row(resource: Resource, version: int) -> bytes:
+def bookmark_row(resource: Resource, metadata: Json) -> bytes:
     """Return the row of an object that has nothing but a version, as the server prints bookmarks."""
-    empty: Json = {"metadata": {"resourceVersion": str(version), "creationTimestamp": None}}
+    empty: Json = {"metadata": metadata}
     try:
         cells = printer(resource).cells(empty)
     except (KeyError, TypeError):
         cells = [None for _ in printer(resource).columns]
     shown: list[Cell] = ["<unknown>" if isinstance(cell, Since) else cell for cell in cells]
-    return b'{"cells":' + encode(shown) + b',"object":' + _PARTIAL + encode(empty["metadata"]) + b"}}"
+    return b'{"cells":' + encode(shown) + b',"object":' + partial_of(metadata) + b"}"
 
 
 def _printed(resource: Resource, entry: Entry) -> tuple[Row, Conditions]:

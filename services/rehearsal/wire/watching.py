@@ -40,10 +40,8 @@ class Watch:
         self._position = self._start()
 
     def _start(self) -> int:
-        """Find where to begin; raise ApiError 410 or 504 for a version out of reach."""
+        """Find where to begin; raise ApiError 410 for a forgotten version. One of the future waits in silence."""
         version, collection = self._options.version, self._collection
-        if version is not None and version > self._store.version:
-            raise errors.version_too_large(version, self._store.version)
         if self._options.initial_events or (self._options.initial_events is None and not version):
             entries = collection.ordered()
             self._initial = [one for one in entries if self._wanted is None or self._wanted(one)]
@@ -96,7 +94,7 @@ class Watch:
 
     def _opening(self) -> bytes:
         frames = [self._encoder.event("ADDED", entry) for entry in self._initial or ()]
-        if self._options.initial_events:
+        if self._options.initial_events or (self._initial is not None and self._options.bookmarks):
             frames.append(self._encoder.bookmark(self._store.version, initial_end=True))
         self._initial = None
         return b"".join(frames)
@@ -110,6 +108,8 @@ class Watch:
         return b"".join(frames)
 
     def _shown(self, change: Change) -> bytes:
+        if change.version <= (self._options.version or 0):
+            return b""
         if self._wanted is None:
             return self._encoder.event(change.type, change.entry)
         now = change.type != "DELETED" and self._wanted(change.entry)
