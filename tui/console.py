@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import Any, Protocol, TypeVar
 
 from cache.state.records import Place
 from services.clock import Clock
@@ -18,8 +19,20 @@ from tui.presenters.lens import Lens
 from tui.presenters.summary import Summary, sum_up
 from tui.presenters.terms import Subject, Test, parse_filter
 
-if TYPE_CHECKING:
-    from tui.runtime import Runtime
+T = TypeVar("T")
+
+
+class ServiceThread(Protocol):
+    """What screens need of the runtime."""
+
+    @property
+    def session(self) -> ClusterSession | None:
+        """What may be asked of the cluster; None until it is connected."""
+        ...
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run a coroutine on the service loop."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +85,7 @@ class Console:
     clock: Clock
     feed: StateFeed
     scope: Scope
-    runtime: Runtime | None = None
+    runtime: ServiceThread | None = None
     actor: str = ""
     mode: str = "RO"
     glyphs: Glyphs = UNICODE

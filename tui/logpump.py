@@ -8,17 +8,14 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from services.errors import Problem
 from services.ports import LogLine, LogOptions
 from services.sanitize import safe_text
+from tui.console import ServiceThread
 from tui.presenters.lens import Lens
 from tui.presenters.logs import present_line
 from widgets.viewmodels import LogEntry, Tone
-
-if TYPE_CHECKING:
-    from tui.runtime import Runtime
 
 WAITING_LINES = 20_000
 """Lines that may wait for the screen; older ones are dropped and counted."""
@@ -31,7 +28,7 @@ class LogPump:
     """Streams the logs of some pods into `deliver`, which is called on the UI's loop with batches of entries."""
 
     def __init__(
-        self, runtime: Runtime, lens: Callable[[], Lens], deliver: Callable[[Sequence[LogEntry]], None]
+        self, runtime: ServiceThread, lens: Callable[[], Lens], deliver: Callable[[Sequence[LogEntry]], None]
     ) -> None:
         self._runtime = runtime
         self._lens = lens

@@ -29,8 +29,9 @@ def present_rollouts_pane(summary: Summary, reading: Reading, shown: int, lens: 
     need = sum(summary.counts.get(severity, 0) for severity in (Severity.CRIT, Severity.WARN)) - sum(
         1 for symptom in summary.symptoms if symptom.severity <= Severity.WARN
     )
-    title: list[Span] = [Span("Rollouts")]
+    title: list[Span] = [Span("Rollouts", Tone.STRONG)]
     if summary.workloads:
+        title.append(lens.dash())
         tone = Tone.PLAIN if need else Tone.MUTED
         title.append(
             Span(f"{need} of {summary.workloads:,} need you" if need else f"{summary.workloads:,} healthy", tone)
@@ -58,15 +59,18 @@ def waiting_message(reading: Reading, noun: str) -> str:
 def present_quiet_pane(number: str) -> PaneVM:
     """Return the frame of a pane whose source is not configured: a quiet state of its own."""
     title, message = WAITING_PANES[number]
-    return PaneVM(number, (Span(title),), (Span("not configured", Tone.MUTED),), Face.NOT_CONFIGURED, message)
+    return PaneVM(
+        number, (Span(title, Tone.STRONG),), (Span("not configured", Tone.MUTED),), Face.NOT_CONFIGURED, message
+    )
 
 
-def present_symptoms_pane(summary: Summary) -> PaneVM:
+def present_symptoms_pane(summary: Summary, lens: Lens) -> PaneVM:
     """Return the frame of the alerts pane while no Alertmanager is configured: the cluster's own symptoms, named so."""
     count = len(summary.symptoms)
     words = plural(count, "symptom") if count else "no symptoms"
-    title = (Span("Alerts"), Span(f"{words} of the cluster itself", Tone.PLAIN if count else Tone.MUTED))
-    state = (Span("no Alertmanager configured", Tone.MUTED),)
+    tone = Tone.PLAIN if count else Tone.MUTED
+    title = (Span("Alerts", Tone.STRONG), lens.dash(), Span(f"{words} of the cluster", tone))
+    state = (Span("no Alertmanager", Tone.MUTED),)
     return PaneVM("2", title, state, stale=bool(count) and not summary.reading.trusted)
 
 

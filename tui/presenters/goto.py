@@ -11,7 +11,6 @@ from tui.presenters.lens import Lens
 from tui.presenters.views import VIEWS, view_named
 from widgets.viewmodels import Choice
 
-
 WORDS = {"q": "quit", "q!": "quit", "quit": "quit", "exit": "quit", "help": "help", "h": "help", "deck": "deck"}
 """Words that stand for a command."""
 

@@ -49,6 +49,10 @@ class Lens:
         """Return the severity's shape in its tone."""
         return Span(self.shape(severity), TONES[severity])
 
+    def dash(self) -> Span:
+        """Return the rule that parts a title from what is said of it."""
+        return Span(f" {self.glyphs.rule} ", Tone.MUTED)
+
     def age(self, since: float) -> str:
         """Return the age of a time, "" for none."""
         return age(self.now - since) if since else ""

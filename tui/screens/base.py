@@ -82,7 +82,8 @@ class BaseScreen(Screen[None]):
 
     def why_not(self, command: Command) -> str | None:
         """Return "" when the command works here now, a reason when it is off, None when it has no meaning here."""
-        return "" if hasattr(self, f"do_{command.id}") else None
+        known = hasattr(self, f"do_{command.id}") or hasattr(self.deck, f"do_{command.id}")
+        return "" if known else None
 
     def perform(self, command: Command) -> bool:
         """Answer a key; returns False when this screen knows nothing of it."""

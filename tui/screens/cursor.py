@@ -45,7 +45,7 @@ class CursorScreen(BaseScreen):
     def why_not(self, command: Command) -> str | None:
         """Say why a command on a row is off: no row, or a kind it does not fit."""
         if not hasattr(self, f"do_{command.id}"):
-            return None
+            return super().why_not(command)
         if command.id in NEEDS_ROW and self.driver is not None:
             target = self.target_ref()
             if target is None:

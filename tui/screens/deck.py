@@ -32,7 +32,7 @@ from widgets.bars import PaneStrip, TimelineStrip
 from widgets.live_table import LiveTable
 from widgets.pane import Pane
 from widgets.text_view import TextView
-from widgets.viewmodels import BarVM, Row, Span, TextVM, Tone
+from widgets.viewmodels import BarVM, PaneVM, Row, Span, TextVM, Tone
 
 HEALTHY = "\x00healthy"
 """The key of the row that stands for all healthy workloads; no object's key begins with NUL."""
@@ -51,7 +51,8 @@ class DeckScreen(CursorScreen):
         self.timeline = TimelineStrip(id="timeline")
         self.rollouts = LiveTable(id="rollouts")
         self.symptoms = LiveTable(id="symptoms")
-        self.detail = TextView(id="detail")
+        self.detail = TextView(id="detail-text")
+        self.detail_pane = Pane(self.detail, id="detail")
         self.panes = {
             "1": Pane(self.rollouts, id="pane-1"),
             "2": Pane(self.symptoms, id="pane-2"),
@@ -78,8 +79,11 @@ class DeckScreen(CursorScreen):
         yield self.header
         yield self.strip
         with Container(id="grid"):
-            yield from self.panes.values()
-            yield self.detail
+            yield self.panes["1"]
+            yield self.panes["2"]
+            yield self.detail_pane
+            yield self.panes["3"]
+            yield self.panes["4"]
         yield self.timeline
         yield self.footer
 
@@ -145,7 +149,7 @@ class DeckScreen(CursorScreen):
         lens, summary = self.console.lens(), self.console.summary()
         ordering = self._drivers["1"].ordering
         self.panes["1"].set_vm(present_rollouts_pane(summary, summary.reading, len(ordering.order), lens))
-        self.panes["2"].set_vm(present_symptoms_pane(summary))
+        self.panes["2"].set_vm(present_symptoms_pane(summary, lens))
         for number in ("3", "4"):
             self.panes[number].set_vm(present_quiet_pane(number))
         tiny = self.has_class("-tiny") or self.has_class("-flat")
@@ -158,9 +162,11 @@ class DeckScreen(CursorScreen):
         target = self.target()
         lens = self.console.lens()
         if target is not None and isinstance(target[1], Rollout):
-            self.detail.set_vm(present_detail(target[1], self.console.feed.snapshot(), lens))
+            detail = present_detail(target[1], self.console.feed.snapshot(), lens)
         else:
-            self.detail.set_vm(TextVM((Span("Detail"),), ()))
+            detail = TextVM((Span("Detail", Tone.MUTED),), ())
+        self.detail.set_vm(TextVM((), detail.lines))
+        self.detail_pane.set_vm(PaneVM("", detail.title))
 
     def _show_timeline(self) -> None:
         events = tuple(self.console.feed.snapshot().events[:12])

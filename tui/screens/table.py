@@ -101,7 +101,7 @@ class TableScreen(CursorScreen):
         lens = self.console.lens()
         ordering, reading = self.driver.ordering, self.reading()
         shown = len(ordering.order)
-        title = [Span(f"{self.view.title} {shown:,}", Tone.STRONG)]
+        title = [Span(self.view.title, Tone.STRONG), lens.dash(), Span(f"{shown:,}", Tone.STRONG)]
         if self._filter or self._faults:
             title.append(Span(f" of {ordering.total:,}  /{self._filter or 'is:bad'}", Tone.KEY))
         title += [
