@@ -8,9 +8,10 @@ import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -247,23 +248,12 @@ class ControlPlane:
         command = self._layout.command(
             name, self._access.folder / "kubeconfig-admin", self._access.token_file, self._access.signing_key
         )
-        server = Server(name, command, self.data / f"{name}.log", self._reaper, self._health(name))
+        url = self._layout.health_url(name)
+        token = self.token("admin") if name == "kube-apiserver" else None
+        ready = partial(_answers, url, self.certificate, token)
+        server = Server(name, command, self.data / f"{name}.log", self._reaper, ready)
         self._servers[name] = server
         server.start()
-
-    def _health(self, name: Component) -> Callable[[], bool]:
-        url = self._layout.health_url(name)
-        headers = {"Authorization": f"Bearer {self.token('admin')}"} if name == "kube-apiserver" else {}
-
-        def healthy() -> bool:
-            try:
-                trust = ssl.create_default_context(cafile=str(self.certificate)) if url.startswith("https") else False
-                answer = httpx.get(url, headers=headers, verify=trust, timeout=HEALTH_TIMEOUT_S, trust_env=False)
-            except (httpx.HTTPError, OSError):  # not listening yet, or no certificate yet
-                return False
-            return answer.status_code == 200
-
-        return healthy
 
     def _grant_rights(self) -> None:
         for path, item in rights():
@@ -283,6 +273,17 @@ class ControlPlane:
             return self._servers[name]
         except KeyError:
             raise PlaneError(f"{name} is not part of this plane; it has {', '.join(self._servers)}") from None
+
+
+def _answers(url: str, certificate: Path, token: str | None) -> bool:
+    """Tell whether ``url`` answers 200 now, over HTTPS only to a server that shows ``certificate``."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    try:
+        trust = ssl.create_default_context(cafile=str(certificate)) if url.startswith("https") else False
+        answer = httpx.get(url, headers=headers, verify=trust, timeout=HEALTH_TIMEOUT_S, trust_env=False)
+    except (httpx.HTTPError, OSError):  # not listening yet, or no certificate yet
+        return False
+    return answer.status_code == 200
 
 
 def _etcd(url: str, method: str, body: dict[str, str | bool]) -> dict[str, Any]:
