@@ -8,52 +8,34 @@ from cache.versions import LEDGER_APPLICATION
 
 LEDGER = Migrations("ledger")
 
+_TEXTS = ("kind", "intent", "user", "host", "console", "action", "target", "result", "body", "prev", "hash")
+_SETTLED = "SELECT 1 FROM audit WHERE intent = NEW.intent AND kind = 'outcome' AND result <> 'unknown'"
+_REFUSALS = (
+    ("appends_only", "NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM audit)", "the audit trail is append-only"),
+    (
+        "promises_once",
+        "NEW.kind = 'intent' AND EXISTS (SELECT 1 FROM audit WHERE intent = NEW.intent)",
+        "an intent is written once",
+    ),
+    ("settles_once", f"NEW.kind = 'outcome' AND EXISTS ({_SETTLED})", "an intent is settled once"),
+)
+
 
 @LEDGER(name="0001 audit")
 def _first(db: Database) -> None:
     """One append-only chain: intents, steps and outcomes are entries of it, tied together by the intent's id."""
     db.execute(f"PRAGMA application_id = {LEDGER_APPLICATION}")
-    db.table("audit").create(
-        {
-            "seq": int,
-            "at_us": int,
-            "kind": str,
-            "intent": str,
-            "user": str,
-            "host": str,
-            "console": str,
-            "action": str,
-            "target": str,
-            "result": str,
-            "body": str,
-            "prev": str,
-            "hash": str,
-        },
-        pk="seq",
-        not_null={
-            "at_us",
-            "kind",
-            "intent",
-            "user",
-            "host",
-            "console",
-            "action",
-            "target",
-            "result",
-            "body",
-            "prev",
-            "hash",
-        },
-        strict=True,
-    )
+    columns: dict[str, type] = {"seq": int, "at_us": int, **dict.fromkeys(_TEXTS, str)}
+    db.table("audit").create(columns, pk="seq", not_null=columns.keys() - {"seq"}, strict=True)
     db.table("audit").create_index(["intent", "kind"])
-    db.execute("CREATE UNIQUE INDEX audit_intent_once ON audit (intent) WHERE kind = 'intent'")
-    db.execute(
-        "CREATE UNIQUE INDEX audit_settled_once ON audit (intent) WHERE kind = 'outcome' AND result <> 'unknown'"
-    )
     for verb in ("UPDATE", "DELETE"):
         db.execute(
             f"CREATE TRIGGER audit_forbids_{verb.lower()} BEFORE {verb} ON audit "
             "BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END"
+        )
+    for name, when, message in _REFUSALS:
+        db.execute(
+            f"CREATE TRIGGER audit_{name} BEFORE INSERT ON audit WHEN {when} "
+            f"BEGIN SELECT raise(ABORT, '{message}'); END"
         )
     db.execute("PRAGMA user_version = 1")

@@ -9,7 +9,8 @@ from pathlib import Path
 from cache.faults import DatabaseFault, Fault, fault_of
 from cache.folder import prepare, private_file
 from cache.locks import FileLock
-from cache.state.first_paint import check_version, connect_to_read
+from cache.reading import connect_to_read
+from cache.state.first_paint import check_version
 from cache.state.statements import STATEMENTS
 from cache.versions import STATE_FILE, STATE_VERSION
 from services.model.text import SafeText

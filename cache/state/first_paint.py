@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import msgspec
 
 from cache.faults import DatabaseFault, Fault, fault_of, what_failed
+from cache.reading import connect_to_read
 from cache.state.packing import PACKED, unpack_rows
 from cache.state.records import HealthyMark, Memo, Place, SavedAge, SavedTable, content_hash
 from cache.versions import STATE_APPLICATION, STATE_FILE, STATE_VERSION
@@ -154,17 +154,6 @@ class FirstPaint:
                 self.reason = safe_text("Nothing is remembered from an earlier run")
             else:
                 self.reason = safe_text(f"Nothing is shown from the last run: {what_failed(fault, self._path)}.")
-
-
-def connect_to_read(path: Path, busy_seconds: float) -> sqlite3.Connection:
-    """Open a database read-only, as it is; the caller closes it. Raises sqlite3.Error."""
-    return sqlite3.connect(
-        f"file:{quote(str(path))}?mode=ro",
-        uri=True,
-        timeout=busy_seconds,
-        isolation_level=None,
-        check_same_thread=False,
-    )
 
 
 def check_version(connection: sqlite3.Connection) -> int:

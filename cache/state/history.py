@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from cache.faults import DatabaseFault, Fault, fault_of, what_failed
-from cache.state.first_paint import check_version, connect_to_read
+from cache.reading import connect_to_read
+from cache.state.first_paint import check_version
 from cache.state.packing import EventDetail
 from cache.versions import STATE_FILE
 from services.model.severity import Severity

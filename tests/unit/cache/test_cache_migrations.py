@@ -8,10 +8,14 @@ from sqlite_utils import Database, Migrations
 
 import cache.migrations.ledger as ledger_migrations
 import cache.migrations.state as state_migrations
+from cache.ledger.ledger import Ledger
+from cache.ledger.records import Result
 from cache.state.first_paint import FirstPaint
 from cache.state.history import HistoryReader
 from cache.state.records import HistoryState
 from cache.versions import LEDGER_APPLICATION, LEDGER_VERSION, STATE_APPLICATION, STATE_VERSION
+from services.clock import ManualClock
+from services.model.actor import Actor
 from tests.unit.cache.estate import ALICE, NOW, filled, happening, opened
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "databases"
@@ -93,6 +97,20 @@ def test_a_migration_that_fails_leaves_the_version_before(tmp_path: Path, monkey
         assert paint.tables(ALICE, ["pods"])
         assert paint.reason == ""
     assert not list(path.parent.glob("*damaged*"))
+
+
+def test_a_ledger_of_version_one_is_verified_and_written_on(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    connection = sqlite3.connect(path)
+    connection.executescript((FIXTURES / "ledger-1.sql").read_text())
+    connection.close()
+    ledger = Ledger(tmp_path, ManualClock())
+    assert ledger.open().sentence == ""
+    [waiting] = ledger.open_intents()
+    ledger.outcome(waiting.id, Actor("mina", "bastion-1", "c0ffee"), Result.FAILED)
+    verdict = ledger.verify()
+    assert (verdict.ok, verdict.entries) == (True, 6)
+    ledger.close()
 
 
 @pytest.mark.parametrize(
