@@ -38,12 +38,7 @@ def prepare(folder: Path) -> None:
         raise DatabaseFault(Fault.MISSING, f"this user has no home folder; set {VARIABLE} to a folder of its own")
     if not folder.exists():
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            folder.mkdir(mode=0o700)
-        except FileExistsError:
-            pass
-        else:
-            folder.chmod(0o700)
+        private_folder(folder)
     state = folder.stat()
     if not stat.S_ISDIR(state.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, "its folder is a file", str(folder))
@@ -58,11 +53,27 @@ def prepare(folder: Path) -> None:
         folder.chmod(0o700)
 
 
+def private_folder(folder: Path) -> None:
+    """Make a folder of mode 0700 inside ours, where there is none. Raises OSError."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    folder.chmod(0o700)
+
+
 def private_file(path: Path) -> None:
     """Make the file, or tighten it, to mode 0600; SQLite gives its own side files the same mode. Raises OSError."""
+    os.close(open_private(path))
+
+
+def open_private(path: Path) -> int:
+    """Open the file for reading and writing, made or tightened to mode 0600; the caller closes it. Raises OSError."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         if os.fstat(handle).st_mode & 0o777 != 0o600:
             os.fchmod(handle, 0o600)
-    finally:
+    except BaseException:
         os.close(handle)
+        raise
+    return handle

@@ -9,6 +9,8 @@ import threading
 import time
 from pathlib import Path
 
+from cache.folder import open_private
+
 _PAUSE = 0.02
 
 
@@ -28,7 +30,7 @@ class FileLock:
         """Take the lock, waiting at most `wait` seconds; False when another has it. Raises OSError."""
         if self.held:
             return True
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        handle = open_private(self._path)
         deadline = time.monotonic() + wait
         while not _locked(handle):
             if time.monotonic() >= deadline:

@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from cache.faults import DatabaseFault, Fault, fault_of, what_failed
+from cache.folder import private_folder
 from cache.locks import FileLock
 from cache.retention import Retention, forget, shrink
 from cache.state.backlog import Batch
@@ -134,7 +135,7 @@ class HistoryWriter:
             return
         self._next_election = now + self._pace.election
         folder = self._folder / "locks"
-        folder.mkdir(mode=0o700, exist_ok=True)
+        private_folder(folder)
         for identity in wanted:
             lock = FileLock(folder / f"history-{identity}.lock")
             if lock.acquire():

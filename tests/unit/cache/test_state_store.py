@@ -193,10 +193,13 @@ def test_marks_keep_the_first_and_the_last_time(store: StateStore, folder: Path)
     assert marks == [(8, NOW + 200, NOW + 200), (7, NOW, NOW + 300)]
 
 
-def test_files_are_for_this_user_alone_whatever_the_umask(folder: Path) -> None:
-    before = os.umask(0)
+@pytest.mark.parametrize(("umask", "found"), [(0, True), (0, False), (0o377, False)])
+def test_files_are_for_this_user_alone_whatever_the_umask(folder: Path, umask: int, found: bool) -> None:
+    folder.parent.mkdir()
+    before = os.umask(umask)
     try:
-        folder.mkdir(parents=True, mode=0o777)
+        if found:
+            folder.mkdir(mode=0o777)
         store = StateStore(folder, ManualClock(), QUICK)
         store.start()
         store.attend(ALICE)
