@@ -50,7 +50,7 @@ class SignalWatch:
     """Hears HUP and TERM on a thread of its own, even while the main thread is stuck behind a stalled terminal.
 
     The kernel's signal goes through the interpreter's wake-up descriptor, which needs no main thread. The first one
-    calls `ended(number)` on the watching thread and starts the deadline; at the deadline, or at a second one,
+    calls `ended(number)` on a thread, where it may block, and starts the deadline; at the deadline, or at a second one,
     `overdue(number)` is called: by default the terminal is restored and the process ends with 128 + number.
     """
 
@@ -117,7 +117,8 @@ class SignalWatch:
                 else:
                     self.received = number
                     until = time.monotonic() + self._deadline
-                    self._ended(number)
+                    # On a thread of its own: a call into a loop that stands still must not hold up the deadline.
+                    threading.Thread(target=self._ended, args=(number,), name="ending", daemon=True).start()
 
     def _exit(self, number: int) -> None:
         self._terminal.restore()

@@ -104,7 +104,7 @@ def detect(
 ) -> Terminal:
     """Describe the terminal. `size` is columns and rows; the keywords are the settings auto, on or off of [ui]."""
     term = env.get("TERM", "")
-    multiplexer = _multiplexer(env, term)
+    multiplexer = multiplexer_of(env)
     ssh = any(env.get(name) for name in ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"))
     utf8 = _speaks_utf8(env, streams.encoding, multiplexer)
     return Terminal(
@@ -163,6 +163,14 @@ def apply(settings: Mapping[str, str | None]) -> None:
             os.environ[name] = value
 
 
+def multiplexer_of(env: Mapping[str, str]) -> str:
+    """Return `tmux` or `screen` where one stands between the program and the terminal, else an empty text."""
+    term = env.get("TERM", "")
+    if env.get("TMUX") or term.startswith("tmux"):
+        return "tmux"
+    return "screen" if env.get("STY") or term.startswith("screen") else ""
+
+
 def _is_terminal(stream: IO[str] | None) -> bool:
     try:
         return stream is not None and stream.isatty()
@@ -176,12 +184,6 @@ def _encoding(stream: IO[str] | None) -> str:
 
 def _decide(setting: str, automatic: bool) -> bool:
     return automatic if setting == "auto" else setting == "on"
-
-
-def _multiplexer(env: Mapping[str, str], term: str) -> str:
-    if env.get("TMUX") or term.startswith("tmux"):
-        return "tmux"
-    return "screen" if env.get("STY") or term.startswith("screen") else ""
 
 
 def _speaks_utf8(env: Mapping[str, str], encoding: str, multiplexer: str) -> bool:

@@ -35,7 +35,7 @@ APP = """
             if event.key == "q":
                 self.exit()
         def end(self, number):
-            self.call_later(self.exit, return_code=0)
+            self.call_from_thread(self.exit, return_code=0)
 
     FLOOD = "flood" in sys.argv
     app = Screen()
