@@ -44,17 +44,29 @@ _RENAMED = {"status.successful": "status.succeeded"}
 _DEFAULTS = {"spec.unschedulable": "false", "spec.hostNetwork": "false", "status.successful": "0"}
 
 
+def stored_label(resource: resources.Resource, label: str) -> str:
+    """Return the label under which a selectable field is kept: newer events name the fields of core events anew."""
+    if resource is not resources.EVENTS_V1:
+        return label
+    if label == "reportingController":
+        return "reportingComponent"
+    return label.replace("regarding.", "involvedObject.", 1) if label.startswith("regarding.") else label
+
+
 def supported(resource: resources.Resource) -> frozenset[str]:
     """Return the field labels that a selector on this resource may name."""
     common = ("metadata.name", "metadata.namespace") if resource.namespaced else ("metadata.name",)
     paths = _PATHS.get(resource.key, ())
     extra = ("source",) if resource is resources.EVENTS else ()
+    if resource is resources.EVENTS_V1:
+        kept = _PATHS[resources.EVENTS.key]
+        paths = ("reportingController", *(one.replace("involvedObject", "regarding") for one in kept))
     return frozenset((*common, *paths, *extra))
 
 
 def has_own(resource: resources.Resource) -> bool:
     """Tell whether a resource has selectable fields beside name and namespace."""
-    return resource.key in _PATHS
+    return resource.key in _PATHS or resource is resources.EVENTS_V1
 
 
 def extractor(resource: resources.Resource) -> Callable[[Json], dict[str, str]]:

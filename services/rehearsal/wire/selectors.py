@@ -112,7 +112,7 @@ def parse_fields(resource: Resource, text: str) -> tuple[tuple[str, str, str], .
         label = match[1].strip()
         if label not in known:
             raise errors.bad_request(_unsupported(resource, label))
-        found.append((label, "!=" if match[2] == "!=" else "=", match[3]))
+        found.append((fields.stored_label(resource, label), "!=" if match[2] == "!=" else "=", match[3]))
     return tuple(found)
 
 
