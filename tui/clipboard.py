@@ -36,8 +36,8 @@ def clean(text: str, mask: Callable[[str], str] | None = None) -> str:
 
     Line breaks stay; tabs become four spaces, since a shell takes a pasted tab for a question.
     """
-    lines = (safe_text(line.replace("\t", "    "), MAX_BYTES) for line in text.splitlines())
-    joined = redact("\n".join(lines))
+    lines = (line.replace("\t", "    ") for line in text.splitlines())
+    joined = redact("\n".join(safe_text(line, len(line)) for line in lines))
     return joined if mask is None else "\n".join(mask(line) for line in joined.split("\n"))
 
 
