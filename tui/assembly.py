@@ -6,23 +6,23 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from cache.live import LiveState
+from cache.state.recorder import Recorder
 from cache.state.records import Place
 from cache.state.store import StateStore
 from services.clock import Clock
-from services.ports import Interest
+from services.ports import Interest, Sink
 from services.redact import redact
 from tui.app import QuarterdeckApp
 from tui.commands.setup import Setup, actor
 from tui.console import Console, Scope
 from tui.crash import CrashLog
 from tui.glyphs import ASCII, UNICODE
-from tui.recorder import Recorder
 from tui.runtime import Runtime
 from tui.signals import SignalWatch
 from tui.terminal import Terminal
 
 if TYPE_CHECKING:
-    from services.engine import Engine
+    from services.kubernetes.derivation import Derivation
 
 STOP_WITHIN = 3.0
 """Seconds the service thread has to end once the screen is gone."""
@@ -37,7 +37,7 @@ class Assembly:
         self.clock = clock
         self.log = log
         self.terminal = terminal
-        self.runtime = Runtime(live, clock, self._engine_came)
+        self.runtime = Runtime(self._sink, clock)
         settings = setup.loaded.config.context(setup.identity.context)
         scope = Scope(
             context=setup.identity.context,
@@ -62,8 +62,25 @@ class Assembly:
         self.store: StateStore | None = None
         self.recorder: Recorder | None = None
 
-    def _engine_came(self, engine: Engine) -> None:
-        """Join the derived tables to live state; on the service thread, before the first row comes."""
+    def _sink(self) -> Sink:
+        """Return the way into live state, derived tables included; on the service thread, before the first row."""
+        from services.kubernetes.derivation import Derivation
+
+        derivation = Derivation(self.live.sink(), self.clock)
+        self.live.add_hook(derivation.flush)
+        if self.store is not None:
+            self.recorder = Recorder(self.live, self.store, self.setup.key, self.clock)
+            self.runtime.keep(self.recorder.run())
+        self.runtime.keep(self._let_time_pass(derivation))
+        return derivation
+
+    async def _let_time_pass(self, derivation: Derivation) -> None:
+        """Publish when time alone changes something: a deadline that passes without an event."""
+        while True:
+            await self.clock.sleep(1.0)
+            due = derivation.next_due()
+            if due and self.clock.now() >= due:
+                self.live.nudge()
 
     def run(self, place: Place | None, interest: Interest, namespaces: tuple[str, ...]) -> int:
         """Show the screen until the operator leaves; returns the exit code."""
@@ -93,15 +110,16 @@ class Assembly:
     def _begin(self, interest: Interest, namespaces: tuple[str, ...]) -> None:
         from services.engine import Desired
 
-        history = self.setup.loaded.config.history
-        if history.enabled:
+        if self.setup.loaded.config.history.enabled:
             self.store = StateStore(self.setup.folder, self.clock)
             self.store.start()
-            self.store.attend(self.setup.key)
-            self.recorder = Recorder(self.live, self.store, self.setup.key, self.clock)
-            self.console.on_place = self.recorder.place
+            self.console.on_place = self._keep_place
         settings = self.setup.loaded.config.context(self.setup.identity.context)
         self.runtime.start(Desired(self.setup.identity, interest, fallback=namespaces or settings.namespaces))
+
+    def _keep_place(self, place: Place) -> None:
+        if self.store is not None:
+            self.store.save_place(self.setup.key, place)
 
     def _end(self) -> None:
         self.runtime.stop(STOP_WITHIN)

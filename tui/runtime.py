@@ -13,10 +13,9 @@ from services.model.source import SourceState, SourceStatus
 from services.sanitize import safe_text
 
 if TYPE_CHECKING:
-    from cache.live import LiveState
     from services.clock import Clock
     from services.engine import Desired, Engine
-    from services.ports import ClusterSession
+    from services.ports import ClusterSession, Sink
 
 T = TypeVar("T")
 
@@ -27,13 +26,14 @@ SWITCH_INTERVAL = 0.001
 class Runtime:
     """The service thread: one asyncio loop that watches, polls and acts. Serves screen, command line and daemon alike.
 
-    `start` returns at once; network libraries are imported on the thread. `live` is readable from any thread.
+    `start` returns at once; network libraries are imported on the thread. `sink` is called there to make the way into
+    live state.
     """
 
-    def __init__(self, live: LiveState, clock: Clock, on_engine: Callable[[Engine], None] | None = None) -> None:
-        self.live = live
+    def __init__(self, sink: Callable[[], Sink], clock: Clock) -> None:
+        self._make_sink = sink
         self._clock = clock
-        self._on_engine = on_engine
+        self._sink: Sink | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._early: list[Callable[[], None]] = []
@@ -57,9 +57,8 @@ class Runtime:
         self._stopping = asyncio.Event()
         from services.engine import Engine
 
-        self._engine = Engine(self.live, self._clock)
-        if self._on_engine is not None:
-            self._on_engine(self._engine)
+        self._sink = self._make_sink()
+        self._engine = Engine(self._sink, self._clock)
         with self._lock:
             self._loop = loop
             early, self._early = self._early, []
@@ -80,7 +79,8 @@ class Runtime:
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must read it and the thread must live
             now = self._clock.now()
             sentence = getattr(error, "sentence", None) or safe_text(f"{type(error).__name__}: {error}")
-            self.live.status(SourceStatus("kubernetes", SourceState.FAILED, since=now, error=sentence))
+            if self._sink is not None:
+                self._sink.status(SourceStatus("kubernetes", SourceState.FAILED, since=now, error=sentence))
 
     def reconcile(self, desired: Desired) -> Future[None]:
         """Watch this from now on; what stays the same goes on without a restart."""
@@ -109,6 +109,12 @@ class Runtime:
         else:
             self._loop.call_soon_threadsafe(self._launch, work, answer)
         return answer
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run this on the service loop until the thread ends; call it there."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _launch(self, work: Coroutine[Any, Any, T], answer: Future[T]) -> None:
         task = asyncio.ensure_future(work)

@@ -1,0 +1,321 @@
+"""Explains a workload: how bad it is, what stalls it, since when, in the words an operator would use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from services.kubernetes.decode_workloads import revision_number
+from services.kubernetes.rollout_status import TIMED_OUT, condition, rollout_status
+from services.model.severity import Severity
+from services.model.workload import ContainerState, Pod, ReplicaSetInfo, Rollout, Workload
+
+NO_DEADLINE = 2**31 - 1
+"""`progressDeadlineSeconds` that means "none" (math.MaxInt32)."""
+
+RESTARTED_LATELY = 600.0
+MANY_RESTARTS = 3
+"""A running container that restarted so often, the last time so many seconds ago, is in trouble though it is ready."""
+
+_PULL = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
+_CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError"})
+_LOST = frozenset({"Unknown", "NodeLost"})
+
+
+class Finding(Struct, frozen=True):
+    """One explanation: `what` for a row, `cause` as a sentence; `blocks` when the pods concerned cannot serve."""
+
+    what: str
+    cause: str
+    since: float = 0.0
+    last_words: str = ""
+    blocks: bool = True
+
+
+def diagnose(workload: Workload, replicasets: Sequence[ReplicaSetInfo], pods: Sequence[Pod], now: float) -> Rollout:
+    """Return one row of the rollouts table. `replicasets` and `pods` are those the workload owns; either may be empty.
+
+    ======== ==============================================================================
+    CRIT     nothing is ready though something should be, other than in a young rollout that
+             is within its deadline and has no failing pod; the progress deadline has passed;
+             or fewer are available than wanted less a quarter, and pods fail or are refused
+    WARN     any other failing, refused, unschedulable or lost pod; fewer ready than wanted
+             outside a rollout; a container that restarted three times and again lately
+    NOTICE   a rollout on its way; paused
+    OK       all else, also what is scaled to nothing
+    ======== ==============================================================================
+
+    The order of explanation: quota and admission, image pull, crash, configuration, unschedulable, lost node,
+    readiness, deadline.
+    """
+    status = rollout_status(workload)
+    finding = _finding(workload, replicasets, pods, now)
+    stalled = _stalled(workload)
+    severity = _severity(workload, finding, status.done, stalled, _failing(pods))
+    previous = _previous(workload, replicasets)
+    what, cause, since = _words(workload, finding, status.done, stalled, severity)
+    return Rollout(
+        workload,
+        severity,
+        status.text or status.error,
+        status.done,
+        what=what,
+        cause=cause,
+        last_words=finding.last_words if finding is not None else "",
+        deadline_at=_deadline(workload, status.done),
+        stalled=stalled,
+        since=since,
+        revision=revision_number(workload.revision),
+        previous_revision=previous.revision if previous is not None else 0,
+        previous_images=previous.images if previous is not None else (),
+        restarts=sum(pod.restarts for pod in pods),
+    )
+
+
+def _finding(
+    workload: Workload, replicasets: Sequence[ReplicaSetInfo], pods: Sequence[Pod], now: float
+) -> Finding | None:
+    explanations = (
+        _refused(workload, replicasets),
+        _pull(pods),
+        _crash(pods),
+        _config(pods),
+        _unschedulable(pods),
+        _lost(pods),
+        _unready(workload, pods),
+        _restarting(pods, now),
+    )
+    return next((one for one in explanations if one is not None), None)
+
+
+def _severity(workload: Workload, finding: Finding | None, done: bool, stalled: bool, failing: bool) -> Severity:
+    wanted, available = workload.desired, workload.available
+    if wanted == 0:
+        return Severity.NOTICE if workload.paused else Severity.OK
+    if stalled:
+        return Severity.CRIT
+    blocked = finding is not None and finding.blocks
+    if workload.ready == 0:
+        young = not done and not failing and not blocked and _progressing(workload)
+        return Severity.NOTICE if young else Severity.CRIT
+    if blocked:
+        return Severity.CRIT if available < wanted - wanted // 4 else Severity.WARN
+    if finding is not None:
+        return Severity.WARN
+    if workload.ready < wanted and done:
+        return Severity.WARN
+    return Severity.OK if done and not workload.paused else Severity.NOTICE
+
+
+def _words(
+    workload: Workload, finding: Finding | None, done: bool, stalled: bool, severity: Severity
+) -> tuple[str, str, float]:
+    if workload.desired == 0:
+        return "scaled to 0", "", 0.0
+    if finding is not None:
+        cause = finding.cause
+        if stalled:
+            cause = f"{cause}; the progress deadline has passed"
+        return finding.what, cause, finding.since or _since(workload)
+    if stalled:
+        return "stalled: deadline passed", "the progress deadline has passed; no pod says why", _since(workload)
+    if workload.paused:
+        return "paused", "the rollout is paused", 0.0
+    if not done:
+        return _on_its_way(workload), "", _since(workload)
+    if workload.ready < workload.desired:
+        return f"{workload.ready} of {workload.desired} ready", "", _since(workload)
+    return "", "", _since(workload) if severity < Severity.OK else 0.0
+
+
+def _on_its_way(workload: Workload) -> str:
+    if workload.generation > workload.observed_generation:
+        return "waiting to be observed"
+    if workload.updated < workload.desired:
+        return f"updating {workload.updated} of {workload.desired}"
+    if workload.replicas > workload.updated:
+        return f"{workload.replicas - workload.updated} old terminating"
+    return f"{workload.available} of {workload.desired} available"
+
+
+def _since(workload: Workload) -> float:
+    """Return when the present state began, as far as the server's own marks tell."""
+    marks = []
+    available = condition(workload, "Available")
+    if available is not None and available.status == "False":
+        marks.append(available.changed_at)
+    progressing = condition(workload, "Progressing")
+    if progressing is not None and progressing.status == "False":
+        marks.append(progressing.changed_at)
+    marks = [mark for mark in marks if mark] or [mark for mark in (workload.changed_at,) if mark]
+    return min(marks, default=0.0)
+
+
+def _stalled(workload: Workload) -> bool:
+    progressing = condition(workload, "Progressing")
+    return progressing is not None and progressing.reason == TIMED_OUT
+
+
+def _progressing(workload: Workload) -> bool:
+    """Return whether a roll-out is under way that has not yet come to an end: the first one, or a new template's."""
+    progressing = condition(workload, "Progressing")
+    if progressing is None:
+        return workload.ref.kind != "Deployment" and workload.updated < workload.desired
+    return progressing.reason not in ("NewReplicaSetAvailable", TIMED_OUT)
+
+
+def _deadline(workload: Workload, done: bool) -> float:
+    """Return when the progress deadline runs out: lastUpdateTime + progressDeadlineSeconds (progress.go)."""
+    progressing = condition(workload, "Progressing")
+    seconds = workload.progress_deadline
+    if done or workload.paused or progressing is None or not 0 < seconds < NO_DEADLINE:
+        return 0.0
+    if progressing.reason in ("NewReplicaSetAvailable", TIMED_OUT):
+        return 0.0
+    return (progressing.updated_at or progressing.changed_at) + seconds
+
+
+def _previous(workload: Workload, replicasets: Sequence[ReplicaSetInfo]) -> ReplicaSetInfo | None:
+    current = revision_number(workload.revision)
+    older = [one for one in replicasets if 0 < one.revision < current]
+    return max(older, key=lambda one: one.revision, default=None)
+
+
+def _failing(pods: Iterable[Pod]) -> bool:
+    return any(pod.severity is Severity.CRIT for pod in pods)
+
+
+def _refused(workload: Workload, replicasets: Sequence[ReplicaSetInfo]) -> Finding | None:
+    """Quota, limits, admission: the controller is not allowed to create pods."""
+    found = condition(workload, "ReplicaFailure")
+    if found is None or found.status != "True":
+        for replicaset in replicasets:
+            found = next((one for one in replicaset.conditions if one.type == "ReplicaFailure"), None)
+            if found is not None and found.status == "True" and replicaset.replicas < replicaset.desired:
+                break
+        else:
+            return None
+    words = found.message
+    exceeded = re.search(r"exceeded quota: (?P<name>[^,]+).*?requested: (?P<what>[\w./-]+)=", words)
+    if exceeded is not None:
+        what = f"quota: {exceeded['what'].removeprefix('requests.').removeprefix('limits.')} exceeded"
+    elif "forbidden" in words:
+        what = "pods forbidden"
+    else:
+        what = found.reason or "pods refused"
+    return Finding(what, words or what, found.changed_at)
+
+
+def _pull(pods: Sequence[Pod]) -> Finding | None:
+    bad = [pod for pod in pods if pod.status.removeprefix("Init:") in _PULL]
+    if not bad:
+        return None
+    words = next((pod.trouble.message for pod in bad if pod.trouble is not None and pod.trouble.message), "")
+    why = "not found" if re.search(r"not found|manifest unknown|does not exist", words) else ""
+    why = why or ("denied" if re.search(r"denied|unauthorized|forbidden", words, re.IGNORECASE) else "")
+    what = f"ImagePull: {why}" if why else "ImagePull fails"
+    return Finding(what, f"{_count(bad)} cannot pull the image: {words or bad[0].status}", _first(bad))
+
+
+def _crash(pods: Sequence[Pod]) -> Finding | None:
+    bad = [pod for pod in pods if _crashes(pod)]
+    if not bad:
+        return None
+    worst = max(bad, key=lambda pod: pod.restarts)
+    trouble = worst.trouble or ContainerState("")
+    reason = trouble.last_reason or trouble.reason
+    code = trouble.last_exit_code if trouble.last_exit_code is not None else trouble.exit_code
+    times = f", x{worst.restarts}" if worst.restarts else ""
+    if "OOMKilled" in (reason, worst.status, trouble.reason):
+        what, ended = f"OOMKilled{times}", "killed for memory (OOMKilled)"
+    elif code is not None:
+        what = f"CrashLoop exit {code}{times}" if worst.restarts else f"exit {code}"
+        ended = f"exit {code}" + (f" ({reason})" if reason and reason != "Error" else "")
+    else:
+        what, ended = f"{worst.status.removeprefix('Init:')}{times}", worst.status
+    container = f" in container {trouble.name}" if trouble.name else ""
+    restarts = f", {worst.restarts} restarts" if worst.restarts else ""
+    words = (trouble.last_message or (trouble.message if "back-off" not in trouble.message else "")).strip()
+    last = words.splitlines()[-1] if words else ""
+    verb = "crash" if len(bad) > 1 else "crashes"
+    return Finding(what, f"{_count(bad)} {verb}{container}: {ended}{restarts}", _first(bad), last)
+
+
+def _crashes(pod: Pod) -> bool:
+    status = pod.status.removeprefix("Init:")
+    if status in ("CrashLoopBackOff", "Error", "OOMKilled", "ContainerCannotRun", "StartError"):
+        return True
+    return status.startswith(("ExitCode:", "Signal:"))
+
+
+def _config(pods: Sequence[Pod]) -> Finding | None:
+    bad = [pod for pod in pods if pod.status.removeprefix("Init:") in _CONFIG]
+    if not bad:
+        return None
+    words = next((pod.trouble.message for pod in bad if pod.trouble is not None and pod.trouble.message), "")
+    return Finding(
+        f"config: {words or bad[0].status}", f"{_count(bad)} cannot start: {words or bad[0].status}", _first(bad)
+    )
+
+
+def _unschedulable(pods: Sequence[Pod]) -> Finding | None:
+    bad = [pod for pod in pods if pod.unschedulable]
+    if not bad:
+        return None
+    words = bad[0].unschedulable
+    nodes = re.match(r"(\d+/\d+ nodes)", words)
+    short = re.search(r"Insufficient ([\w./-]+)", words)
+    what = f"unschedulable: {nodes[1]}" if nodes else "unschedulable"
+    if short:
+        what += f", {short[1].rstrip('.')}"
+    return Finding(what, f"{_count(bad)} cannot be scheduled: {words}", _first(bad))
+
+
+def _lost(pods: Sequence[Pod]) -> Finding | None:
+    bad = [pod for pod in pods if pod.status in _LOST]
+    if not bad:
+        return None
+    nodes = ", ".join(sorted({pod.node for pod in bad if pod.node})[:3])
+    return Finding(f"node lost: {nodes}", f"{_count(bad)} on a node that does not answer: {nodes}", _first(bad))
+
+
+def _unready(workload: Workload, pods: Sequence[Pod]) -> Finding | None:
+    """Running, but not ready, and no rollout that would explain it."""
+    if workload.ready >= workload.desired or _progressing(workload) or (not rollout_status(workload).done and not pods):
+        return None
+    bad = [pod for pod in pods if pod.status in ("Running", "NotReady") and pod.ready < pod.containers]
+    if not bad:
+        return None
+    what = f"{workload.ready} of {workload.desired} ready"
+    return Finding(
+        what, f"{_count(bad)} running but not ready: the readiness probe fails", _since(workload), blocks=False
+    )
+
+
+def _restarting(pods: Sequence[Pod], now: float) -> Finding | None:
+    bad = [
+        pod
+        for pod in pods
+        if pod.restarts >= MANY_RESTARTS and pod.last_restart_at and now - pod.last_restart_at < RESTARTED_LATELY
+    ]
+    if not bad:
+        return None
+    worst = max(bad, key=lambda pod: pod.restarts)
+    trouble = worst.trouble
+    why = ""
+    if trouble is not None and trouble.last_exit_code is not None:
+        why = f", last exit {trouble.last_exit_code} {trouble.last_reason}".rstrip()
+    words = (trouble.last_message if trouble is not None else "").strip().splitlines()
+    last = words[-1] if words else ""
+    cause = f"{_count(bad)} restarted lately, up to {worst.restarts} times{why}"
+    return Finding(f"restarting, x{worst.restarts}", cause, worst.last_restart_at, last, blocks=False)
+
+
+def _count(pods: Sequence[Pod]) -> str:
+    return "1 pod" if len(pods) == 1 else f"{len(pods)} pods"
+
+
+def _first(pods: Sequence[Pod]) -> float:
+    return min((pod.created_at for pod in pods if pod.created_at), default=0.0)

@@ -1,0 +1,120 @@
+"""Counts what is wrong with the cluster itself: nodes, failed jobs, pods without a place, bursts of warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from services.model.cluster import Job, KubeEvent, Node, Symptom
+from services.model.ref import EVENTS, JOBS, NODES, PODS
+from services.model.severity import Severity
+from services.model.workload import Pod
+from services.ports import Key
+
+BURST = 20
+BURST_WINDOW = 300.0
+"""So many Warning events within so many seconds are a burst."""
+
+JOB_WINDOW = 86400.0
+"""Seconds a failed job is counted."""
+
+UNPLACED_AFTER = 30.0
+"""Seconds a pod may wait for a node before it counts."""
+
+NAMED = 3
+
+
+class Symptoms:
+    """Derives the table "symptoms" from the watched tables; `due` is when time alone will change it (0: never)."""
+
+    def __init__(self) -> None:
+        self.due = 0.0
+
+    def derive(self, tables: Mapping[str, Mapping[Key, Any]], now: float) -> dict[Key, Symptom]:
+        """Return the symptoms there are, by key."""
+        waits: list[float] = []
+        found = {
+            symptom.key: symptom
+            for symptom in (
+                *_nodes(tables.get(NODES.table, {}).values()),
+                *_jobs(tables.get(JOBS.table, {}).values(), now, waits),
+                *_pods(tables.get(PODS.table, {}).values(), now, waits),
+                *_burst(tables.get(EVENTS.table, {}).values(), now, waits),
+            )
+        }
+        self.due = min((wait for wait in waits if wait > now), default=0.0)
+        return found
+
+
+def _names(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+    return ", ".join(listed[:NAMED]) + more
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _nodes(nodes: Iterable[Node]) -> list[Symptom]:
+    down: list[Node] = []
+    pressed: list[Node] = []
+    for node in nodes:
+        if node.status.split(",")[0] != "Ready":
+            down.append(node)
+        elif node.pressure:
+            pressed.append(node)
+    found = []
+    for key, bad, words, severity in (
+        ("nodes-not-ready", down, "not ready", Severity.CRIT),
+        ("nodes-pressed", pressed, "under pressure", Severity.WARN),
+    ):
+        if bad:
+            since = min((at for node in bad if (at := _changed(node))), default=0.0)
+            text = f"{_several(len(bad), 'node')} {words}: {_names(node.ref.name for node in bad)}"
+            found.append(Symptom(key, severity, text, len(bad), since, "nodes"))
+    return found
+
+
+def _changed(node: Node) -> float:
+    marks = [one.changed_at for one in node.conditions if (one.status == "True") == (one.type != "Ready")]
+    return max(marks, default=0.0)
+
+
+def _jobs(jobs: Iterable[Job], now: float, waits: list[float]) -> list[Symptom]:
+    bad = [job for job in jobs if job.status == "Failed" and now - (job.finished_at or job.created_at) < JOB_WINDOW]
+    if not bad:
+        return []
+    waits.append(min(job.finished_at or job.created_at for job in bad) + JOB_WINDOW)
+    since = min(job.finished_at or job.created_at for job in bad)
+    text = f"{_several(len(bad), 'job')} failed: {_names(job.ref.key for job in bad)}"
+    return [Symptom("jobs-failed", Severity.WARN, text, len(bad), since, "jobs")]
+
+
+def _pods(pods: Iterable[Pod], now: float, waits: list[float]) -> list[Symptom]:
+    unplaced: list[Pod] = []
+    for pod in pods:
+        if pod.unschedulable:
+            if now - pod.created_at >= UNPLACED_AFTER:
+                unplaced.append(pod)
+            else:
+                waits.append(pod.created_at + UNPLACED_AFTER)
+    if not unplaced:
+        return []
+    since = min(pod.created_at for pod in unplaced)
+    text = f"{_several(len(unplaced), 'pod')} without a node: {_names(pod.ref.key for pod in unplaced)}"
+    return [Symptom("pods-unschedulable", Severity.WARN, text, len(unplaced), since, "pods")]
+
+
+def _burst(events: Iterable[KubeEvent], now: float, waits: list[float]) -> list[Symptom]:
+    lately = [one for one in events if one.type == "Warning" and now - one.at < BURST_WINDOW]
+    if len(lately) < BURST:
+        return []
+    ages = sorted(one.at for one in lately)
+    waits.append(ages[len(ages) - BURST] + BURST_WINDOW)
+    reasons: dict[str, int] = {}
+    for one in lately:
+        reasons[one.reason] = reasons.get(one.reason, 0) + 1
+    most = max(reasons, key=lambda reason: reasons[reason])
+    text = f"{len(lately)} warnings in 5 minutes, most of them {most}"
+    return [Symptom("warnings", Severity.NOTICE, text, len(lately), ages[0], "events")]
