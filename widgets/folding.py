@@ -1,0 +1,102 @@
+"""Where long lines break and what part of them shows, in terminal cells; and how runs of style lie over each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from rich.cells import split_graphemes
+from rich.style import Style
+
+from widgets.ink import cells_of, cut
+
+Run = tuple[int, int, Style]
+"""Start and end (code points) of a stretch of text, and its style."""
+
+
+def fold(text: str, first: int, rest: int) -> list[int]:
+    """Return where the rows of `text` start (code points, 0 first) when it is broken at any character.
+
+    The first row holds `first` cells, the others `rest`; both count as 2 at least, so that a wide character fits.
+    """
+    first, rest = max(2, first), max(2, rest)
+    if text.isascii():
+        return [0, *range(first, len(text), rest)]
+    starts = [0]
+    room = first
+    for start, _, cells in split_graphemes(text)[0]:
+        if cells > room:
+            starts.append(start)
+            room = rest
+        room -= cells
+    return starts
+
+
+def folded_rows(text: str, first: int, rest: int) -> int:
+    """Return how many rows `fold` would give, without making them where that can be known."""
+    first, rest = max(2, first), max(2, rest)
+    if text.isascii():
+        return 1 + max(0, -((first - len(text)) // rest))
+    if cells_of(text) <= first:
+        return 1
+    return len(fold(text, first, rest))
+
+
+def window(text: str, left: int, width: int) -> tuple[int, int, int]:
+    """Return (start, end, blanks): the part of `text` from cell `left` on that fits in `width` cells.
+
+    `blanks` cells come first where the left edge falls into a wide character, of which nothing is shown.
+    """
+    if text.isascii():
+        start = min(left, len(text))
+        return start, min(len(text), start + width), 0
+    start = end = len(text)
+    blanks = at = 0
+    begun = False
+    for begin, stop, cells in split_graphemes(text)[0]:
+        if not begun and at + cells > left:
+            if at < left:
+                blanks = min(width, at + cells - left)
+                at += cells
+                start = end = stop
+                begun = True
+                continue
+            start, end, begun = begin, begin, True
+        if begun:
+            if at + cells - left > width:
+                break
+            end = stop
+        at += cells
+    return start, end, blanks
+
+
+def overlaid(start: int, end: int, runs: Sequence[Run], over: Sequence[Run]) -> Iterator[Run]:
+    """Yield the runs of one stretch of text, in order and without overlap; where `over` has a run, its style is added.
+
+    `runs` cover the stretch; both sequences are ordered and free of overlaps within themselves.
+    """
+    edges = {start, end}
+    for run_start, run_end, _ in (*runs, *over):
+        edges.update(edge for edge in (run_start, run_end) if start < edge < end)
+    ordered = sorted(edges)
+    below = above = 0
+    for here, there in pairwise(ordered):
+        while below < len(runs) - 1 and runs[below][1] <= here:
+            below += 1
+        while above < len(over) and over[above][1] <= here:
+            above += 1
+        style = runs[below][2] if runs else Style.null()
+        if above < len(over) and over[above][0] <= here:
+            style += over[above][2]
+        yield here, there, style
+
+
+def squeeze(text: str, width: int, ellipsis: str) -> str:
+    """Return `text` in at most `width` cells, shortened in its middle: both ends of a pod's name tell pods apart."""
+    if cells_of(text) <= width:
+        return text
+    if width < 5:
+        return cut(text, width, ellipsis)
+    head = (width - 1) // 3
+    start, _, blanks = window(text, cells_of(text) - (width - 1 - head), width)
+    return cut(text, head + 1, "") + ellipsis + " " * blanks + text[start:]

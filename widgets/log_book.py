@@ -1,0 +1,119 @@
+"""The lines of a log, which of them are shown, and at which row: everything about a log view but its paint and keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from widgets.ink import cells_of
+from widgets.log_layout import LogFilter, LogLayout, about_the_log
+from widgets.log_paint import LogGeometry, fit_columns
+from widgets.ring import MAX_BYTES, MAX_LINES, LogRing
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a call of `settle` did: rows rose by `shift`; all are new when `rebuilt`; `done` when nothing is left."""
+
+    shift: int
+    rebuilt: bool
+    redrawn: bool
+    done: bool
+
+
+class LogBook:
+    """A ring of lines and the layout of those shown.
+
+    Changes of the filter or of the columns are laid out beside the old layout and take its place when they are
+    complete. The first row says how many lines went from the old end, once there are any.
+    """
+
+    def __init__(self, max_lines: int = MAX_LINES, max_bytes: int = MAX_BYTES) -> None:
+        self.ring = LogRing(max_lines, max_bytes)
+        self.width = 80
+        self.wrap = False
+        self.stamps = True
+        self.sources = True
+        self.rule: LogFilter | None = None
+        self.geometry = LogGeometry(self.width)
+        self.layout = LogLayout(None, self.geometry.rows_of, 0)
+        self.text_cells = 0
+        self._coming: tuple[LogLayout, LogGeometry] | None = None
+        self._stamp_cells = self._source_cells = 0
+        self._measured = 0
+
+    @property
+    def head(self) -> int:
+        """The number of rows above the first line: one when lines were evicted."""
+        return 1 if self.ring.evicted else 0
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of everything shown."""
+        return self.head + self.layout.rows
+
+    def locate(self, row: int) -> tuple[int, int] | None:
+        """Return the serial at `row` and the row within it (-1: the break before it); None in the head and outside."""
+        return self.layout.at(row - self.head)
+
+    def row_of(self, serial: int) -> int:
+        """Return the first row of a line, or of the next shown one."""
+        return self.head + self.layout.row_of(serial)
+
+    def lay_out(self) -> None:
+        """Begin a layout for the filter and the columns as they are now."""
+        geometry = self._columns()
+        self._coming = LogLayout(self.rule, geometry.rows_of, self.ring.first), geometry
+
+    def clear(self) -> None:
+        """Forget all lines."""
+        self.ring.clear()
+        self.text_cells = self._stamp_cells = self._source_cells = 0
+        self.lay_out()
+
+    def settle(self, budget: int) -> Settled:
+        """Take in what changed, at a cost of about `budget` (a line costs 40, and its characters when filtered)."""
+        self._measure()
+        redrawn = self._follow_columns()
+        before = self._head_laid_out
+        gone = self.layout.drop_before(self.ring.first)
+        done = self.layout.advance(self.ring, budget)
+        self._head_laid_out = self.head
+        rebuilt = False
+        if self._coming is not None:
+            coming, geometry = self._coming
+            coming.drop_before(self.ring.first)
+            rebuilt = done = coming.advance(self.ring, budget)
+            if rebuilt:
+                self.layout, self.geometry, self._coming = coming, geometry, None
+        return Settled(gone + before - self.head, rebuilt, redrawn, done)
+
+    _head_laid_out = 0
+
+    def _follow_columns(self) -> bool:
+        """Lay out anew where other columns change the height of lines; return whether rows look different anyway."""
+        columns = self._columns()
+        if columns == (self._coming[1] if self._coming else self.geometry):
+            return False
+        if columns.wrap or self.geometry.wrap:
+            self.lay_out()
+            return False
+        self.geometry = columns
+        if self._coming:
+            self._coming = self._coming[0], columns
+        return True
+
+    def _columns(self) -> LogGeometry:
+        stamp = self._stamp_cells if self.stamps else 0
+        source = self._source_cells if self.sources else 0
+        return fit_columns(self.width, stamp, source, wrap=self.wrap)
+
+    def _measure(self) -> None:
+        """Widen the columns for the lines that came."""
+        for serial in range(max(self._measured, self.ring.first), self.ring.end):
+            entry = self.ring[serial]
+            if about_the_log(entry):
+                continue
+            self._stamp_cells = max(self._stamp_cells, cells_of(entry.stamp))
+            self._source_cells = max(self._source_cells, cells_of(entry.source))
+            self.text_cells = max(self.text_cells, cells_of(entry.text))
+        self._measured = self.ring.end

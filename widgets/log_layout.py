@@ -1,0 +1,135 @@
+"""Which lines of a log are shown and at which row, kept up to date line by line as the log grows and forgets."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from widgets.ring import LogRing
+from widgets.search import Pattern
+from widgets.viewmodels import LogEntry
+
+_LINE_COST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Shows the lines whose text or source matches (not, when `inverse`) with `context` lines around each.
+
+    Marks and reports of dropped lines are always shown: they are about the log, not of it.
+    """
+
+    pattern: Pattern
+    inverse: bool = False
+    context: int = 0
+
+    def hits(self, entry: LogEntry) -> bool:
+        """Whether a line is one of those asked for."""
+        found = self.pattern.matches(entry.text) or self.pattern.matches(entry.source)
+        return found is not self.inverse
+
+
+def about_the_log(entry: LogEntry) -> bool:
+    """Whether an entry is a mark or a report of dropped lines."""
+    return entry.marker or entry.dropped > 0
+
+
+class LogLayout:
+    """Rows of the shown lines, each as many as `rows_of` says, and one more before a line that follows hidden ones.
+
+    Rows are counted from the first shown line that is still held. A line's place is found by bisection.
+    """
+
+    def __init__(self, rule: LogFilter | None, rows_of: Callable[[LogEntry], int], first: int) -> None:
+        self.rule = rule
+        self.serials: list[int] = []
+        self._rows_of = rows_of
+        self._ends: list[int] = []
+        self._base = 0
+        self._breaks: set[int] = set()
+        self._next = first
+        self._until = -1
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of all shown lines."""
+        return self._ends[-1] - self._base if self._ends else 0
+
+    def advance(self, ring: LogRing, budget: int) -> bool:
+        """Lay out the lines not seen yet, at a cost of about `budget`; return whether all have been.
+
+        A line costs 40, and its characters when they are searched.
+        """
+        self._next = max(self._next, ring.first)
+        rule = self.rule
+        while self._next < ring.end and budget > 0:
+            serial = self._next
+            entry = ring[serial]
+            budget -= _LINE_COST
+            if rule is None:
+                self._push(serial, entry)
+            else:
+                budget -= len(entry.text)
+                self._sift(rule, ring, serial, entry)
+            self._next += 1
+        return self._next >= ring.end
+
+    def drop_before(self, serial: int) -> int:
+        """Forget the lines below `serial`; return how many rows went."""
+        going = bisect_left(self.serials, serial)
+        if not going:
+            return 0
+        for gone in self.serials[:going]:
+            self._breaks.discard(gone)
+        rows = self._ends[going - 1] - self._base
+        self._base += rows
+        del self.serials[:going]
+        del self._ends[:going]
+        return rows
+
+    def at(self, row: int) -> tuple[int, int] | None:
+        """Return the serial at `row` and the row within it (-1: the break before it); None outside."""
+        if not 0 <= row < self.rows:
+            return None
+        place = bisect_right(self._ends, row + self._base)
+        serial = self.serials[place]
+        return serial, row - self._start(place) - (serial in self._breaks)
+
+    def row_of(self, serial: int) -> int:
+        """Return the first row of a line, or of the next shown one; the number of rows when none follows."""
+        place = bisect_left(self.serials, serial)
+        if place >= len(self.serials):
+            return self.rows
+        return self._start(place) + (self.serials[place] in self._breaks)
+
+    def shows(self, serial: int) -> bool:
+        """Whether a line is shown."""
+        place = bisect_left(self.serials, serial)
+        return place < len(self.serials) and self.serials[place] == serial
+
+    def hidden_before(self, serial: int) -> int:
+        """Return how many lines lie hidden between a shown line and the shown one before it, 0 when that is gone."""
+        place = bisect_left(self.serials, serial)
+        return serial - self.serials[place - 1] - 1 if place else 0
+
+    def _start(self, place: int) -> int:
+        return (self._ends[place - 1] if place else self._base) - self._base
+
+    def _sift(self, rule: LogFilter, ring: LogRing, serial: int, entry: LogEntry) -> None:
+        if not about_the_log(entry) and rule.hits(entry):
+            shown = self.serials[-1] if self.serials else -1
+            for before in range(max(shown + 1, ring.first, serial - rule.context), serial):
+                self._push(before, ring[before])
+            self._push(serial, entry)
+            self._until = serial + rule.context
+        elif serial <= self._until or about_the_log(entry):
+            self._push(serial, entry)
+
+    def _push(self, serial: int, entry: LogEntry) -> None:
+        rows = self._rows_of(entry)
+        if self.rule and self.rule.context and self.serials and serial != self.serials[-1] + 1:
+            self._breaks.add(serial)
+            rows += 1
+        self.serials.append(serial)
+        self._ends.append((self._ends[-1] if self._ends else self._base) + rows)

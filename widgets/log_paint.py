@@ -1,0 +1,173 @@
+"""What one row of a log looks like: level, time, source and text, or a quiet line about the log itself."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from widgets.folding import Run, fold, folded_rows, overlaid, squeeze, window
+from widgets.ink import cells_of, cut, fill
+from widgets.log_layout import about_the_log
+from widgets.viewmodels import LogEntry, Tone
+
+GUTTER = 2
+SOURCE_COLOURS = 8
+
+_LEAST_TEXT = 12
+_WIDEST_SOURCE = 32
+_LEVELS = {Tone.CRIT: ("▲ ", "!!"), Tone.WARN: ("◆ ", "! ")}
+
+
+@dataclass(frozen=True, slots=True)
+class LogGeometry:
+    """The cells of a row: a gutter of two, the time, the source, and the rest for the text; 0 hides a column."""
+
+    width: int
+    stamp: int = 0
+    source: int = 0
+    wrap: bool = False
+
+    @property
+    def prefix(self) -> int:
+        """The cells before the text on a line's first row."""
+        return GUTTER + (self.stamp + 1 if self.stamp else 0) + (self.source + 1 if self.source else 0)
+
+    @property
+    def first(self) -> int:
+        """The cells of text on a line's first row."""
+        return max(1, self.width - self.prefix)
+
+    @property
+    def rest(self) -> int:
+        """The cells of text on the rows after it."""
+        return max(1, self.width - GUTTER)
+
+    def rows_of(self, entry: LogEntry) -> int:
+        """Return the number of rows of a line."""
+        if not self.wrap or about_the_log(entry):
+            return 1
+        return folded_rows(entry.text, self.first, self.rest)
+
+
+def fit_columns(width: int, stamp: int, source: int, *, wrap: bool) -> LogGeometry:
+    """Return the geometry for the widest stamp and source; the source has a third at most, the text 12 at least."""
+    source = min(source, _WIDEST_SOURCE, width // 3)
+    geometry = LogGeometry(width, stamp, source, wrap)
+    if geometry.first < _LEAST_TEXT and stamp:
+        geometry = LogGeometry(width, 0, source, wrap)
+    if geometry.first < _LEAST_TEXT and source:
+        geometry = LogGeometry(width, 0, 0, wrap)
+    return geometry
+
+
+class SourceColours:
+    """Gives each source one of eight colours: the one its name asks for, or the next free one."""
+
+    def __init__(self) -> None:
+        self._given: dict[str, int] = {}
+
+    def number(self, source: str) -> int:
+        """Return the number, 0 to 7, of a source's colour; the same as long as this lives."""
+        if source not in self._given:
+            wish = zlib.crc32(source.encode("utf-8", "surrogatepass")) % SOURCE_COLOURS
+            taken = set(self._given.values())
+            free = ((wish + step) % SOURCE_COLOURS for step in range(SOURCE_COLOURS))
+            self._given[source] = next((number for number in free if number not in taken), wish)
+        return self._given[source]
+
+
+@dataclass(frozen=True, slots=True)
+class LogInks:
+    """The styles that a row is drawn in."""
+
+    tones: dict[Tone, Style]
+    sources: tuple[Style, ...]
+    hit: Style
+    hit_here: Style
+    plain: bool
+    ellipsis: str
+
+
+def quiet_strip(text: str, width: int, inks: LogInks) -> Strip:
+    """Draw a muted line about the log."""
+    words = fill(f"  {'...' if inks.plain else '…'} {text}", width, ellipsis=inks.ellipsis)
+    return Strip([Segment(words, inks.tones[Tone.MUTED])], width)
+
+
+def marker_strip(label: str, width: int, inks: LogInks) -> Strip:
+    """Draw a rule across the log with its label."""
+    dash = "-" if inks.plain else "─"
+    words = cut(f"{dash * 2} {label} " if label else "", width, inks.ellipsis)
+    return Strip([Segment(words + dash * (width - cells_of(words)), inks.tones[Tone.NOTICE])], width)
+
+
+def dropped_words(entry: LogEntry) -> str:
+    """Return the sentence for lines that never arrived."""
+    lines = "line" if entry.dropped == 1 else "lines"
+    source = f" from {entry.source}" if entry.source else ""
+    return f"{entry.dropped:,} {lines} dropped{source}" + (f": {entry.text}" if entry.text else "")
+
+
+def entry_strip(
+    entry: LogEntry,
+    sub: int,
+    left: int,
+    geometry: LogGeometry,
+    inks: LogInks,
+    colour: int,
+    hits: Sequence[tuple[int, int]],
+    *,
+    here: bool,
+) -> Strip:
+    """Draw row `sub` of a line; without wrapping, its text from cell `left` on. `here` marks the current match."""
+    width = geometry.width
+    if entry.dropped:
+        return quiet_strip(dropped_words(entry), width, inks)
+    if entry.marker:
+        return marker_strip(entry.text, width, inks)
+    segments = _prefix(entry, geometry, inks, colour, here=here) if sub == 0 else _margin(inks, here=here)
+    used = geometry.prefix if sub == 0 else GUTTER
+    if geometry.wrap:
+        starts = fold(entry.text, geometry.first, geometry.rest)
+        start = starts[sub] if sub < len(starts) else len(entry.text)
+        end = starts[sub + 1] if sub + 1 < len(starts) else len(entry.text)
+        blanks = 0
+    else:
+        start, end, blanks = window(entry.text, left, geometry.first)
+    plain = inks.tones[Tone.PLAIN]
+    base = inks.tones[entry.tone]
+    if blanks:
+        segments.append(Segment(" " * blanks, plain))
+        used += blanks
+    hit = inks.hit_here if here else inks.hit
+    runs: list[Run] = [(0, len(entry.text), base)]
+    over: list[Run] = [(begin, stop, hit) for begin, stop in hits]
+    for begin, stop, style in overlaid(start, end, runs, over):
+        segments.append(Segment(entry.text[begin:stop], style))
+    used += cells_of(entry.text[start:end])
+    if used < width:
+        segments.append(Segment(" " * (width - used), plain))
+    return Strip(segments, max(width, used)).crop(0, width)
+
+
+def _prefix(entry: LogEntry, geometry: LogGeometry, inks: LogInks, colour: int, *, here: bool) -> list[Segment]:
+    level = _LEVELS.get(entry.tone, ("  ", "  "))[inks.plain]
+    if here:
+        level = level[0] + ">"
+    segments = [Segment(level, inks.tones[entry.tone])]
+    if geometry.stamp:
+        stamp = fill(entry.stamp, geometry.stamp, ellipsis=inks.ellipsis)
+        segments.append(Segment(stamp + " ", inks.tones[Tone.MUTED]))
+    if geometry.source:
+        source = fill(squeeze(entry.source, geometry.source, inks.ellipsis), geometry.source)
+        segments.append(Segment(source + " ", inks.sources[colour]))
+    return segments
+
+
+def _margin(inks: LogInks, *, here: bool) -> list[Segment]:
+    return [Segment(" >" if here else "  ", inks.tones[Tone.PLAIN])]
