@@ -24,11 +24,14 @@ from services.kubernetes.transport import Transport
 from services.kubernetes.usage import USAGE, UsagePoll
 from services.model.cluster import TableInfo
 from services.model.ref import NAMESPACES, PODS, Resource
+from services.model.source import SourceState, SourceStatus
 from services.ports import Delta, Interest, Sink
+from services.sanitize import safe_text
 
 COLUMNS = "columns"
 LISTS_AT_ONCE = 3
 HEAD_START = 10.0
+AFTER_FAULT = 30.0
 
 
 class _Meta(Struct):
@@ -66,7 +69,7 @@ class KubernetesSource:
         self.known = asyncio.Event()
         self.credentials = Credentials(settings, clock, on_login=on_login)
         self.transport = Transport(self.credentials)
-        self._identity = settings.identity
+        self.identity = settings.identity
         self._interest = interest
         self._sink = sink
         self._clock = clock
@@ -129,7 +132,7 @@ class KubernetesSource:
                 found = await self._kube_system()
             self._namespaces = tuple(item.metadata.name for item in found if item.metadata.name != "")
             uids = {item.metadata.name: item.metadata.uid for item in found}
-            self.cluster = uids.get("kube-system") or self._identity.cluster_key
+            self.cluster = uids.get("kube-system") or self.identity.cluster_key
         self.known.set()
 
     async def _kube_system(self) -> list[_Item]:
@@ -167,10 +170,22 @@ class KubernetesSource:
                 watch.update(interest.namespaces)
                 continue
             watch = self._watches[name] = self._made(name, generic.get(name))
-            self._tasks[name] = asyncio.ensure_future(watch.run())
+            self._tasks[name] = asyncio.ensure_future(self._guarded(watch))
             if first:
                 await self._wait_for(watch)
                 first = False
+
+    async def _guarded(self, watch: TableWatch | UsagePoll) -> None:
+        """Run a table; a fault of this program is said where the rows are, and tried again, never silent."""
+        while True:
+            try:
+                await watch.run()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the operator must read it
+                now = self._clock.now()
+                sentence = safe_text(f"A fault of this program stopped the watch ({type(error).__name__}: {error}).")
+                self._sink.status(SourceStatus(watch.source, SourceState.FAILED, since=now, error=sentence))
+                watch.ready.set()
+                await self._clock.sleep(AFTER_FAULT)
 
     async def _wait_for(self, watch: TableWatch | UsagePoll) -> None:
         """Let the visible view's table have its rows before the others ask."""
