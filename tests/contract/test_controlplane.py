@@ -67,6 +67,12 @@ def test_a_client_that_trusts_other_authorities_is_warned(plane: ControlPlane) -
         httpx.get(f"{plane.url}/version", verify=ssl.create_default_context(), trust_env=False)
 
 
+def test_each_test_gets_an_empty_namespace_on_any_cluster(cluster: Cluster, namespace: str) -> None:
+    assert cluster.kubectl("-n", namespace, "get", "pods,deployments", "-o", "name").stdout == ""
+    cluster.kubectl("-n", namespace, "create", "configmap", "mine", "--from-literal=a=b")
+    assert cluster.kubectl("-n", namespace, "get", "configmap", "mine", "-o", "jsonpath={.data.a}").stdout == "b"
+
+
 def test_a_paused_server_keeps_the_connection_and_answers_nothing_until_resumed(plane: ControlPlane) -> None:
     api = plane.api()
     assert api.get("/version").status_code == 200
@@ -147,9 +153,7 @@ def test_a_crashing_container_counts_its_restarts(plane: ControlPlane, namespace
     assert "BackOff" in events
 
 
-def test_a_slow_container_runs_unready_and_a_good_one_is_ready(
-    cluster: Cluster, plane: ControlPlane, namespace: str
-) -> None:
+def test_a_slow_container_runs_unready_and_a_good_one_is_ready(plane: ControlPlane, namespace: str) -> None:
     plane.kubectl("-n", namespace, "run", "good", "--image=registry.example/app:1.2.3")
     plane.kubectl("-n", namespace, "run", "slow", "--image=registry.example/app:1.2.3-slow")
     plane.kubectl("-n", namespace, "wait", "pod/good", "--for=condition=Ready", "--timeout=20s")

@@ -25,7 +25,8 @@ WORTH_KEEPING = 2_000
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, do it, and return the exit code."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     try:
         build.build(build.to_stderr)
         estate = _estate(options)
