@@ -25,6 +25,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="where the kubeconfig is written; a temporary one by default")
     parser.add_argument("--hostile", action="store_true", help="put nasty text wherever the API allows it")
+    parser.add_argument("--no-life", action="store_true", help="nothing happens beside the scenario")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when standard input closes")
     for name, what in (
         ("down-after", "first outage"),
@@ -51,7 +52,17 @@ def options_of(given: argparse.Namespace) -> Options:
         outage = Outage(
             **{key: changed.get(key, getattr(known, key)) for key in ("down_after", "hangs", "refuses", "up", "cycles")}
         )
-    return Options(given.scenario, given.seed, given.size, given.host, given.port, given.folder, given.hostile, outage)
+    return Options(
+        scenario=given.scenario,
+        seed=given.seed,
+        size=given.size,
+        host=given.host,
+        port=given.port,
+        folder=given.folder,
+        hostile=given.hostile,
+        outage=outage,
+        life=not given.no_life,
+    )
 
 
 async def run(given: argparse.Namespace) -> None:

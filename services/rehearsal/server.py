@@ -57,6 +57,8 @@ class Options:
     """Replaces the scenario's own outage cycle."""
     past: float | None = None
     """Replaces the scenario's seconds of simulated history."""
+    life: bool = True
+    """Whether small things happen by themselves: releases that succeed, a restart now and then."""
 
 
 @dataclass(slots=True)
@@ -131,8 +133,9 @@ class Rehearsal:
             engine.endpoints.at_rest(entry.namespace, entry.name)
         self.catalogue.add(builder.custom)
         engine.begin()
-        claimed = self.scenario.claimed(self.plan) if self.scenario.claimed else set()
-        Life(engine, self.plan, now, claimed).begin()
+        if self.options.life:
+            claimed = self.scenario.claimed(self.plan) if self.scenario.claimed else set()
+            Life(engine, self.plan, now, claimed).begin()
         if self.scenario.script is not None:
             self.scenario.script(engine, self.plan)
         engine.world.timeline.run_until(now)

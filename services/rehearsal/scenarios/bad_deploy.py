@@ -24,13 +24,15 @@ CRASHED, STALLED, UNPULLABLE, HALF_WAY = 360.0, 430.0, 900.0, 100.0
 
 def _cast(plan: Blueprint) -> tuple[App, App, App, App]:
     """Choose the four workloads, in different namespaces where there are enough."""
-    rng = plan.rng("bad-deploy")
-    namespaces = rng.sample(plan.namespaces, 4)
-    chosen = []
-    for namespace in namespaces:
-        here = [one for one in plan.deployments() if one.namespace == namespace and not one.sidecar and not one.chatty]
-        chosen.append(rng.choice(here))
-    return chosen[0], chosen[1], chosen[2], chosen[3]
+    able = [one for one in plan.deployments() if not one.sidecar and not one.chatty]
+    plan.rng("bad-deploy").shuffle(able)
+    seen: set[str] = set()
+    elsewhere, again = [], []
+    for app in able:
+        (again if app.namespace in seen else elsewhere).append(app)
+        seen.add(app.namespace)
+    crashing, stalled, unpullable, half_way = [*elsewhere, *again][:4]
+    return crashing, stalled, unpullable, half_way
 
 
 def _prepare(plan: Blueprint) -> None:

@@ -54,7 +54,9 @@ async def test_the_narrow_user_sees_its_namespaces_alone(calm: Rehearsal) -> Non
     )
     for path in ("/api/v1/nodes", "/api/v1/namespaces", f"/api/v1/namespaces/{own[0]}/secrets"):
         assert (await narrow.get(path)).status_code == 403
-    assert (await narrow.get(PODS, watch=1)).json()["message"].startswith('pods is forbidden: User "narrow" cannot watch')
+    assert (
+        (await narrow.get(PODS, watch=1)).json()["message"].startswith('pods is forbidden: User "narrow" cannot watch')
+    )
 
 
 async def test_a_viewer_reads_all_but_secrets(calm: Rehearsal) -> None:

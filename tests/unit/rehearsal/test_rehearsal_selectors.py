@@ -76,6 +76,10 @@ def test_fields_that_a_resource_does_not_offer() -> None:
         ("spec.nodeName", "=", "a"),
         ("metadata.name", "!=", "b"),
     )
-    for resource, text in ((resources.PODS, "spec.x=1"), (resources.DEPLOYMENTS, "status.phase=x"), (resources.PODS, "x")):
+    for resource, text in (
+        (resources.PODS, "spec.x=1"),
+        (resources.DEPLOYMENTS, "status.phase=x"),
+        (resources.PODS, "x"),
+    ):
         with pytest.raises(ApiError):
             parse_fields(resource, text)

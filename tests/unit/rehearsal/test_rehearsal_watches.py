@@ -215,7 +215,12 @@ async def test_table_watches_carry_columns_once(calm: Rehearsal, client: Client)
         first = await frames.next()
         operations.scale(calm.engine.world, resources.DEPLOYMENTS, entry.namespace, entry.name, 9)
         second = await frames.next()
-    assert [one["name"] for one in first["object"]["columnDefinitions"]][:4] == ["Name", "Ready", "Up-to-date", "Available"]
+    assert [one["name"] for one in first["object"]["columnDefinitions"]][:4] == [
+        "Name",
+        "Ready",
+        "Up-to-date",
+        "Available",
+    ]
     assert second["object"]["columnDefinitions"] == []
     assert second["object"]["rows"][0]["cells"][1].endswith("/9")
     assert second["object"]["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
