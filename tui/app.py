@@ -29,7 +29,7 @@ from tui.screens.base import BaseScreen
 from tui.screens.deck import DeckScreen
 from tui.screens.table import TableScreen
 from tui.signals import suspend_to_shell
-from tui.themes import theme_name, themes
+from tui.themes import is_native, theme_name, themes
 from widgets.frugal_app import FrugalApp
 from widgets.tones import ASCII_CLASS
 from widgets.viewmodels import Line
@@ -65,13 +65,13 @@ class QuarterdeckApp(CrashHygiene, FrugalApp[None]):
         no_colour: bool = False,
         on_ready: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__()
+        self._theme_name = theme_name(theme, no_colour)
+        super().__init__(ansi_color=is_native(self._theme_name) or None)
         self.console_state = console
         self._place = place if place is not None and place.view else Place(view="deck")
         self._ascii = ascii_only
         self._bridge = Bridge(console.feed, self._take, slow=console.slow)
         self._on_ready = on_ready
-        self._theme_name = theme_name(theme, no_colour)
         self._said_until = 0.0
         self._history: list[Place] = []
         self._at = -1

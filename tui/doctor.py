@@ -111,8 +111,9 @@ def terminal_checks(terminal: Terminal) -> Iterable[Check]:
         Colours.FEW: "16",
         Colours.NONE: "none; shape and word carry the meaning",
     }
-    colours = "off: NO_COLOR is set" if terminal.no_colour else words[terminal.colours]
-    lacking = not terminal.no_colour and terminal.colours in {Colours.FEW, Colours.NONE}
+    asked = terminal.no_colour and terminal.colours is not Colours.NONE
+    colours = "off: NO_COLOR is set" if asked else words[terminal.colours]
+    lacking = not asked and terminal.colours in {Colours.FEW, Colours.NONE}
     yield check(
         "colours",
         CheckState.WARN if lacking else CheckState.OK,

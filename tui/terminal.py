@@ -39,7 +39,11 @@ class Streams:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """A terminal as the screen will use it. `ascii_only`, `mouse` and `slow_link` are decided, not merely detected."""
+    """A terminal as the screen will use it.
+
+    `ascii_only`, `mouse` and `slow_link` are decided, not merely detected; `no_colour` is so too: NO_COLOR asks for it,
+    or there are none.
+    """
 
     term: str
     columns: int
@@ -107,13 +111,14 @@ def detect(
     multiplexer = multiplexer_of(env)
     ssh = any(env.get(name) for name in ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"))
     utf8 = _speaks_utf8(env, streams.encoding, multiplexer)
+    colours = _colours(env, term, multiplexer)
     return Terminal(
         term=term,
         columns=size[0],
         rows=size[1],
         interactive=streams.keys_from_terminal and streams.frames_to_terminal,
-        colours=_colours(env, term, multiplexer),
-        no_colour=bool(env.get("NO_COLOR")),
+        colours=colours,
+        no_colour=bool(env.get("NO_COLOR")) or colours is Colours.NONE,
         utf8=utf8,
         multiplexer=multiplexer,
         ssh=ssh,
@@ -141,13 +146,12 @@ def environment_for_textual(terminal: Terminal, env: Mapping[str, str]) -> dict[
 
     What could write an unmasked picture or log of the screen, or press keys by itself, is removed.
     """
-    mono = terminal.no_colour or terminal.colours is Colours.NONE
     wanted: dict[str, str | None] = {
         "TEXTUAL_COLOR_SYSTEM": (Colours.FEW if terminal.colours is Colours.NONE else terminal.colours).value,
         "TEXTUAL_ANIMATIONS": "none",
         "TEXTUAL_SMOOTH_SCROLL": "0",
         "TEXTUAL_FPS": "20" if terminal.slow_link else "60",
-        "NO_COLOR": "1" if mono else None,
+        "NO_COLOR": "1" if terminal.no_colour else None,
     }
     if terminal.term == "linux" or terminal.multiplexer == "screen":
         wanted["TEXTUAL_DISABLE_KITTY_KEY"] = "1"

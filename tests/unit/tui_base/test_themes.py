@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
+import textwrap
 from itertools import combinations
+from pathlib import Path
 
 import pytest
+from pty_program import PtyProgram
 from rich.color import Color, ColorSystem
 from textual.app import App, ComposeResult
 from textual.color import Color as CssColor
@@ -179,3 +184,40 @@ async def test_an_app_takes_each_theme(theme: object) -> None:
             }.items():
                 assert CssColor.parse(colours[variable]) == CssColor.parse(getattr(palette, tone))
         assert all(f"context-{word}" in colours for word in CONTEXT_COLOURS)
+
+
+COLOURLESS = """
+    import os, sys
+    os.environ["NO_COLOR"] = "1"
+    os.environ["TEXTUAL_COLOR_SYSTEM"] = sys.argv[1]
+    from textual.app import App
+    from textual.widgets import Static
+    from tui.themes import is_native, theme_name, themes
+
+    class Colourless(App):
+        CSS = ".crit { color: $error; text-style: bold; } .framed { border: round $border; background: $surface; }"
+        def __init__(self):
+            name = theme_name("dark", True)
+            super().__init__(ansi_color=is_native(name) or None)
+            for theme in themes():
+                self.register_theme(theme)
+            self.theme = name
+        def compose(self):
+            yield Static("wrong", classes="crit")
+            yield Static("ready to go", classes="framed")
+        def on_key(self):
+            self.exit()
+    Colourless().run()
+"""
+
+
+@pytest.mark.parametrize("colours", ["truecolor", "standard"])
+def test_no_color_leaves_every_colour_to_the_terminal(colours: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(textwrap.dedent(COLOURLESS))
+    with PtyProgram([sys.executable, str(program), colours]) as child:
+        child.read_until(b"ready to go")
+        child.write(b"q")
+        assert child.finish() == 0
+    pens = {code for pen in re.findall(rb"\x1b\[([0-9;]*)m", child.output) for code in pen.split(b";")}
+    assert pens <= {b"", b"0", b"1", b"39", b"49"}, "default colours, bold or nothing"
