@@ -60,7 +60,7 @@ class Journal:
         """Return when a line was or will be written."""
         opening = len(self.voice.opening)
         if self.ended is not None and index >= self._before_end:
-            return self.ended - 0.001 * (len(self.last_words) - (index - self._before_end))
+            return self.ended
         if index < opening:
             when = self.started + _OPENING_STEP * index
             return when if self.ended is None else min(when, self.ended)

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 _DNS = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
-def build(scenario: str = "bad-deploy", seed: int = 7, **more: Any) -> Rehearsal:
+def build(scenario: str = "bad-deploy", seed: int = 7, **more: object) -> Rehearsal:
     return Rehearsal(Options(scenario, seed, **more), ManualClock())
 
 
