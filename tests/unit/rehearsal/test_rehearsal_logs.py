@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -183,7 +184,7 @@ def test_a_journal_is_in_order_and_complete(chatty: bool, start: float, length: 
     tail = range(max(0, total - 30), total)
     moments = [journal.moment(index) for index in tail]
     assert all(start - 0.01 <= one <= start + length + 0.01 for one in moments)
-    assert all(later >= earlier - 0.005 for earlier, later in zip(moments, moments[1:], strict=False))
+    assert all(later >= earlier - 0.005 for earlier, later in itertools.pairwise(moments))
     assert [journal.text(index) for index in tail][len(tail) - len(words) :] == words
     first = journal.first_since(0, start + length)
     assert first == max(0, total - KEPT)

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
+import base64
 import json
-import os
 import signal
 import ssl
 import stat
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -36,7 +36,7 @@ def test_a_process_of_its_own(tmp_path: Path) -> None:
     path = Path(said["kubeconfig"])
     assert "kubeconfig" in path.name
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert sorted(os.listdir(tmp_path)) == [path.name]
+    assert list(tmp_path.iterdir()) == [path]
     config = yaml.safe_load(path.read_text())
     assert config["current-context"] == said["contexts"]["admin"] == said["cluster"]
     assert {one["name"] for one in config["contexts"]} == set(said["contexts"].values())
@@ -44,13 +44,11 @@ def test_a_process_of_its_own(tmp_path: Path) -> None:
     assert narrow["context"]["namespace"] in said["narrow_namespaces"]
     cluster = config["clusters"][0]["cluster"]
     assert cluster["server"] == said["url"]
-    import base64
-
     context = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
     token = next(one for one in config["users"] if one["name"].endswith("-admin"))["user"]["token"]
-    request = urllib.request.Request(f"{said['url']}/api/v1/nodes", headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, context=context, timeout=_PATIENCE) as answer:
-        assert len(json.load(answer)["items"]) == 12
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = httpx.get(f"{said['url']}/api/v1/nodes", headers=headers, verify=context, timeout=_PATIENCE)
+    assert len(answer.json()["items"]) == 12
     process.send_signal(signal.SIGTERM)
     assert end(process) == (0, b"")
 
