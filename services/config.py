@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import platformdirs
 from msgspec import Struct, structs
 
 from services.config_decode import Fault, Override, decode
@@ -70,6 +69,8 @@ def config_path(explicit: str | Path | None = None, env: Mapping[str, str] = os.
         return Path(named).expanduser(), True
     if root := env.get("XDG_CONFIG_HOME"):
         return Path(root) / "quarterdeck" / "config.toml", False
+    import platformdirs
+
     return platformdirs.user_config_path("quarterdeck") / "config.toml", False
 
 

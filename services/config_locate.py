@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 
@@ -78,6 +77,8 @@ def line_of(lines: Mapping[KeyPath, int], path: KeyPath) -> int:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean "x"?` for the nearest known word, or nothing."""
+    import difflib
+
     near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
     return f'; did you mean "{near[0]}"?' if near else ""
 

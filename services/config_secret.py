@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import re
@@ -76,6 +75,8 @@ class SecretRef:
 
         Raises Problem, whose sentence names the reference and never the value.
         """
+        import asyncio
+
         if self.kind is SecretKind.ENV:
             value = env.get(self.target, "")
             if not value:
@@ -99,6 +100,8 @@ class SecretRef:
         return _decoded(self, raw)
 
     async def _run(self, env: Mapping[str, str], deadline: float) -> str:
+        import asyncio
+
         try:
             process = await asyncio.create_subprocess_exec(
                 *shlex.split(self.target),

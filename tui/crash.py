@@ -6,7 +6,6 @@ textual, so that the command line is guarded before there is a screen.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -28,6 +27,8 @@ from services.sanitize import safe_line, safe_text
 from tui.exitcodes import ExitCode
 
 if TYPE_CHECKING:
+    import asyncio
+
     from textual.app import App
 
     _Base = App[Any]
