@@ -84,6 +84,7 @@ class TableWatch:
         self._changed = asyncio.Event()
         self._status = SourceStatus(self.source, SourceState.NEVER)
         self._reported_at = float("-inf")
+        self._fault: BaseException | None = None
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -95,6 +96,9 @@ class TableWatch:
                 self._changed.clear()
                 await self._reshape()
                 await self._changed.wait()
+                if self._fault is not None:
+                    fault, self._fault = self._fault, None
+                    raise fault
         finally:
             await self._stop(list(self._scopes))
 
@@ -208,8 +212,14 @@ class TableWatch:
                 )
                 scope = self._scopes[name] = _Scope(watch)
                 scope.task = asyncio.ensure_future(watch.run())
+                scope.task.add_done_callback(self._ended)
         self._publish()
         self._report()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._fault = task.exception()
+            self._changed.set()
 
     async def _stop(self, names: Sequence[str]) -> None:
         tasks = [scope.task for name in names if (scope := self._scopes.pop(name)).task is not None]
