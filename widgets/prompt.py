@@ -1,29 +1,64 @@
-"""One line to type a filter into, below what it filters."""
+"""One line to type into: the input that every prompt uses, and the filter line below what it filters."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-REMEMBERED = 50
+from widgets.history import History
+
+LONGEST = 500
 
 
-class FilterInput(Input):
-    """The input itself; it knows how to be left."""
+class LineInput(Input):
+    """An input on one line: its cursor does not blink (that would cost 2.5 KB/s), what is pasted is made printable."""
 
-    BINDINGS = [  # noqa: RUF012 - Textual's own form
-        Binding("escape", "screen_cancel", show=False),
+    DEFAULT_CSS = """
+    LineInput, LineInput:focus {
+        height: 1; border: none; padding: 0; background: $background; color: $foreground; background-tint: 0%;
+    }
+    """
+
+    def __init__(self, value: str = "", *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(value, id=id, compact=True, select_on_focus=False, max_length=LONGEST)
+        self.cursor_blink = False
+
+    def put(self, text: str) -> None:
+        """Replace the text, the cursor behind it."""
+        self.value = text
+        self.cursor_position = len(text)
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """Take what can be printed of the first line: an escape sequence in a clipboard must not be drawn."""
+        event.stop()
+        event.prevent_default()
+        self.insert_text_at_cursor(printable(event.text))
+
+
+def printable(text: str) -> str:
+    """Return the first line of a text that has anything on it, without what cannot be printed."""
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    return "".join(letter for letter in line.replace("\t", " ") if letter.isprintable())[:LONGEST]
+
+
+class FilterInput(LineInput):
+    """The input of a filter line; it knows how to be left, and what was typed before."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", show=False),
         Binding("up", "recall(-1)", show=False),
         Binding("down", "recall(1)", show=False),
     ]
 
-    def action_screen_cancel(self) -> None:
+    def action_cancel(self) -> None:
         """Leave without the filter."""
         self.post_message(FilterBar.Cancelled())
 
@@ -34,14 +69,17 @@ class FilterInput(Input):
 
 
 class FilterBar(Horizontal):
-    """Hidden until `open`; says every change, and keeps the text when it cannot be read."""
+    """Hidden until `open`; tells every change, and keeps the text when it cannot be read.
+
+    `history` can be shared between bars of the same kind.
+    """
 
     DEFAULT_CSS = """
     FilterBar { height: 1; display: none; background: $background; }
-    FilterBar > #label { width: auto; color: $primary; text-style: bold; }
-    FilterBar > Input { width: 1fr; height: 1; border: none; padding: 0; background: $background; color: $foreground; }
-    FilterBar > Input:focus { border: none; }
-    FilterBar > #wrong { width: auto; color: $warning; padding: 0 1; }
+    FilterBar > .filter--label { width: auto; color: $primary; text-style: bold; padding: 0 0 0 1; }
+    FilterBar > FilterInput { width: 1fr; min-width: 20; }
+    FilterBar > .filter--wrong { width: auto; max-width: 60%; height: 1; color: $warning; padding: 0 1; }
+    FilterBar > .filter--wrong:nocolor { text-style: bold; }
     """
 
     @dataclass
@@ -59,14 +97,12 @@ class FilterBar(Horizontal):
     class Cancelled(Message):
         """The filter is not wanted any more."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, history: History | None = None, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._input = FilterInput(compact=True)
-        self._input.cursor_blink = False
-        self._label = Static("/", id="label", markup=False)
-        self._wrong = Static("", id="wrong", markup=False)
-        self._past: list[str] = []
-        self._at = 0
+        self.history = history or History()
+        self._input = FilterInput()
+        self._label = Static("/", classes="filter--label", markup=False)
+        self._wrong = Static("", classes="filter--wrong", markup=False)
 
     def compose(self) -> ComposeResult:
         """Lay out label, text and what is wrong with it."""
@@ -74,15 +110,19 @@ class FilterBar(Horizontal):
         yield self._input
         yield self._wrong
 
+    @property
+    def text(self) -> str:
+        """What is typed."""
+        return self._input.value
+
     def open(self, text: str = "", label: str = "/") -> None:
         """Show the line with a text and take the keys."""
         self._label.update(Content(label))
         self.set_error("")
         self.display = True
         with self._input.prevent(Input.Changed):
-            self._input.value = text
-        self._input.cursor_position = len(text)
-        self._at = len(self._past)
+            self._input.put(text)
+        self.history.rest()
         self._input.focus()
 
     def close(self) -> None:
@@ -94,11 +134,10 @@ class FilterBar(Horizontal):
         self._wrong.update(Content(text))
 
     def recall(self, step: int) -> None:
-        """Put a text typed before into the line."""
-        if self._past:
-            self._at = max(0, min(len(self._past), self._at + step))
-            self._input.value = self._past[self._at] if self._at < len(self._past) else ""
-            self._input.cursor_position = len(self._input.value)
+        """Put a text typed before into the line: an older one (-1), or a newer one (1)."""
+        text = self.history.older() if step < 0 else self.history.newer()
+        if text is not None:
+            self._input.put(text)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Hand the text on as it is typed."""
@@ -108,6 +147,5 @@ class FilterBar(Horizontal):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Let the text stand."""
         event.stop()
-        if event.value and event.value not in self._past[-1:]:
-            self._past = [*self._past, event.value][-REMEMBERED:]
+        self.history.add(event.value)
         self.post_message(self.Submitted(event.value))

@@ -1,0 +1,112 @@
+"""What all dialogs share: a framed box over the screen below, which stays as it is and gets none of their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+from widgets.bars import FooterBar
+from widgets.pane import Pane
+from widgets.viewmodels import FooterVM, KeyHint, Line, PaneVM
+
+Answer = TypeVar("Answer")
+
+WIDEST = 100
+_FRAME_ROWS = 2
+
+
+class Box(Pane):
+    """The frame of a dialog."""
+
+    DEFAULT_CSS = """
+    Box { height: auto; padding: 0 1; border: round $border; }
+    Box.-ascii, .-ascii Box { border: ascii $border; }
+    """
+
+
+class Modal(ModalScreen[Answer], Generic[Answer]):
+    """A dialog: title in the frame, `body`, and the keys that answer it in the last row.
+
+    The box is as high as the body wants (`body_rows` at a width) and the screen allows. The screen below is not
+    repainted, and the key that gives the answer ends here.
+    """
+
+    DEFAULT_CSS = """
+    Modal { align: center middle; }
+    Modal FooterBar { height: 1; }
+    """
+
+    widest = WIDEST
+
+    def __init__(self, title: Line, hints: Iterable[KeyHint] = ()) -> None:
+        super().__init__()
+        self._foot = FooterBar()
+        self._box: Box | None = None
+        self._title_line = title
+        self._hints = tuple(hints)
+        self._answered = False
+
+    def body(self) -> Iterable[Widget]:
+        """Return the widgets between the title and the keys; the one to be fitted has the class `-fits`."""
+        return ()
+
+    def body_rows(self, width: int) -> int:
+        """Return the rows that the body wants in so many cells."""
+        raise NotImplementedError
+
+    @property
+    def fixed_rows(self) -> int:
+        """The rows of the body besides the one that is fitted."""
+        return 0
+
+    def compose(self) -> ComposeResult:
+        """Lay out the box."""
+        self._box = Box(*self.body(), self._foot)
+        yield self._box
+
+    def on_mount(self) -> None:
+        """Say title and keys."""
+        self.styles.background = "transparent"
+        self.set_title(self._title_line)
+        self.set_hints(self._hints)
+        self.fit()
+        self.opened()
+
+    def opened(self) -> None:
+        """Begin; the body is there."""
+
+    def set_title(self, title: Line, state: Line = ()) -> None:
+        """Show a title in the frame, and something at its right."""
+        self._title_line = title
+        if self._box is not None:
+            self._box.set_vm(PaneVM("", title, state))
+
+    def set_hints(self, hints: Iterable[KeyHint], aside: Line = ()) -> None:
+        """Show the keys that answer, and something at their right."""
+        self._hints = tuple(hints)
+        self._foot.set_vm(FooterVM(self._hints, aside))
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Fit the box to the screen."""
+        self.fit()
+
+    def fit(self) -> None:
+        """Give box and body the size they can have."""
+        width, height = self.app.size
+        outer = min(self.widest, width - 2 if width > 60 else width)
+        rows = min(max(1, self.body_rows(outer - 4)), height - _FRAME_ROWS - 1 - self.fixed_rows)
+        if self._box is not None:
+            self._box.styles.width = outer
+            for widget in self._box.query(".-fits"):
+                widget.styles.height = max(1, rows)
+
+    def answer(self, result: Answer) -> None:
+        """Give the answer, once."""
+        if not self._answered:
+            self._answered = True
+            self.dismiss(result)
