@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from services.clock import Clock
@@ -15,37 +17,101 @@ from services.kubernetes.wire import epoch
 from services.model.ref import PODS
 from services.ports import LogLine, LogOptions
 
-HELD = 2000
+HELD_LINES = 2000
+HELD_BYTES = 512 << 10
 STREAMS = 64
 AGAIN = 2.0
 AGAIN_AT_MOST = 30.0
 LONGEST_LINE = 64 << 10
-SILENCE = 24 * 3600.0
-_TICK = 0.05
-_LEFT_OUT = "{} more containers are not followed: narrow the choice"
+SILENCE = 300.0
+"""Seconds without a line after which a followed log is opened anew: a dead connection looks just like a quiet one."""
+
+TICK = 0.05
+_STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)(?: |$)")
 
 
-class _Held:
-    """Lines of one container that wait to be taken; the oldest give way, and are counted."""
+class _Container:
+    """One container's log: the lines that wait to be taken (the oldest give way, counted), and how far it was read.
 
-    def __init__(self) -> None:
-        self.lines: deque[LogLine] = deque()
-        self.dropped = 0
+    `stamp` is the last line's time as the kubelet wrote it, `moment` the same in nanoseconds, `beside` how many lines
+    had that very time: a log begun again at `stamp` repeats them, and up to a second before them (kubelets cut
+    `sinceTime` to whole seconds).
+    """
 
-    def put(self, line: LogLine) -> None:
-        if len(self.lines) >= HELD:
-            self.lines.popleft()
-            self.dropped += 1
-        self.lines.append(line)
+    def __init__(self, pod: str, name: str) -> None:
+        self.pod = pod
+        self.name = name
+        self.stamp = ""
+        self.moment = 0
+        self.beside = 0
+        self.unstamped = b""
+        self.said = ""
+        self._repeated = 0
+        self._resuming = False
+        self._lines: deque[LogLine] = deque()
+        self._size = 0
+        self._dropped = 0
+
+    def opened(self) -> None:
+        """Take that the log begins again at `stamp`."""
+        self._resuming = bool(self.stamp)
+        self._repeated = self.beside
+
+    def read(self, raw: bytes) -> None:
+        """Take one line as the kubelet sent it, unless it is a repeated one."""
+        found = _STAMP.match(raw, 0, 64)
+        if found is None:  # the kubelet itself speaks, say of a log file that is gone: once is enough
+            if raw != self.unstamped:
+                self.unstamped = raw
+                self.put(0.0, raw)
+            return
+        whole = _seconds(found[1], found[3])
+        moment = whole * 1_000_000_000 + int((found[2] or b"").ljust(9, b"0"))
+        if self._resuming and self._is_repeated(moment):
+            return
+        self.beside = self.beside + 1 if moment == self.moment else 1
+        self.moment = moment
+        self.stamp = raw[: found.end(3)].decode("ascii")
+        self.unstamped = b""
+        self.said = ""
+        self.put(moment / 1e9, raw[found.end() :])
+
+    def say(self, sentence: str, now: float) -> None:
+        """Put a sentence of the program between the lines; the same one only once until a line comes."""
+        if sentence != self.said:
+            self.said = sentence
+            self.put(now, f"[{sentence}]".encode())
+
+    def put(self, at: float, text: bytes) -> None:
+        """Hold a line until it is taken."""
+        shown = text[:LONGEST_LINE].rstrip(b"\r").decode("utf-8", "replace")
+        if len(text) > LONGEST_LINE:
+            shown += f" [{len(text) - LONGEST_LINE} more bytes]"
+        self._lines.append(LogLine(self.pod, self.name, at, shown))
+        self._size += len(shown)
+        while len(self._lines) > HELD_LINES or (self._size > HELD_BYTES and len(self._lines) > 1):
+            self._size -= len(self._lines.popleft().text)
+            self._dropped += 1
 
     def take(self) -> list[LogLine]:
-        lines = list(self.lines)
-        self.lines.clear()
-        if self.dropped and lines:
+        """Return and forget what is held; the first line tells how many were dropped before it."""
+        lines = list(self._lines)
+        self._lines.clear()
+        self._size = 0
+        if self._dropped and lines:
             first = lines[0]
-            lines[0] = LogLine(first.pod, first.container, first.at, first.text, self.dropped)
-            self.dropped = 0
+            lines[0] = LogLine(first.pod, first.container, first.at, first.text, self._dropped)
+            self._dropped = 0
         return lines
+
+    def _is_repeated(self, moment: int) -> bool:
+        if moment < self.moment:
+            return True
+        if moment == self.moment and self._repeated:
+            self._repeated -= 1
+            return True
+        self._resuming = False
+        return False
 
 
 class LogStreams:
@@ -58,8 +124,10 @@ class LogStreams:
         self._clock = clock
         self._namespace = namespace
         self._options = options
-        self._containers = [(pod, container) for pod, names in pods.items() for container in names]
-        self._held = {each: _Held() for each in self._containers[:STREAMS]}
+        self._follow = options.follow and not options.previous  # what ran before is over
+        wanted = [_Container(pod, name) for pod, names in pods.items() for name in names]
+        self._containers = wanted[:STREAMS]
+        self._left_out = len(wanted) - len(self._containers)
         self._arrived = asyncio.Event()
         self._problems: list[Problem] = []
 
@@ -68,12 +136,10 @@ class LogStreams:
 
         Raises Problem when no stream could be read at all. Streams that fail beside others say so in a line.
         """
-        left_out = len(self._containers) - len(self._held)
-        if left_out > 0:
-            yield [
-                LogLine("", "", self._clock.now(), f"{left_out} more containers are not followed: narrow the choice")
-            ]
-        tasks = [asyncio.ensure_future(self._read(pod, container)) for pod, container in self._held]
+        if self._left_out:
+            sentence = f"[{self._left_out} more containers are not shown: choose fewer pods]"
+            yield [LogLine("", "", self._clock.now(), sentence)]
+        tasks = [asyncio.ensure_future(self._read(container)) for container in self._containers]
         ended = asyncio.ensure_future(asyncio.wait(tasks)) if tasks else None
         try:
             while ended is not None and not ended.done():
@@ -82,100 +148,92 @@ class LogStreams:
                     yield lines
             if lines := self._take():
                 yield lines
+            for task in tasks:
+                task.result()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             if ended is not None:
                 ended.cancel()
-        if self._problems and len(self._problems) == len(self._held):
-            raise self._problems[0]
+        if self._problems and len(self._problems) == len(self._containers):
+            raise self._problems[-1]
 
     async def _wait(self, ended: asyncio.Future[Any]) -> None:
         arriving = asyncio.ensure_future(self._arrived.wait())
         try:
             await asyncio.wait({arriving, ended}, return_when=asyncio.FIRST_COMPLETED)
             if not ended.done():
-                await asyncio.sleep(_TICK)  # let what comes together be merged together
+                await asyncio.sleep(TICK)  # let what comes together be merged together
         finally:
             arriving.cancel()
             self._arrived.clear()
 
     def _take(self) -> list[LogLine]:
-        lines = [line for held in self._held.values() for line in held.take()]
+        lines = [line for container in self._containers for line in container.take()]
         lines.sort(key=lambda line: line.at)
         return lines
 
-    async def _read(self, pod: str, container: str) -> None:
+    async def _read(self, container: _Container) -> None:
         """Read one container's log; while following, begin again where it was cut off, for as long as the pod is."""
-        held = self._held[pod, container]
-        last = ""
-        complained = False
         pause = AGAIN
         while True:
-            before = last
+            before = container.stamp
             try:
-                last = await self._read_once(pod, container, held, last)
+                await self._read_once(container)
             except Problem as problem:
-                gone = problem.status == 404
-                if not self._options.follow or problem.status in {401, 403} or (gone and not last):
-                    self._fail(held, pod, container, problem)
+                if problem.status == 404 and container.stamp:
+                    self._say(container, f"{container.pod} is gone")
                     return
-                if gone:
+                if not self._follow or problem.status in {401, 403, 404}:
+                    self._fail(container, problem)
                     return
-                if not complained and problem.status == 400:
-                    self._say(held, pod, container, problem)
-                    complained = True
-            if not self._options.follow:
+                self._say(container, problem.sentence)
+            if not self._follow:
                 return
-            pause = AGAIN if last != before else min(AGAIN_AT_MOST, 2 * pause)
+            pause = AGAIN if container.stamp != before else min(AGAIN_AT_MOST, 2 * pause)
             await self._clock.sleep(pause)
 
-    async def _read_once(self, pod: str, container: str, held: _Held, last: str) -> str:
+    async def _read_once(self, container: _Container) -> None:
+        path = PODS.path(self._namespace, container.pod, "log")
+        what = f"read the log of {container.pod}/{container.name}"
+        params = self._params(container)
+        async with contextlib.AsyncExitStack() as stack:
+            stream = self._transport.stream(path, params, accept="*/*", idle_timeout=SILENCE, what=what)
+            batches = await stack.enter_async_context(stream)
+            container.opened()
+            try:
+                async for lines in batches:
+                    for raw in lines:
+                        container.read(raw)
+                    self._arrived.set()
+            except Problem:
+                if not self._follow:
+                    raise
+                # it was cut off: what is said, if anything, is why it cannot be opened again
+
+    def _params(self, container: _Container) -> dict[str, str]:
         options = self._options
-        params = {"container": container, "timestamps": "true"}
-        if options.follow:
+        params = {"container": container.name, "timestamps": "true"}
+        if self._follow:
             params["follow"] = "true"
         if options.previous:
             params["previous"] = "true"
-        if last:
-            params["sinceTime"] = last
-        else:
-            params["tailLines"] = str(options.tail)
-            if options.since:
-                params["sinceSeconds"] = str(options.since)
-        path = PODS.path(self._namespace, pod, "log")
-        what = f"read the log of {pod}/{container}"
-        before = last
-        stream = self._transport.stream(path, params, accept="*/*", idle_timeout=SILENCE, what=what)
-        async with contextlib.AsyncExitStack() as stack:
-            batches = await stack.enter_async_context(stream)
-            async for lines in batches:
-                for raw in lines:
-                    stamp, _, text = raw[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\r").partition(" ")
-                    at = epoch(stamp)
-                    if not at:
-                        stamp, text = "", f"{stamp} {text}".rstrip()
-                    elif (
-                        before and stamp <= before
-                    ):  # sinceTime is inclusive, and cut to whole seconds by some kubelets
-                        continue
-                    last = stamp or last
-                    held.put(LogLine(pod, container, at, text))
-                self._arrived.set()
-        return last
+        if container.stamp:
+            return params | {"sinceTime": container.stamp}
+        params["tailLines"] = str(options.tail)
+        return params | ({"sinceSeconds": str(options.since)} if options.since else {})
 
-    def _fail(self, held: _Held, pod: str, container: str, problem: Problem) -> None:
+    def _fail(self, container: _Container, problem: Problem) -> None:
         self._problems.append(problem)
-        if len(self._problems) < len(self._held):
-            self._say(held, pod, container, problem)
+        if len(self._problems) < len(self._containers):
+            self._say(container, problem.sentence)
 
-    def _say(self, held: _Held, pod: str, container: str, problem: Problem) -> None:
-        held.put(LogLine(pod, container, self._clock.now(), f"[{problem.sentence}]"))
+    def _say(self, container: _Container, sentence: str) -> None:
+        container.say(sentence, self._clock.now())
         self._arrived.set()
 
 
-def _order(stamp: str) -> str:
-    """Return an RFC 3339 time whose fraction may be cut short, so that texts compare as times do."""
-    whole, _, fraction = stamp.removesuffix("Z").partition(".")
-    return f"{whole}.{fraction:0<9}"
+@lru_cache(maxsize=256)
+def _seconds(whole: bytes, zone: bytes) -> int:
+    return int(epoch((whole + zone).decode("ascii")))

@@ -33,6 +33,7 @@ _Made = TypeVar("_Made")
 RIGHTS_KEPT = 60.0
 ASKED_ONE_BY_ONE = 6
 MOST_EVENTS = 5000
+CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -108,8 +109,17 @@ class KubernetesSession:
         self, namespace: str, pods: Mapping[str, Sequence[str]], options: LogOptions
     ) -> AsyncIterator[list[LogLine]]:
         """Batches of log lines of these pods (name -> containers, none: all of them), merged as they come."""
-        complete = {pod: list(names) or await self._containers(namespace, pod) for pod, names in pods.items()}
-        streams = LogStreams(self._transport, self._clock, namespace, complete, options)
+        chosen = dict(
+            zip(pods, await asyncio.gather(*(self._chosen(namespace, *each) for each in pods.items())), strict=True)
+        )
+        refused = {pod: problem for pod, problem in chosen.items() if isinstance(problem, Problem)}
+        if refused and len(refused) == len(pods):
+            raise next(iter(refused.values()))
+        if refused:
+            now = self._clock.now()
+            yield [LogLine(pod, "", now, f"[{problem.sentence}]") for pod, problem in refused.items()]
+        readable = {pod: names for pod, names in chosen.items() if not isinstance(names, Problem)}
+        streams = LogStreams(self._transport, self._clock, namespace, readable, options)
         async with contextlib.aclosing(streams.batches()) as batches:
             async for lines in batches:
                 yield lines
@@ -174,9 +184,15 @@ class KubernetesSession:
                     break
         return found
 
-    async def _containers(self, namespace: str, pod: str) -> list[str]:
-        spec = (await self._document(PODS, namespace, pod)).get("spec") or {}
-        found = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    async def _chosen(self, namespace: str, pod: str, names: Sequence[str]) -> Sequence[str] | Problem:
+        """Return the containers to read: those asked for, else all the pod has; or why that cannot be known."""
+        if names:
+            return names
+        try:
+            spec = (await self._document(PODS, namespace, pod)).get("spec") or {}
+        except Problem as problem:
+            return problem
+        found = [each for key in CONTAINERS for each in spec.get(key) or ()]
         return [str(each["name"]) for each in found if isinstance(each, dict) and "name" in each]
 
     async def _off_loop(self, make: Callable[[dict[str, Any]], _Made], document: dict[str, Any]) -> _Made:
