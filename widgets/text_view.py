@@ -4,36 +4,74 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import accumulate
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Size
+from textual.message import Message
 from textual.strip import Strip
 
-from widgets.folding import fold, window
-from widgets.ink import cells_of
+from widgets.folding import Run, fold, folded_rows, overlaid, window
+from widgets.ink import line_cells
+from widgets.kept_place import relocated
 from widgets.viewmodels import Line, TextVM, Tone
 from widgets.viewport import SearchView
 
 
+@dataclass(frozen=True, slots=True)
+class TextState:
+    """What a title says about a document: the line at the top (1-based) of how many, and the search."""
+
+    line: int = 0
+    lines: int = 0
+    wrap: bool = False
+    search: str = ""
+    match: int = 0
+    matches: int = 0
+    busy: bool = False
+
+
 class TextView(SearchView):
-    """Draws the lines of a `TextVM`; new lines keep the reader's place."""
+    """Draws the lines of a `TextVM`; new lines keep the reader's place.
+
+    It takes the height it is given, or with `height: auto` that of the document.
+    """
+
+    @dataclass
+    class StateChanged(Message):
+        """What the title says about the document changed."""
+
+        view: TextView
+        state: TextState
+
+        @property
+        def control(self) -> TextView:
+            """The view that sent this."""
+            return self.view
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest state counts."""
+            return isinstance(message, TextView.StateChanged) and message.view is self.view
 
     def __init__(
         self,
+        vm: TextVM | None = None,
         *,
+        wrap: bool = False,
         focusable: bool = True,
         id: str | None = None,  # noqa: A002 - Textual's name
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
         self.can_focus = focusable
-        self.wrap = False
-        self._vm = TextVM((), ())
-        self._texts: list[str] = []
+        self.wrap = wrap
+        self.state = TextState()
+        self._vm = vm or TextVM((), ())
+        self._texts: list[str | None] = [None] * len(self._vm.lines)
         self._starts: list[int] = []
-        self._rows = 0
+        self._laid_out_for = 0
         self._widest: int | None = None
 
     @property
@@ -43,57 +81,60 @@ class TextView(SearchView):
 
     def set_vm(self, vm: TextVM) -> None:
         """Show a document; an equal one paints nothing, one of the same shape paints the lines that differ."""
-        if vm == self._vm:
+        if vm is self._vm or vm == self._vm:
             return
-        before, self._vm = self._vm, vm
-        old = self._texts
-        self._texts = ["".join(span.text for span in line) for line in vm.lines]
-        self._widest = None
-        if self.index is not None and self._texts != old:
-            self.rescan()
-        if len(old) != len(self._texts) or self.wrap:
-            self._lay_out()
-            self.top = min(self.top, self.last_top)
+        first = self.name_at(self.top) if self._starts or not self.wrap else None
+        before, self._vm = self._vm.lines, vm
+        lines = vm.lines
+        self._texts, self._widest = [None] * len(lines), None
+        self._starts = []
+        if self.match is not None:
+            place = relocated(before, lines, self.match)
+            self.match = place if place < len(lines) and lines[place] == before[self.match] else None
+        top = self.row_of(relocated(before, lines, first)) if first else 0
+        same_place = top == self.top and len(before) == len(lines) and not self.wrap
+        self.top = min(top, self.last_top)
+        if same_place:
+            for name in range(self.top, min(len(lines), self.top + self.page)):
+                if before[name] != lines[name]:
+                    self.refresh_rows(name, name + 1)
+        else:
             self.refresh(layout=self.styles.is_auto_height)
-            return
-        self._rows = len(self._texts)
-        for name, (one, other) in enumerate(zip(before.lines, vm.lines, strict=True)):
-            if one != other:
-                self.refresh_rows(name, name + 1)
+        if self.index is not None:
+            self.rescan()
+        self._tell()
+
+    def rows_at(self, width: int) -> int:
+        """Return how many rows the document takes in `width` cells of text."""
+        if not self.wrap:
+            return len(self._vm.lines)
+        return sum(_rows_of(line, width) for line in self._vm.lines)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the number of rows, for a view that is as high as its document."""
-        del container, viewport, width
-        return max(1, self._rows)
+        del container, viewport
+        return max(1, self.rows_at(max(1, width - 1)))
 
     def action_wrap(self) -> None:
         """Wrap long lines, or scroll them sideways."""
         first = self.name_at(self.top)
         self.wrap = not self.wrap
-        self.left = 0
-        self._lay_out()
+        self.left, self._starts = 0, []
         self.top = min(self.row_of(first), self.last_top) if first is not None else 0
         self.refresh()
+        self._tell()
 
     def on_resize(self) -> None:
         """Break the lines anew."""
-        self._lay_out()
-        self.top = min(self.top, self.last_top)
-
-    def _lay_out(self) -> None:
-        if not self.wrap:
-            self._starts, self._rows = [], len(self._texts)
-            return
-        self._starts, row = [], 0
-        for text in self._texts:
-            self._starts.append(row)
-            row += len(fold(text, self.room, self.room))
-        self._rows = row
+        first = self.name_at(self.top) if self._starts else self.top
+        self._starts = []
+        self.top = min(self.row_of(first or 0), self.last_top)
+        self._tell()
 
     @property
     def rows(self) -> int:
         """The rows of the document at this width."""
-        return self._rows
+        return self._row_starts()[-1] if self.wrap else len(self._vm.lines)
 
     @property
     def text_cells(self) -> int:
@@ -101,63 +142,104 @@ class TextView(SearchView):
         if self.wrap:
             return 0
         if self._widest is None:
-            self._widest = max(map(cells_of, self._texts), default=0)
+            self._widest = max(map(line_cells, self._vm.lines), default=0)
         return self._widest
 
     def names(self) -> Sequence[int]:
         """Return the line numbers."""
-        return range(len(self._texts))
+        return range(len(self._vm.lines))
 
     def text_of(self, name: int) -> str:
         """Return a line's text."""
-        return self._texts[name] if name < len(self._texts) else ""
+        text = self._texts[name]
+        if text is None:
+            text = self._texts[name] = "".join([span.text for span in self._vm.lines[name]])
+        return text
 
     def row_of(self, name: int) -> int:
         """Return the row at which a line starts."""
-        return self._starts[name] if self.wrap and name < len(self._starts) else name
+        return self._row_starts()[name] if self.wrap else name
 
     def name_at(self, row: int) -> int | None:
         """Return the line of a row."""
-        if not 0 <= row < self._rows:
+        if not 0 <= row < self.rows:
             return None
-        return bisect_right(self._starts, row) - 1 if self.wrap else row
+        return bisect_right(self._row_starts(), row) - 1 if self.wrap else row
+
+    def moved(self, rows: int) -> None:
+        """Tell the new place."""
+        del rows
+        self._tell()
+
+    def searched(self) -> None:
+        """Tell the new count."""
+        self._tell()
 
     def row_strip(self, row: int, width: int) -> Strip:
         """Draw the part of a line that a row shows, matches highlighted."""
         name = self.name_at(row)
         blank = self.tone_style(Tone.PLAIN)
-        if name is None or name >= len(self._texts):
+        if name is None:
             return Strip.blank(width, blank)
-        text = self._texts[name]
+        text = self.text_of(name)
         if self.wrap:
             starts = [*fold(text, width, width), len(text)]
-            part = row - self._starts[name]
+            part = min(row - self.row_of(name), len(starts) - 2)
             start, end, blanks = starts[part], starts[part + 1], 0
         else:
             start, end, blanks = window(text, self.left, width)
         segments = [Segment(" " * blanks, blank)] if blanks else []
-        segments += self._segments(self._vm.lines[name], text, start, end, current=name == self.match)
+        runs, over = self._runs(name), self._hits(name, text)
+        segments += [Segment(text[one:other], style) for one, other, style in overlaid(start, end, runs, over)]
         return Strip(segments).adjust_cell_length(width, blank)
 
-    def _segments(self, line: Line, text: str, start: int, end: int, *, current: bool) -> list[Segment]:
-        """Return the styled pieces of `text[start:end]`: the spans' tones, broken where a match begins or ends."""
-        matches = self.index.pattern.spans(text) if self.index is not None else ()
-        pieces: list[Segment] = []
-        at = 0
-        for span in line:
-            stop = at + len(span.text)
-            style = self.tone_style(span.tone)
-            cuts = sorted({max(at, start), min(stop, end), *self._edges(matches, max(at, start), min(stop, end))})
-            for one, other in pairwise(cuts):
-                inside = any(first <= one < last for first, last in matches)
-                pieces.append(Segment(text[one:other], self._matched(style, current=current) if inside else style))
-            at = stop
-        return pieces
+    def _runs(self, name: int) -> list[Run]:
+        spans = self._vm.lines[name]
+        ends = list(accumulate(len(span.text) for span in spans))
+        return [
+            (end - len(span.text), end, self.tone_style(span.tone))
+            for span, end in zip(spans, ends, strict=True)
+            if span.text
+        ]
 
-    def _matched(self, style: Style, *, current: bool) -> Style:
-        found = style + self.tone_style(Tone.MATCH)
-        return found + Style(reverse=True) if current else found
+    def _hits(self, name: int, text: str) -> list[Run]:
+        if self.search is None:
+            return []
+        hit = self.tone_style(Tone.MATCH)
+        if name == self.match:
+            hit += Style(reverse=True)
+        return [(start, end, hit) for start, end in self.search.spans(text)]
 
-    @staticmethod
-    def _edges(matches: Sequence[tuple[int, int]], start: int, end: int) -> list[int]:
-        return [edge for match in matches for edge in match if start < edge < end]
+    def _row_starts(self) -> list[int]:
+        """Return the first row of each line, and the number of rows at the end."""
+        width = self.room
+        if not self._starts or self._laid_out_for != width:
+            self._laid_out_for = width
+            self._starts = [0, *accumulate(_rows_of(line, width) for line in self._vm.lines)]
+        return self._starts
+
+    def _tell(self) -> None:
+        index = self.index
+        state = TextState(
+            line=(self.name_at(self.top) or 0) + 1 if self._vm.lines else 0,
+            lines=len(self._vm.lines),
+            wrap=self.wrap,
+            search=index.pattern.text if index else "",
+            match=index.position(self.match) if index else 0,
+            matches=len(index) if index else 0,
+            busy=not self.scanned,
+        )
+        if state != self.state:
+            self.state = state
+            if self.is_attached:
+                self.post_message(self.StateChanged(self, state))
+
+
+def _rows_of(line: Line, width: int) -> int:
+    """Return the rows of a line broken at `width`; one that fits even if every letter were wide is not measured."""
+    letters = 0
+    for span in line:
+        letters += len(span.text)
+    if 2 * letters <= width:
+        return 1
+    return folded_rows("".join([span.text for span in line]), width, width)
