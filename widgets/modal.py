@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
@@ -38,10 +39,12 @@ class Modal(ModalScreen[Answer], Generic[Answer]):
 
     DEFAULT_CSS = """
     Modal { align: center middle; }
-    Modal FooterBar { height: 1; }
+    Modal .modal--body { height: auto; background: $background; }
     """
 
     widest = WIDEST
+    beside = 2
+    """The cells left free at the sides of the box, where the screen has more than 60."""
 
     def __init__(self, title: Line, hints: Iterable[KeyHint] = ()) -> None:
         super().__init__()
@@ -66,7 +69,8 @@ class Modal(ModalScreen[Answer], Generic[Answer]):
 
     def compose(self) -> ComposeResult:
         """Lay out the box."""
-        self._box = Box(*self.body(), self._foot)
+        # One child: a pane shows and hides its children by itself.
+        self._box = Box(Vertical(*self.body(), self._foot, classes="modal--body"))
         yield self._box
 
     def on_mount(self) -> None:
@@ -91,6 +95,10 @@ class Modal(ModalScreen[Answer], Generic[Answer]):
         self._hints = tuple(hints)
         self._foot.set_vm(FooterVM(self._hints, aside))
 
+    def hide_keys(self, *, hidden: bool = True) -> None:
+        """Take the row of keys away while the body has its own, or bring it back."""
+        self._foot.display = not hidden
+
     def on_resize(self, _event: events.Resize) -> None:
         """Fit the box to the screen."""
         self.fit()
@@ -98,7 +106,7 @@ class Modal(ModalScreen[Answer], Generic[Answer]):
     def fit(self) -> None:
         """Give box and body the size they can have."""
         width, height = self.app.size
-        outer = min(self.widest, width - 2 if width > 60 else width)
+        outer = min(self.widest, width - self.beside if width > 60 else width)
         rows = min(max(1, self.body_rows(outer - 4)), height - _FRAME_ROWS - 1 - self.fixed_rows)
         if self._box is not None:
             self._box.styles.width = outer

@@ -166,3 +166,20 @@ class Choice:
     hint: str = ""
     key: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HelpEntry:
+    """One key in the help: its short label as the footer shows it, and a text that says what it does."""
+
+    key: str
+    label: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HelpSection:
+    """The keys of one group, under its title."""
+
+    title: str
+    entries: tuple[HelpEntry, ...]
