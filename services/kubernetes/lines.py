@@ -28,15 +28,16 @@ class LinePump:
     async def batches(self) -> AsyncIterator[list[bytes]]:
         """Yield every complete line that has arrived, until the answer ends; raises what reading raised."""
         while True:
-            await self._changed.wait()
-            self._changed.clear()
-            lines, self._lines, self._size = self._lines, [], 0
-            self._room.set()
-            if lines:
+            if self._lines:
+                lines, self._lines, self._size = self._lines, [], 0
+                self._room.set()
                 yield lines
             elif self._task.done():
                 self._task.result()
                 return
+            else:
+                self._changed.clear()
+                await self._changed.wait()
 
     async def close(self) -> None:
         """End the answer now."""

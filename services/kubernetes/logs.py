@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from services.clock import Clock
@@ -27,6 +28,9 @@ SILENCE = 300.0
 """Seconds without a line after which a followed log is opened anew: a dead connection looks just like a quiet one."""
 
 TICK = 0.05
+TURN = 500
+"""Lines read before the loop may do something else."""
+
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)(?: |$)")
 
 
@@ -170,9 +174,15 @@ class LogStreams:
             self._arrived.clear()
 
     def _take(self) -> list[LogLine]:
-        lines = [line for container in self._containers for line in container.take()]
-        lines.sort(key=lambda line: line.at)
-        return lines
+        """Merge by time, each container's own lines in the order in which they came."""
+        keyed: list[tuple[float, LogLine]] = []
+        for container in self._containers:
+            latest = 0.0
+            for line in container.take():
+                latest = max(latest, line.at)
+                keyed.append((latest, line))
+        keyed.sort(key=itemgetter(0))
+        return [line for _, line in keyed]
 
     async def _read(self, container: _Container) -> None:
         """Read one container's log; while following, begin again where it was cut off, for as long as the pod is."""
@@ -204,8 +214,10 @@ class LogStreams:
             container.opened()
             try:
                 async for lines in batches:
-                    for raw in lines:
+                    for place, raw in enumerate(lines, 1):
                         container.read(raw)
+                        if place % TURN == 0:
+                            await asyncio.sleep(0)
                     self._arrived.set()
             except Problem:
                 if not self._follow:
