@@ -27,7 +27,8 @@ def _cast(plan: Blueprint) -> tuple[App, App, App, App]:
     able = [one for one in plan.deployments() if not one.sidecar and not one.chatty]
     plan.rng("bad-deploy").shuffle(able)
     seen: set[str] = set()
-    elsewhere, again = [], []
+    elsewhere: list[App] = []
+    again: list[App] = []
     for app in able:
         (again if app.namespace in seen else elsewhere).append(app)
         seen.add(app.namespace)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.rehearsal.jsonic import Json, decode, encode
 from services.rehearsal.wire import table
+from services.rehearsal.wire.bookmarks import bookmark_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,7 +79,7 @@ class Encoder:
             return frame("BOOKMARK", self._table(own, [table.bookmark_row(self._resource, metadata)]))
         if self._accepted.shape == "partial":
             return frame("BOOKMARK", table.partial_of(metadata))
-        return frame("BOOKMARK", self._prefix + encode({"metadata": metadata})[1:])
+        return frame("BOOKMARK", self._prefix + encode(bookmark_object(self._resource, metadata))[1:])
 
     def _item(self, entry: Entry) -> bytes:
         stored = self._stored(entry)
@@ -91,7 +92,7 @@ class Encoder:
         return table.row(self._resource, entry, self._include, self._now())
 
     def _table(self, metadata: Json, rows: list[bytes]) -> bytes:
-        definitions: list[Json] = [] if self._columns_sent else table.columns(self._resource)
+        definitions = None if self._columns_sent else table.columns(self._resource)
         self._columns_sent = True
         return table.table(metadata, definitions, rows, self._accepted.version)
 

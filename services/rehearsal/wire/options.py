@@ -73,8 +73,6 @@ def _check(options: ListOptions) -> None:
             raise _forbidden_field(
                 "resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
             )
-        if options.initial_events and not options.bookmarks:
-            raise _forbidden_field("sendInitialEvents", "sendInitialEvents requires allowWatchBookmarks to be true")
         return
     if not options.match:
         return

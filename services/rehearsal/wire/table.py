@@ -52,8 +52,8 @@ def row(resource: Resource, entry: Entry, include: Include, now: float) -> bytes
     return b'{"cells":' + encode(shown) + extra + b',"object":' + embedded + b"}"
 
 
-def table(metadata: Json, definitions: list[Json], rows: Iterable[bytes], version: str = "v1") -> bytes:
-    """Return a whole Table; `definitions` are empty in all but the first event of a watch."""
+def table(metadata: Json, definitions: list[Json] | None, rows: Iterable[bytes], version: str = "v1") -> bytes:
+    """Return a whole Table; `definitions` is None in all but the first event of a watch."""
     head = b'{"kind":"Table","apiVersion":"meta.k8s.io/%b","metadata":' % version.encode()
     return b"".join(
         (head, encode(metadata), b',"columnDefinitions":', encode(definitions), b',"rows":[', b",".join(rows), b"]}")

@@ -94,7 +94,7 @@ class Watch:
 
     def _opening(self) -> bytes:
         frames = [self._encoder.event("ADDED", entry) for entry in self._initial or ()]
-        if self._options.initial_events or (self._initial is not None and self._options.bookmarks):
+        if self._initial is not None and self._options.bookmarks:
             frames.append(self._encoder.bookmark(self._store.version, initial_end=True))
         self._initial = None
         return b"".join(frames)

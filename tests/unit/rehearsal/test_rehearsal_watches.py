@@ -221,7 +221,7 @@ async def test_table_watches_carry_columns_once(calm: Rehearsal, client: Client)
         "Up-to-date",
         "Available",
     ]
-    assert second["object"]["columnDefinitions"] == []
+    assert second["object"]["columnDefinitions"] is None
     assert second["object"]["rows"][0]["cells"][1].endswith("/9")
     assert second["object"]["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
 
