@@ -119,10 +119,11 @@ class Plugin:
         words_kept = asyncio.ensure_future(keep_words())
         try:
             output = await self._output(process, asked)
-            await asyncio.wait({words_kept}, timeout=0.5)
         finally:
-            words_kept.cancel()
             _end(process)
+            await process.wait()
+            await asyncio.wait({words_kept}, timeout=0.5)
+            words_kept.cancel()
         words = self._words(kept)
         if output is None:
             raise self._needed(f'The credential plugin "{self.name}" did not answer in time.', words)
