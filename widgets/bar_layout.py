@@ -29,7 +29,12 @@ def bar_line(vm: BarVM, width: int, signs: Signs = UNICODE_SIGNS) -> InkLine:
 
 
 def footer_line(vm: FooterVM, width: int, signs: Signs = UNICODE_SIGNS) -> InkLine:
-    """Return as many whole hints as fit, at most seven on a small screen; a key that is off stands in brackets."""
+    """Return as many whole hints as fit, at most seven on a small screen; a key that is off stands in brackets.
+
+    Without hints the right part has the whole line: something has to be read now.
+    """
+    if not vm.hints:
+        return _edged(list(vm.right), width, signs)
     right_cells = line_cells(vm.right)
     if right_cells + 2 * _MARGIN > width // 2:
         right_cells = 0

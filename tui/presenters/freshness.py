@@ -20,6 +20,10 @@ QUIET_AGE = 6.0
 """Seconds up to which "live" needs no number: younger than the probe's own beat."""
 
 
+HEADER_REASON = 60
+"""Characters of a reason in the header; the panes show all of it."""
+
+
 class Freshness(StrEnum):
     """What may be believed."""
 
@@ -85,7 +89,7 @@ def present_liveness(reading: Reading, lens: Lens) -> Line:
         return (Span(f"STALE {age(reading.age)}", Tone.WARN),)
     if reading.freshness is Freshness.FAILED:
         since = f" since {moment(reading.since, lens.now)} ({age(lens.now - reading.since)})" if reading.since else ""
-        return (Span(f"NOT LIVE: {lens.text(reading.reason, 200)}{since}", Tone.CRIT),)
+        return (Span(f"NOT LIVE: {lens.text(reading.reason, HEADER_REASON)}{since}", Tone.CRIT),)
     cached = f", data as of {moment(reading.last_ok, lens.now)}" if reading.last_ok else ""
     return (Span(f"connecting{cached}", Tone.NOTICE),)
 

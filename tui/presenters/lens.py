@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from services.model.severity import Severity
 from services.model.text import SafeText
 from services.sanitize import safe_text
-from tui.glyphs import UNICODE, Glyphs
+from tui.glyphs import ASCII, UNICODE, Glyphs
 from widgets.viewmodels import Span, Tone
 
 TONES = {
@@ -39,7 +39,9 @@ class Lens:
     def text(self, raw: object, limit: int = 512) -> SafeText:
         """Return raw text as it may be shown."""
         safe = safe_text(raw, limit)
-        return safe_text(self.mask(safe), limit) if self.mask is not None else safe
+        if self.mask is not None:
+            safe = safe_text(self.mask(safe), limit)
+        return safe if self.glyphs is not ASCII or safe.isascii() else safe_text(_plain(safe), limit)
 
     def shape(self, severity: Severity) -> str:
         """Return the severity's shape: one cell."""
@@ -56,6 +58,13 @@ class Lens:
     def age(self, since: float) -> str:
         """Return the age of a time, "" for none."""
         return age(self.now - since) if since else ""
+
+
+def _plain(text: str) -> str:
+    """Return text for a terminal without Unicode: arrows and the like as ASCII, all else as question marks."""
+    for sign, twin in zip(UNICODE.signs().values(), ASCII.signs().values(), strict=True):
+        text = text.replace(sign, twin)
+    return text.encode("ascii", "replace").decode()
 
 
 def age(seconds: float) -> str:

@@ -64,6 +64,9 @@ class BaseScreen(Screen[None]):
 
     def show_footer(self) -> None:
         """Bring the footer up to date."""
+        if self.note:
+            self.footer.set_vm(FooterVM((), (Span(self.note, Tone.NOTICE),)))
+            return
         hints = []
         for command in sorted(commands_for(self.place), key=lambda one: one.footer):
             reason = self.why_not(command)
@@ -72,11 +75,11 @@ class BaseScreen(Screen[None]):
         self.footer.set_vm(FooterVM(tuple(hints), self.aside()))
 
     def aside(self) -> Line:
-        """Return what stands at the right of the footer: what was said last, else what the display holds back."""
-        return (Span(self.note, Tone.NOTICE),) if self.note else ()
+        """Return what stands at the right of the footer: what the display holds back."""
+        return ()
 
     def say(self, sentence: str) -> None:
-        """Show a sentence at the right of the footer; "" takes it away."""
+        """Show a sentence in place of the keys; "" takes it away."""
         self.note = sentence
         self.show_footer()
 

@@ -63,7 +63,7 @@ class CursorScreen(BaseScreen):
     def aside(self) -> Line:
         """Say how many rows would stand elsewhere, and the key that lets them."""
         driver = self.driver
-        if self.note or driver is None or not (driver.ordering.moved or driver.ordering.fresh_crit):
+        if driver is None or not (driver.ordering.moved or driver.ordering.fresh_crit):
             return super().aside()
         crit = f"{driver.ordering.fresh_crit} new CRIT, " if driver.ordering.fresh_crit else ""
         return (Span(f"{crit}{driver.ordering.moved} moved o", Tone.NOTICE),)

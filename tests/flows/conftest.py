@@ -1,0 +1,103 @@
+"""A console on the recorded scene, driven by key presses; the clock moves only when a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+from textual.pilot import Pilot
+
+from cache.live import LiveState
+from cache.state.records import Place
+from screenshots import scene
+from services.clock import ManualClock
+from tui.app import QuarterdeckApp
+from tui.console import Console, Scope
+from tui.glyphs import UNICODE, Glyphs
+
+
+@dataclass
+class Deck:
+    """A running app and all that a test may turn."""
+
+    app: QuarterdeckApp
+    pilot: Pilot[None]
+    clock: ManualClock
+    live: LiveState
+    runtime: scene.SceneRuntime
+    places: list[Place]
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, and wait until everything they caused has settled."""
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until the service side and the screen are at rest."""
+        await self.pilot.pause()
+        await self.runtime.idle()
+        await self.pilot.pause()
+
+    async def tick(self, seconds: float = 1.0) -> None:
+        """Let time pass for the screen."""
+        await self.clock.advance(seconds)
+        self.app._tick()
+        await self.settle()
+
+    @property
+    def text(self) -> str:
+        """What the terminal shows."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+    @property
+    def header(self) -> str:
+        """The first line."""
+        return self.text.splitlines()[0]
+
+    @property
+    def footer(self) -> str:
+        """The last line."""
+        return self.text.splitlines()[-1]
+
+
+Open = Callable[..., AbstractAsyncContextManager[Deck]]
+
+
+@pytest.fixture
+def open_deck() -> Open:
+    """Return the way to open a console on the scene."""
+
+    @asynccontextmanager
+    async def opened(
+        size: tuple[int, int] = (120, 40),
+        live: LiveState | None = None,
+        place: Place | None = None,
+        glyphs: Glyphs = UNICODE,
+        **settings: object,
+    ) -> AsyncIterator[Deck]:
+        clock = ManualClock(scene.NOW)
+        feed = live or scene.live(clock)
+        runtime = scene.SceneRuntime()
+        places: list[Place] = []
+        console = Console(
+            clock,
+            feed,
+            Scope("prod-eu-1", "prod-eu-1", "PROD"),
+            runtime=runtime,
+            actor="duty1@bastion-2",
+            namespaces=scene.NAMESPACES_USED,
+            contexts=("prod-eu-1", "staging-eu-1"),
+            on_place=places.append,
+            glyphs=glyphs,
+        )
+        app = QuarterdeckApp(console, place, **settings)
+        async with app.run_test(size=size) as pilot:
+            deck = Deck(app, pilot, clock, feed, runtime, places)
+            await deck.settle()
+            yield deck
+
+    return opened
