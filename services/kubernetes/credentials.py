@@ -99,7 +99,10 @@ class Credentials:
             return used != self._generation
         self._file_read_at = float("-inf")
         before = self._grant()
-        self.settings = await asyncio.to_thread(settings_room.load, self.settings.identity)
+        try:
+            self.settings = await asyncio.to_thread(settings_room.load, self.settings.identity)
+        except Problem:
+            return False  # the refusal says more to the operator than what became of the file
         after = self._grant()
         if (before.authorization, before.certificate) == (after.authorization, after.certificate):
             return False
