@@ -48,6 +48,9 @@ class Admin:
             "pause": self._pause,
             "delete-pod": self._delete_pod,
             "cordon": self._cordon,
+            "lose-node": self._lose_node,
+            "recover-node": self._recover_node,
+            "press-node": self._press_node,
             "churn": self._set_churn,
             "heal": self._heal,
             "plan": self._plan,
@@ -142,6 +145,16 @@ class Admin:
     async def _cordon(self, body: Json) -> Json:
         closed = bool(body.get("on", True))
         return {"found": operations.cordon(self._estate.engine.world, body["name"], closed=closed)}
+
+    async def _lose_node(self, body: Json) -> Json:
+        return {"found": self._estate.engine.nodes.lose(body["name"])}
+
+    async def _recover_node(self, body: Json) -> Json:
+        return {"found": self._estate.engine.nodes.recover(body["name"])}
+
+    async def _press_node(self, body: Json) -> Json:
+        kind = body.get("kind", "MemoryPressure")
+        return {"found": self._estate.engine.nodes.press(body["name"], kind)}
 
     async def _set_churn(self, body: Json) -> None:
         self._churn.set_rate(float(body["per_second"]))

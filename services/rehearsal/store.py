@@ -186,6 +186,11 @@ class Store:
         self._commit(resource, "MODIFIED", obj, before)
         return True
 
+    def print_ahead(self, resource: Resource, obj: Json, row: object) -> None:
+        """Keep the printed row of an object that has just been stored, so that no table needs to decode it."""
+        metadata = obj["metadata"]
+        self.collections[resource.key].entries[metadata.get("namespace", ""), metadata["name"]].row = row
+
     def delete(self, resource: Resource, namespace: str, name: str) -> bool:
         """Remove an object; return whether it was there."""
         before = self.collections[resource.key].entries.get((namespace, name))

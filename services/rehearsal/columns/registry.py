@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.rehearsal import resources
 from services.rehearsal.columns import cluster, pods, workloads
-from services.rehearsal.columns.base import AGE, Cell, Column, Printer, Row, Since, age, moment, name, named
+from services.rehearsal.columns.base import AGE, Cell, Column, Conditions, Printer, Row, Since, age, moment, name, named
 
 if TYPE_CHECKING:
     from services.rehearsal.jsonic import Json
@@ -49,6 +49,12 @@ PLAIN = Printer(named(AGE), _plain)
 def printer(resource: resources.Resource) -> Printer:
     """Return how a resource is printed; name and age when nothing better is known."""
     return _PRINTERS.get(resource.key, PLAIN)
+
+
+def print_row(resource: resources.Resource, obj: Json) -> tuple[Row, Conditions]:
+    """Return the cells of an object's row and the conditions beside them."""
+    how = printer(resource)
+    return how.cells(obj), how.conditions(obj) if how.conditions else []
 
 
 def register_custom(resource: resources.Resource, definition: Json) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.rehearsal import resources
 from services.rehearsal.clock import stamp
+from services.rehearsal.columns.registry import print_row
 from services.rehearsal.estate import objects, templates
 from services.rehearsal.estate.furniture import Furnisher
 from services.rehearsal.jsonic import Json
@@ -104,6 +105,7 @@ class Builder:
         pods.refresh(pod, now + app.ready_after)
         self._hostility.annotate(pod, len(self._world.store.collection(resources.PODS).entries))
         self._world.store.create(resources.PODS, pod)
+        self._world.store.print_ahead(resources.PODS, pod, print_row(resources.PODS, pod))
 
     def _past_restarts(self, status: Json, created: float) -> None:
         latest = self._rng.uniform(created, self._start - 3600)

@@ -42,12 +42,14 @@ class Scenario:
 
 def find(name: str) -> Scenario:
     """Return a scenario; raise ValueError with the known names when there is none of that name."""
-    from services.rehearsal.scenarios import bad_deploy, calm, everything_down
+    from services.rehearsal.scenarios import bad_deploy, calm, everything_down, node_trouble
 
-    known = {one.name: one for one in (calm.SCENARIO, bad_deploy.SCENARIO, everything_down.SCENARIO)}
+    known = {
+        one.name: one for one in (calm.SCENARIO, bad_deploy.SCENARIO, everything_down.SCENARIO, node_trouble.SCENARIO)
+    }
     if name not in known:
         raise ValueError(f"there is no scenario {name!r}; choose one of: {', '.join(known)}")
     return known[name]
 
 
-NAMES = ("calm", "bad-deploy", "everything-down")
+NAMES = ("calm", "bad-deploy", "everything-down", "node-trouble")

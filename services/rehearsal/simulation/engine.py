@@ -11,6 +11,7 @@ from services.rehearsal.simulation.deployments import DeploymentController
 from services.rehearsal.simulation.endpoints import EndpointController
 from services.rehearsal.simulation.jobs import CronJobController, JobController
 from services.rehearsal.simulation.kubelet import Kubelet
+from services.rehearsal.simulation.nodes import Nodes
 from services.rehearsal.simulation.quota_objects import QuotaController
 from services.rehearsal.simulation.replicasets import ReplicaSetController
 from services.rehearsal.simulation.scheduler import Scheduler
@@ -34,6 +35,7 @@ class Engine:
         self.kubelet = Kubelet(world)
         self.scheduler = Scheduler(world, self.kubelet)
         self.endpoints = EndpointController(world)
+        self.nodes = Nodes(world, self.kubelet)
         world.controllers = {
             "Deployment": DeploymentController(world),
             "ReplicaSet": ReplicaSetController(world, self.kubelet),
@@ -119,15 +121,17 @@ class Engine:
         world = self.world
         lease = world.store.get(resources.LEASES, "kube-node-lease", name)
         if lease is not None:
-            lease["spec"]["renewTime"] = micro_stamp(world.now)
-            world.store.update(resources.LEASES, lease)
+            if name not in self.nodes.silent:
+                lease["spec"]["renewTime"] = micro_stamp(world.now)
+                world.store.update(resources.LEASES, lease)
             world.after(_LEASE_EVERY, lambda: self._heartbeat(name))
 
     def _post_status(self, name: str) -> None:
         world = self.world
         node = world.store.get(resources.NODES, "", name)
         if node is not None:
-            for condition in node["status"]["conditions"]:
+            heard = [] if name in self.nodes.silent else node["status"]["conditions"]
+            for condition in heard:
                 condition["lastHeartbeatTime"] = stamp(world.now)
             world.store.update(resources.NODES, node)
             world.after(_STATUS_EVERY, lambda: self._post_status(name))

@@ -37,6 +37,8 @@ class Kubelet:
         self._world = world
         self._cached: set[tuple[str, str]] = set()
         self._addresses = 0
+        self.silent: set[str] = set()
+        """Nodes on which nothing moves any more."""
 
     def preload(self, node: str, image: str) -> None:
         """Note that an image is on a node already."""
@@ -54,9 +56,11 @@ class Kubelet:
         self._world.after(self._world.rng.uniform(0.2, 0.6), lambda: self._prepare(life))
 
     def read(self, life: Life) -> Json | None:
-        """Return the pod while it lives and is not being deleted."""
+        """Return the pod while it lives on a node that is heard of and is not being deleted."""
         pod = self._world.store.get(resources.PODS, life.namespace, life.name)
         if pod is None or pod["metadata"]["uid"] != life.uid or "deletionTimestamp" in pod["metadata"]:
+            return None
+        if pod["spec"].get("nodeName") in self.silent:
             return None
         return pod
 
@@ -256,7 +260,7 @@ class Kubelet:
     ) -> bool:
         """End the first container of a running pod, which starts it again; return whether there was one."""
         pod = self._world.store.get(resources.PODS, namespace, name)
-        if pod is None or "deletionTimestamp" in pod["metadata"]:
+        if pod is None or "deletionTimestamp" in pod["metadata"] or pod["spec"].get("nodeName") in self.silent:
             return False
         status = pod["status"].get("containerStatuses", [{}])[0]
         if "running" not in status.get("state", {}):
@@ -287,7 +291,8 @@ class Kubelet:
                 self._event(pod, "Killing", f"Stopping container {status['name']}")
         world.store.update(resources.PODS, pod)
         uid = pod["metadata"]["uid"]
-        world.after(world.rng.uniform(1.0, 4.0), lambda: self._gone(namespace, name, uid))
+        if pod["spec"]["nodeName"] not in self.silent:
+            world.after(world.rng.uniform(1.0, 4.0), lambda: self._gone(namespace, name, uid))
 
     def _gone(self, namespace: str, name: str, uid: str) -> None:
         pod = self._world.store.get(resources.PODS, namespace, name)

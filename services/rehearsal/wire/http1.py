@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 import zlib
 from dataclasses import dataclass, field
-from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
@@ -19,6 +19,8 @@ HEAD_LIMIT = 64 * 1024
 BODY_LIMIT = 4 * 1024 * 1024
 GZIP_FROM = 128 * 1024
 _PIECE = 256 * 1024
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(slots=True)
@@ -298,8 +300,15 @@ def _head(status: int, headers: dict[str, str]) -> bytes:
     except ValueError:
         phrase = ""
     lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-    lines += [f"Date: {formatdate(usegmt=True)}", "", ""]
+    lines += [f"Date: {_date()}", "", ""]
     return "\r\n".join(lines).encode("latin-1", "replace")
+
+
+def _date() -> str:
+    """Return the present as an HTTP date (RFC 9110 5.6.7)."""
+    now = time.gmtime()
+    day, month = _DAYS[now.tm_wday], _MONTHS[now.tm_mon - 1]
+    return f"{day}, {now.tm_mday:02} {month} {now.tm_year} {now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02} GMT"
 
 
 def _gzip(body: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, cast
 
 from services.rehearsal.columns.base import Cell, Conditions, Row, Since
-from services.rehearsal.columns.registry import printer
+from services.rehearsal.columns.registry import print_row, printer
 from services.rehearsal.jsonic import Json, decode, encode
 
 if TYPE_CHECKING:
@@ -73,7 +73,5 @@ def bookmark_row(resource: Resource, metadata: Json) -> bytes:
 
 def _printed(resource: Resource, entry: Entry) -> tuple[Row, Conditions]:
     if entry.row is None:
-        how = printer(resource)
-        obj = entry.read()
-        entry.row = (how.cells(obj), how.conditions(obj) if how.conditions else [])
+        entry.row = print_row(resource, entry.read())
     return cast("tuple[Row, Conditions]", entry.row)

@@ -94,7 +94,7 @@ def check(world: World) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("scenario", ["calm", "bad-deploy"])
+@pytest.mark.parametrize("scenario", ["calm", "bad-deploy", "node-trouble"])
 def test_counts_add_up(scenario: str, seed: int) -> None:
     world = estate(scenario, seed, past=None, life=True).engine.world
     for _ in range(4):
@@ -373,3 +373,48 @@ def test_events_are_counted_and_forgotten() -> None:
     assert max(one["count"] for one in events) > 3
     assert all(parse_stamp(one["lastTimestamp"]) >= world.now - 3700 for one in events)
     assert all(one["firstTimestamp"] <= one["lastTimestamp"] for one in events)
+
+
+def test_a_lost_node_loses_its_pods_and_gets_them_back() -> None:
+    rehearsal = estate()
+    world, nodes = rehearsal.engine.world, rehearsal.engine.nodes
+    name = rehearsal.plan.nodes[3].name
+
+    def seated() -> list[Json]:
+        return [one for one in everything(world, resources.PODS) if one["spec"].get("nodeName") == name]
+
+    def ready() -> str:
+        node = world.store.get(resources.NODES, "", name)
+        assert node is not None
+        return str(next(one["status"] for one in node["status"]["conditions"] if one["type"] == "Ready"))
+
+    before = len(seated())
+    assert nodes.lose(name)
+    run(world, 30)
+    assert ready() == "Unknown"
+    assert not any(map(pods.is_ready, (one for one in seated() if one["status"]["phase"] == "Running")))
+    run(world, 400)
+    stuck = [one for one in seated() if "deletionTimestamp" in one["metadata"]]
+    assert len(stuck) > before // 2
+    for deployment in everything(world, resources.DEPLOYMENTS):
+        assert deployment["status"]["readyReplicas"] == deployment["spec"]["replicas"]
+    assert nodes.recover(name)
+    run(world, 60)
+    assert ready() == "True"
+    assert not any("deletionTimestamp" in one["metadata"] for one in seated())
+    check(world)
+    assert not nodes.lose("nowhere")
+
+
+def test_a_node_under_pressure_takes_no_more_pods() -> None:
+    rehearsal = estate()
+    world = rehearsal.engine.world
+    name = rehearsal.plan.nodes[0].name
+    assert rehearsal.engine.nodes.press(name, "DiskPressure")
+    before = {entry.uid for entry in world.store.collection(resources.PODS).entries.values()}
+    app = rehearsal.plan.deployments()[0]
+    operations.scale(world, resources.DEPLOYMENTS, app.namespace, app.name, 30)
+    run(world, 60)
+    fresh = [one for one in pods_of(world, app) if one["metadata"]["uid"] not in before]
+    assert len(fresh) == 30 - app.replicas
+    assert name not in {one["spec"]["nodeName"] for one in fresh}

@@ -1,0 +1,123 @@
+"""What befalls machines: a kubelet that falls silent, memory or disk that runs short, and recovery."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from services.rehearsal import resources
+from services.rehearsal.clock import stamp
+from services.rehearsal.estate.objects import node_conditions
+from services.rehearsal.simulation import pods
+
+if TYPE_CHECKING:
+    from services.rehearsal.jsonic import Json
+    from services.rehearsal.simulation.kubelet import Kubelet
+    from services.rehearsal.simulation.world import World
+
+Pressure = Literal["MemoryPressure", "DiskPressure", "PIDPressure"]
+_EVICT_AFTER = 300.0
+_COMPONENT = "node-controller"
+_PRESSED: dict[Pressure, tuple[str, str, str]] = {
+    "MemoryPressure": ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available", "memory-pressure"),
+    "DiskPressure": ("KubeletHasDiskPressure", "kubelet has disk pressure", "disk-pressure"),
+    "PIDPressure": ("KubeletHasInsufficientPID", "kubelet has insufficient PID available", "pid-pressure"),
+}
+_HEALTHY = {one["type"]: (one["status"], one["reason"], one["message"]) for one in node_conditions(0, 0)}
+_UNREACHABLE = ("NodeStatusUnknown", "Kubelet stopped posting node status.")
+
+
+class Nodes:
+    """Breaks and mends nodes as the node lifecycle and taint eviction controllers would see it."""
+
+    def __init__(self, world: World, kubelet: Kubelet) -> None:
+        self._world = world
+        self._kubelet = kubelet
+        self.silent = kubelet.silent
+
+    def lose(self, name: str) -> bool:
+        """Let a node's kubelet fall silent; after five minutes its pods are evicted. Return whether it exists."""
+        node = self._world.store.get(resources.NODES, "", name)
+        if node is None:
+            return False
+        self.silent.add(name)
+        for condition in node["status"]["conditions"]:
+            self._set(condition, "Unknown", *_UNREACHABLE)
+        self._taint(node, "node.kubernetes.io/unreachable", on=True)
+        self._world.event(resources.NODES, node, "NodeNotReady", f"Node {name} status is now: NodeNotReady", _COMPONENT)
+        for pod in self._seated(name):
+            pods.set_condition(pod["status"]["conditions"], "Ready", "False", self._world.now)
+            self._world.store.update(resources.PODS, pod)
+            self._world.warn(resources.PODS, pod, "NodeNotReady", "Node is not ready", _COMPONENT)
+        self._world.after(_EVICT_AFTER, lambda: self._evict(name))
+        return True
+
+    def recover(self, name: str) -> bool:
+        """Let a node be healthy again; pods that were marked for deletion go. Return whether it exists."""
+        node = self._world.store.get(resources.NODES, "", name)
+        if node is None:
+            return False
+        self.silent.discard(name)
+        for condition in node["status"]["conditions"]:
+            self._set(condition, *_HEALTHY[condition["type"]])
+        node["spec"].pop("taints", None)
+        self._world.store.update(resources.NODES, node)
+        self._world.capacity.rooms[name].open = not node["spec"].get("unschedulable", False)
+        self._world.event(resources.NODES, node, "NodeReady", f"Node {name} status is now: NodeReady", "kubelet", name)
+        for pod in self._seated(name):
+            if "deletionTimestamp" in pod["metadata"]:
+                self._world.store.delete(resources.PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
+            else:
+                pods.refresh(pod, self._world.now)
+                self._world.store.update(resources.PODS, pod)
+        return True
+
+    def press(self, name: str, kind: Pressure) -> bool:
+        """Put a node under pressure: it takes no new pods. Return whether it exists."""
+        node = self._world.store.get(resources.NODES, "", name)
+        if node is None:
+            return False
+        reason, message, taint = _PRESSED[kind]
+        for condition in node["status"]["conditions"]:
+            if condition["type"] == kind:
+                self._set(condition, "True", reason, message)
+        self._taint(node, f"node.kubernetes.io/{taint}", on=True)
+        message = f"Node {name} status is now: NodeHas{kind}"
+        self._world.event(resources.NODES, node, f"NodeHas{kind}", message, "kubelet", name)
+        return True
+
+    def _set(self, condition: Json, status: str, reason: str, message: str) -> None:
+        moment = stamp(self._world.now)
+        if condition["status"] != status:
+            condition["lastTransitionTime"] = moment
+        condition.update(status=status, reason=reason, message=message)
+
+    def _taint(self, node: Json, key: str, *, on: bool) -> None:
+        taints = [one for one in node["spec"].get("taints", ()) if one["key"] != key]
+        if on:
+            taints.append({"key": key, "effect": "NoSchedule", "timeAdded": stamp(self._world.now)})
+        node["spec"]["taints"] = taints
+        self._world.capacity.rooms[node["metadata"]["name"]].open = False
+        self._world.store.update(resources.NODES, node)
+
+    def _evict(self, name: str) -> None:
+        """Mark the pods of a silent node for deletion: they stay Terminating, for nobody stops them."""
+        if name not in self.silent:
+            return
+        for pod in self._seated(name):
+            owner = pod["metadata"].get("ownerReferences", [{}])[0].get("kind")
+            if owner == "DaemonSet" or "deletionTimestamp" in pod["metadata"]:
+                continue
+            grace = pod["spec"].get("terminationGracePeriodSeconds", 30)
+            pod["metadata"]["deletionTimestamp"] = stamp(self._world.now + grace)
+            pod["metadata"]["deletionGracePeriodSeconds"] = grace
+            self._world.store.update(resources.PODS, pod)
+            message = f"Marking for deletion Pod {pod['metadata']['namespace']}/{pod['metadata']['name']}"
+            self._world.event(resources.PODS, pod, "TaintManagerEviction", message, "taint-eviction-controller")
+
+    def _seated(self, name: str) -> list[Json]:
+        collection = self._world.store.collection(resources.PODS)
+        return [
+            entry.read()
+            for entry in collection.ordered()
+            if entry.fields["spec.nodeName"] == name and entry.fields["status.phase"] == "Running"
+        ]
