@@ -120,6 +120,8 @@ def _why(error: BaseException, where: str) -> str:
                 return f"the name of {where} could not be resolved; check DNS or the VPN."
             case ConnectionRefusedError():
                 return f"{where} refused the connection; is the API server running?"
+            case ssl.SSLWantReadError() | ssl.SSLWantWriteError() | ssl.SSLEOFError():
+                continue  # the handshake was waiting, or cut off: what ended it is further on
             case ssl.SSLError():
                 return f"TLS with {where} failed ({cause.reason or 'handshake'})."
             case _:
