@@ -386,3 +386,34 @@ class SceneRuntime:
         """Wait until nothing is being asked."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class SceneSteering:
+    """Notes what an operator did to the watch."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, object]] = []
+
+    def contexts(self) -> tuple[str, ...]:
+        """Return two contexts."""
+        return (CLUSTER, "staging-eu-1")
+
+    def go_to_context(self, name: str) -> None:
+        """Note where it went."""
+        self.done.append(("context", name))
+
+    def want(self, resource: Resource) -> None:
+        """Note the kind."""
+        self.done.append(("want", resource))
+
+    def widen(self, namespaces: tuple[str, ...]) -> None:
+        """Note the namespaces."""
+        self.done.append(("widen", namespaces))
+
+    def login_command(self) -> tuple[tuple[str, ...], dict[str, str]] | None:
+        """Have none."""
+        return None
+
+    def logged_in(self) -> None:
+        """Note it."""
+        self.done.append(("logged in", True))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import subprocess
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
 from textual import events
+from textual.app import SuspendNotSupported
 from textual.binding import Binding, BindingType
 
 from cache.state.records import Place
@@ -23,6 +26,7 @@ from tui.bridge import Bridge
 from tui.clipboard import copy_to_terminal
 from tui.console import Console
 from tui.crash import CrashHygiene
+from tui.presenters.generic import INFO_TABLE, generic_view
 from tui.presenters.view import View
 from tui.presenters.views import view_named
 from tui.screens.base import BaseScreen
@@ -268,6 +272,11 @@ class QuarterdeckApp(CrashHygiene, FrugalApp[None]):
         view = view_named(place.view)
         if view is not None:
             self.push_screen(TableScreen(self.console_state, view, place))
+        elif place.view not in ("", "deck"):
+            from tui.palette import go
+            from tui.presenters.goto import Going
+
+            go(self, Going(place.view, filter=place.filter))
 
     def _remember(self, place: Place | None = None) -> None:
         place = place or Place(view="deck")
@@ -324,10 +333,69 @@ class QuarterdeckApp(CrashHygiene, FrugalApp[None]):
         """Show this namespace only; "" shows all again."""
         console = self.console_state
         console.scope = replace(console.scope, namespaces=(namespace,) if namespace else ())
+        if console.steering is not None:
+            console.steering.widen(console.scope.namespaces)
         for screen in self.screen_stack:
             if isinstance(screen, DeckScreen | TableScreen) and screen.is_attached:
                 screen.set_scope()
         self.say(f"namespace {namespace}; 0 shows all again" if namespace else "all namespaces")
+
+    def open_kind(self, resource: Resource, filter_text: str = "") -> None:
+        """Open any kind the server knows, through its own Table."""
+        console = self.console_state
+        if console.steering is not None:
+            console.steering.want(resource)
+        info = console.feed.snapshot().tables.get(INFO_TABLE, {}).get(resource.table)
+        self.open_table(generic_view(resource, info), Place(view=resource.table, filter=filter_text))
+
+    def go_to_context(self, name: str) -> None:
+        """Leave this cluster for another, without a restart; places of the one before are forgotten."""
+        steering = self.console_state.steering
+        if steering is None:
+            return
+        try:
+            steering.go_to_context(name)
+        except Problem as problem:
+            self.say(problem.sentence)
+            return
+        self.console_state.kinds = ()
+        self._history, self._at = [], -1
+        self.go_home()
+        for screen in self.screen_stack:
+            if isinstance(screen, DeckScreen):
+                screen.set_scope()
+        self.say(f"context {name}; this console stays on it")
+
+    def go_home(self) -> None:
+        """Go to the control room."""
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+        if (front := self.front) is not None:
+            front.show_all()
+        self._remember()
+
+    def show_banner(self) -> None:
+        """Show or hide what needs a person now, on every screen."""
+        for screen in self.screen_stack:
+            if isinstance(screen, BaseScreen) and screen.is_attached:
+                screen.show_banner()
+
+    def do_login(self) -> None:
+        """Give the terminal to the login, and come back in place when it is done."""
+        steering = self.console_state.steering
+        command = steering.login_command() if steering is not None else None
+        if steering is None or command is None:
+            self.say("no login is configured for this context; set contexts.NAME.login in the configuration")
+            return
+        words, environment = command
+        try:
+            with self.suspend():
+                subprocess.run(words, env=os.environ | environment, check=False)  # noqa: S603 - the operator's own words
+        except (SuspendNotSupported, OSError) as error:
+            self.say(f"the login could not be run: {error}")
+            return
+        steering.logged_in()
+        self.refresh(layout=True)
 
     def do_namespaces(self) -> None:
         """Show all namespaces."""
@@ -337,7 +405,7 @@ class QuarterdeckApp(CrashHygiene, FrugalApp[None]):
 
     def copy(self, text: str) -> None:
         """Send a text to the terminal's clipboard, and show it, since nothing tells whether it arrived."""
-        self.say(copy_to_terminal(self, text))
+        self.say(copy_to_terminal(self, text, self.console_state.mask))
 
     def do_redraw(self) -> None:
         """Paint the screen anew."""

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from cache.live import LiveState
-from cache.state.recorder import Recorder
-from cache.state.records import Place
+from cache.state.records import HistoryStatus, Place
 from cache.state.store import StateStore
 from services.clock import Clock
-from services.ports import Interest, Sink
+from services.model.ref import Resource
+from services.ports import Interest
 from services.redact import redact
 from tui.app import QuarterdeckApp
-from tui.commands.setup import Setup, actor
+from tui.commands.setup import FIRST_TABLES, Setup, actor, retarget, seed
 from tui.console import Console, Scope
-from tui.crash import CrashLog
+from tui.crash import CrashLog, loop_handler
 from tui.glyphs import ASCII, UNICODE
+from tui.presenters.banner import present_login
 from tui.runtime import Runtime
 from tui.signals import SignalWatch
+from tui.stay import Stay
 from tui.terminal import Terminal
 
 if TYPE_CHECKING:
-    from services.kubernetes.derivation import Derivation
+    from services.engine import Desired
+    from services.kubernetes.exec_plugin import LoginNeeded
 
 STOP_WITHIN = 3.0
 """Seconds the service thread has to end once the screen is gone."""
 
 
 class Assembly:
-    """One run of the program, from the parsed command to the exit code."""
+    """One run of the program, from the parsed command to the exit code. Implements `tui.console.Steering`."""
 
     def __init__(self, setup: Setup, terminal: Terminal, live: LiveState, clock: Clock, log: CrashLog) -> None:
         self.setup = setup
@@ -37,20 +43,19 @@ class Assembly:
         self.clock = clock
         self.log = log
         self.terminal = terminal
-        self.runtime = Runtime(self._sink, clock)
+        self.interest = Interest()
+        self.runtime = Runtime(self._enter, clock)
+        self.runtime.on_login = self._login_needed
+        self.runtime.on_fault = loop_handler(log)
+        self.store: StateStore | None = None
+        self.app: QuarterdeckApp | None = None
         settings = setup.loaded.config.context(setup.identity.context)
-        scope = Scope(
-            context=setup.identity.context,
-            cluster=setup.identity.cluster_name or setup.identity.context,
-            environment=settings.word,
-            namespaces=settings.namespaces,
-            labels=settings.labels,
-        )
         self.console = Console(
             clock=clock,
             feed=live,
-            scope=scope,
+            scope=self._scope(),
             runtime=self.runtime,
+            steering=self,
             actor=actor(),
             glyphs=ASCII if terminal.ascii_only else UNICODE,
             mask=redact,
@@ -59,39 +64,31 @@ class Assembly:
             login=settings.login,
             slow=terminal.slow_link,
         )
-        self.store: StateStore | None = None
-        self.recorder: Recorder | None = None
 
-    def _sink(self) -> Sink:
-        """Return the way into live state, derived tables included; on the service thread, before the first row."""
-        from services.kubernetes.derivation import Derivation
+    def _scope(self) -> Scope:
+        identity = self.setup.identity
+        settings = self.setup.loaded.config.context(identity.context)
+        return Scope(
+            context=identity.context,
+            cluster=identity.cluster_name or identity.context,
+            environment=settings.word,
+            namespaces=settings.namespaces,
+            labels=settings.labels,
+        )
 
-        derivation = Derivation(self.live.sink(), self.clock)
-        self.live.add_hook(derivation.flush)
-        if self.store is not None:
-            self.recorder = Recorder(self.live, self.store, self.setup.key, self.clock)
-            self.runtime.keep(self.recorder.run())
-        self.runtime.keep(self._let_time_pass(derivation))
-        return derivation
+    # One run
 
-    async def _let_time_pass(self, derivation: Derivation) -> None:
-        """Publish when time alone changes something: a deadline that passes without an event."""
-        while True:
-            await self.clock.sleep(1.0)
-            due = derivation.next_due()
-            if due and self.clock.now() >= due:
-                self.live.nudge()
-
-    def run(self, place: Place | None, interest: Interest, namespaces: tuple[str, ...]) -> int:
+    def run(self, place: Place | None, interest: Interest) -> int:
         """Show the screen until the operator leaves; returns the exit code."""
+        self.interest = interest
         ui = self.setup.loaded.config.ui
-        app = QuarterdeckApp(
+        app = self.app = QuarterdeckApp(
             self.console,
             place,
             ascii_only=self.terminal.ascii_only,
             theme=ui.theme,
             no_colour=self.terminal.no_colour,
-            on_ready=lambda: self._begin(interest, namespaces),
+            on_ready=self._begin,
         )
         app.crash_log = self.log
         watch = SignalWatch(lambda _: self._leave(app))
@@ -103,27 +100,92 @@ class Assembly:
             watch.stop()
         return watch.exit_code or app.return_code or 0
 
+    def _begin(self) -> None:
+        if self.setup.loaded.config.history.enabled:
+            self.store = StateStore(self.setup.folder, self.clock)
+            self.store.start(self._history_changed)
+            self.console.on_place = self._keep_place
+        self.runtime.start(self._desired)
+
     def _leave(self, app: QuarterdeckApp) -> None:
         with contextlib.suppress(RuntimeError):
             app.call_from_thread(app.do_quit)
 
-    def _begin(self, interest: Interest, namespaces: tuple[str, ...]) -> None:
+    def _end(self) -> None:
+        self.runtime.stop(STOP_WITHIN)
+        if self.store is not None:
+            self.store.close()
+
+    def _desired(self) -> Desired:
         from services.engine import Desired
 
-        if self.setup.loaded.config.history.enabled:
-            self.store = StateStore(self.setup.folder, self.clock)
-            self.store.start()
-            self.console.on_place = self._keep_place
         settings = self.setup.loaded.config.context(self.setup.identity.context)
-        self.runtime.start(Desired(self.setup.identity, interest, fallback=namespaces or settings.namespaces))
+        return Desired(self.setup.identity, self.interest, fallback=self.interest.namespaces or settings.namespaces)
+
+    # The service thread's side
+
+    def _enter(self, runtime: Runtime) -> Stay:
+        return Stay(self.live, self.clock, self.store, self.setup.key, lambda: runtime.session)
+
+    def _login_needed(self, needed: LoginNeeded | None) -> None:
+        self.console.banner = present_login(needed, self.console.lens()) if needed is not None else ()
+        self._tell_app(lambda app: app.show_banner())
+
+    def _history_changed(self, status: HistoryStatus) -> None:
+        sentence = status.notice or status.sentence
+        if sentence:
+            self._tell_app(lambda app: app.say(sentence))
+
+    def _tell_app(self, act: Callable[[QuarterdeckApp], None]) -> None:
+        app = self.app
+        if app is not None and app.is_running:
+            with contextlib.suppress(RuntimeError):
+                app.call_later(act, app)
 
     def _keep_place(self, place: Place) -> None:
         if self.store is not None:
             self.store.save_place(self.setup.key, place)
 
-    def _end(self) -> None:
-        self.runtime.stop(STOP_WITHIN)
-        if self.recorder is not None:
-            self.recorder.close()
-        if self.store is not None:
-            self.store.close()
+    # Steering
+
+    def contexts(self) -> tuple[str, ...]:
+        """Return the names of the contexts there are. Raises Problem."""
+        from services.kubernetes.kubeconfig import contexts
+
+        return contexts(self.setup.identity.paths or None)
+
+    def go_to_context(self, name: str) -> None:
+        """Leave this cluster for another. Raises Problem where the kubeconfig cannot say which."""
+        self.setup = retarget(self.setup, name)
+        self.interest = structs.replace(self.interest, namespaces=(), generic=())
+        self.console.scope = self._scope()
+        self.console.login = self.setup.loaded.config.context(name).login
+        self.live.clear()
+        seed(self.live, self.setup, FIRST_TABLES, self.clock)
+        self.runtime.move(self._desired)
+
+    def want(self, resource: Resource) -> None:
+        """Watch one more kind, through the server's own Table."""
+        if all(one.table != resource.table for one in self.interest.generic):
+            self.interest = structs.replace(self.interest, generic=(*self.interest.generic, resource))
+            self.runtime.reconcile(self._desired)
+
+    def widen(self, namespaces: tuple[str, ...]) -> None:
+        """Watch these namespaces (empty: all) where so far only others were."""
+        watched = self.interest.namespaces
+        if watched and not (namespaces and set(namespaces) <= set(watched)):
+            self.interest = structs.replace(self.interest, namespaces=namespaces)
+            self.runtime.reconcile(self._desired)
+
+    def login_command(self) -> tuple[tuple[str, ...], dict[str, str]] | None:
+        """Return the words and the environment of the login to run with the terminal, None when there is none."""
+        if self.console.login:
+            return self.console.login, {}
+        command = self.runtime.engine.login_command() if self.runtime.engine is not None else None
+        return (command.argv, dict(command.env)) if command is not None else None
+
+    def logged_in(self) -> None:
+        """Ask everything again with what the login left behind."""
+        engine = self.runtime.engine
+        if engine is not None:
+            self.runtime.call(engine.logged_in)

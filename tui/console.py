@@ -10,6 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from cache.state.records import Place
 from services.clock import Clock
+from services.model.cluster import ApiResource
+from services.model.ref import Resource
 from services.model.severity import Severity
 from services.ports import ClusterSession, Snapshot, StateFeed
 from tui.glyphs import UNICODE, Glyphs
@@ -18,6 +20,7 @@ from tui.presenters.header import Situation
 from tui.presenters.lens import Lens
 from tui.presenters.summary import Summary, sum_up
 from tui.presenters.terms import Subject, Test, parse_filter
+from widgets.viewmodels import Line
 
 T = TypeVar("T")
 
@@ -78,6 +81,34 @@ class Scope:
         return f"{command} -n {quote(namespace)}" if namespace else command
 
 
+class Steering(Protocol):
+    """What an operator may do to the watch itself, from a screen."""
+
+    def contexts(self) -> tuple[str, ...]:
+        """Return the contexts there are. Raises Problem."""
+        ...
+
+    def go_to_context(self, name: str) -> None:
+        """Leave this cluster for another. Raises Problem."""
+        ...
+
+    def want(self, resource: Resource) -> None:
+        """Watch one more kind."""
+        ...
+
+    def widen(self, namespaces: tuple[str, ...]) -> None:
+        """Watch these namespaces (empty: all) too."""
+        ...
+
+    def login_command(self) -> tuple[tuple[str, ...], dict[str, str]] | None:
+        """Return the words and the environment of the login, None when there is none."""
+        ...
+
+    def logged_in(self) -> None:
+        """Ask everything again after a login."""
+        ...
+
+
 @dataclass
 class Console:
     """One operator's console on one cluster: the feed, the clock and the scope that its screens share."""
@@ -86,18 +117,19 @@ class Console:
     feed: StateFeed
     scope: Scope
     runtime: ServiceThread | None = None
+    steering: Steering | None = None
     actor: str = ""
     mode: str = "RO"
     glyphs: Glyphs = UNICODE
     mask: Callable[[str], str] | None = None
     log_lines: int = 10_000
     log_tail: int = 500
-    contexts: tuple[str, ...] = ()
-    namespaces: tuple[str, ...] = ()
     on_place: Callable[[Place], None] | None = None
     login: tuple[str, ...] = ()
     slow: bool = False
     frozen_since: float = 0.0
+    banner: Line = ()
+    kinds: tuple[ApiResource, ...] = ()
     _summed: tuple[tuple[int, int, Scope], Summary] | None = field(default=None, repr=False)
 
     def lens(self) -> Lens:

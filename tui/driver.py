@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.model.severity import Severity
 from services.ports import Snapshot
 from tui.presenters.lens import Lens
 from tui.presenters.ordering import Ordering
@@ -21,7 +20,9 @@ NOTHING: Mapping[str, Any] = {}
 class TableDriver:
     """Keeps a `LiveTable` equal to one live-state table, in order, filtered, scoped and frozen as asked.
 
-    `extra` may add rows of another making below the ordered ones (key -> row), such as a line that stands for the rest.
+    `tall` says how many detail lines an object's row has; `extra` may add rows of another making below the ordered ones
+    (key -> row), such as a line that stands for the rest. Until the operator has been at the rows, the cursor stays on
+    the first one.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class TableDriver:
         row: RowBuilder | None = None,
         keep: Callable[[Any], bool] | None = None,
         extra: Callable[[], Mapping[str, Row]] | None = None,
-        tall: bool = False,
+        tall: Callable[[Any], int] | None = None,
     ) -> None:
         self.widget = widget
         self.view = view
@@ -48,6 +49,7 @@ class TableDriver:
         self._tall = tall
         self._rows: Mapping[str, Any] = NOTHING
         self._waiting: Snapshot | None = None
+        self._pointed = False
 
     @property
     def rows(self) -> Mapping[str, Any]:
@@ -115,6 +117,10 @@ class TableDriver:
             snapshot, self._waiting = self._waiting, None
             self.take(snapshot, None, now)
 
+    def point_at(self, key: str) -> None:
+        """Put the cursor on a row and leave it there."""
+        self._pointed = self.widget.select(key) or self._pointed
+
     def change_view(self, view: View) -> None:
         """Show the same rows with other columns (a kind whose columns have come)."""
         self.view, self._columns, self._row = view, view.columns, view.row
@@ -147,13 +153,11 @@ class TableDriver:
         self.widget.set_vm(
             TableVM(self._columns, order, row, self._heights(), (column, self.reverse), self.view.empty), changed
         )
+        if order and not self._pointed and not self.ordering.touched and self.widget.cursor_key != order[0]:
+            self.widget.select(order[0])
 
     def _heights(self) -> dict[str, int]:
-        if not self._tall:
+        if self._tall is None:
             return {}
-        heights = {}
-        for key in self.ordering.order:
-            obj = self.ordering.object(key)
-            if obj is not None and obj.severity <= Severity.WARN:
-                heights[key] = 1
-        return heights
+        objects = ((key, self.ordering.object(key)) for key in self.ordering.order)
+        return {key: lines for key, obj in objects if obj is not None and (lines := self._tall(obj))}

@@ -15,7 +15,9 @@ from services.sanitize import safe_text
 if TYPE_CHECKING:
     from services.clock import Clock
     from services.engine import Desired, Engine
-    from services.ports import ClusterSession, Sink
+    from services.kubernetes.exec_plugin import LoginNeeded
+    from services.ports import ClusterSession
+    from tui.stay import Stay
 
 T = TypeVar("T")
 
@@ -26,14 +28,15 @@ SWITCH_INTERVAL = 0.001
 class Runtime:
     """The service thread: one asyncio loop that watches, polls and acts. Serves screen, command line and daemon alike.
 
-    `start` returns at once; network libraries are imported on the thread. `sink` is called there to make the way into
-    live state.
+    `start` returns at once; network libraries are imported on the thread. `enter` is called there to make what takes
+    the rows of a cluster; what is desired comes as a function, since naming it loads those libraries.
     """
 
-    def __init__(self, sink: Callable[[], Sink], clock: Clock) -> None:
-        self._make_sink = sink
+    def __init__(self, enter: Callable[[Runtime], Stay], clock: Clock) -> None:
+        self._enter = enter
         self._clock = clock
-        self._sink: Sink | None = None
+        self._stay: Stay | None = None
+        self._staying: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._early: list[Callable[[], None]] = []
@@ -42,23 +45,23 @@ class Runtime:
         self._engine: Engine | None = None
         self._stopping: asyncio.Event | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.on_login: Callable[[LoginNeeded | None], None] | None = None
+        self.on_fault: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None] | None = None
 
-    def start(self, desired: Desired | None = None) -> None:
+    def start(self, desired: Callable[[], Desired] | None = None) -> None:
         """Start the thread, and watch what is desired as soon as it runs."""
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._thread = threading.Thread(target=self._run, args=(desired,), name="services", daemon=True)
         self._thread.start()
 
-    def _run(self, desired: Desired | None) -> None:
+    def _run(self, desired: Callable[[], Desired] | None) -> None:
         asyncio.run(self._serve(desired))
 
-    async def _serve(self, desired: Desired | None) -> None:
+    async def _serve(self, desired: Callable[[], Desired] | None) -> None:
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self.on_fault)
         self._stopping = asyncio.Event()
-        from services.engine import Engine
-
-        self._sink = self._make_sink()
-        self._engine = Engine(self._sink, self._clock)
+        await self._come_in()
         with self._lock:
             self._loop = loop
             early, self._early = self._early, []
@@ -70,19 +73,46 @@ class Runtime:
         self._ended = True
         for task in list(self._tasks):
             task.cancel()
-        await self._engine.close()
+        await self._go_out()
 
-    async def _reconcile(self, desired: Desired) -> None:
+    async def _come_in(self) -> None:
+        """Enter a cluster: first what takes its rows, then the engine that brings them."""
+        from services.engine import Engine
+
+        self._stay = self._enter(self)
+        self._engine = Engine(self._stay.sink, self._clock)
+        self._engine.on_login = self.on_login
+        self._staying = asyncio.create_task(self._stay.run())
+
+    async def _go_out(self) -> None:
+        if self._engine is not None:
+            await self._engine.close()
+        if self._staying is not None:
+            self._staying.cancel()
+            await asyncio.gather(self._staying, return_exceptions=True)
+        if self._stay is not None:
+            self._stay.close()
+
+    async def _move(self, desired: Callable[[], Desired]) -> None:
+        await self._go_out()
+        await self._come_in()
+        await self._reconcile(desired)
+
+    def move(self, desired: Callable[[], Desired]) -> Future[None]:
+        """Leave the cluster, and enter another one, without a restart."""
+        return self.submit(self._move(desired))
+
+    async def _reconcile(self, desired: Callable[[], Desired]) -> None:
         assert self._engine is not None  # noqa: S101 - reconcile is only submitted once the engine stands
         try:
-            await self._engine.reconcile(desired)
+            await self._engine.reconcile(desired())
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must read it and the thread must live
             now = self._clock.now()
             sentence = getattr(error, "sentence", None) or safe_text(f"{type(error).__name__}: {error}")
-            if self._sink is not None:
-                self._sink.status(SourceStatus("kubernetes", SourceState.FAILED, since=now, error=sentence))
+            if self._stay is not None:
+                self._stay.sink.status(SourceStatus("kubernetes", SourceState.FAILED, since=now, error=sentence))
 
-    def reconcile(self, desired: Desired) -> Future[None]:
+    def reconcile(self, desired: Callable[[], Desired]) -> Future[None]:
         """Watch this from now on; what stays the same goes on without a restart."""
         return self.submit(self._reconcile(desired))
 
@@ -110,11 +140,10 @@ class Runtime:
             self._loop.call_soon_threadsafe(self._launch, work, answer)
         return answer
 
-    def keep(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run this on the service loop until the thread ends; call it there."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def call(self, act: Callable[[], None]) -> None:
+        """Do something on the service loop."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(act)
 
     def _launch(self, work: Coroutine[Any, Any, T], answer: Future[T]) -> None:
         task = asyncio.ensure_future(work)

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from services.clock import Clock
-from services.kubernetes.diagnosis import diagnose
+from services.kubernetes.diagnosis import crashes, diagnose
 from services.kubernetes.symptoms import Symptoms
 from services.model.cluster import Job, Node
 from services.model.ref import (
@@ -67,6 +67,7 @@ class Derivation:
         self._due = 0.0
         self._gone: set[Key] = set()
         self._complete = False
+        self._words: dict[str, tuple[str, int]] = {}
 
     # The sink's side
 
@@ -124,6 +125,7 @@ class Derivation:
     def _forget(self, table: str, key: Key, before: Any) -> None:  # noqa: ANN401
         if table == PODS.table:
             self._unown(key, before)
+            self._words.pop(before.ref.uid, None)
             self._symptoms_dirty = True
         elif table == REPLICASETS.table:
             if before.owner is not None:
@@ -243,6 +245,7 @@ class Derivation:
             changes=lately,
             flapping=len(lately) >= FLAP_CHANGES,
             recovered_at=self._recovered.get(uid, 0.0) if row.severity > HEALTHY else 0.0,
+            last_words=row.last_words or (self._said(workload) if row.severity < HEALTHY else ""),
         )
 
     def _compare(self, before: Rollout, row: Rollout, now: float) -> None:
@@ -262,6 +265,31 @@ class Derivation:
         if row.done and not before.done and before.revision == row.revision and not is_now:
             mark = f"finished-{row.revision}-{row.workload.generation}"
             self._tell(row.workload, EventKind.ROLLOUT, f"rev {row.revision} complete", mark, Severity.OK)
+
+    # Last words
+
+    def speechless(self) -> list[Pod]:
+        """Return a crashing pod of each workload that has not said why, nor been asked since its last restart."""
+        found = []
+        for row in self._rollouts.values():
+            if row.severity > HEALTHY or row.last_words:
+                continue
+            crashed = [pod for pod in self._pods(row.workload) if pod.ref.uid and crashes(pod)]
+            worst = max(crashed, key=lambda pod: pod.restarts, default=None)
+            if worst is not None and self._words.get(worst.ref.uid, ("", -1))[1] != worst.restarts:
+                found.append(worst)
+        return found
+
+    def heard(self, pod: Pod, words: str) -> None:
+        """Take what a crashed pod said last, "" when nothing could be learned."""
+        self._words[pod.ref.uid] = (words, pod.restarts)
+        if pod.owner is not None:
+            self._touch(pod.owner.uid)
+            self._due = self._clock.now()
+
+    def _said(self, workload: Workload) -> str:
+        said = (self._words.get(pod.ref.uid, ("", 0))[0] for pod in self._pods(workload) if crashes(pod))
+        return next((words for words in said if words), "")
 
     # The timeline
 

@@ -220,7 +220,7 @@ def _pull(pods: Sequence[Pod]) -> Finding | None:
 
 
 def _crash(pods: Sequence[Pod]) -> Finding | None:
-    bad = [pod for pod in pods if _crashes(pod)]
+    bad = [pod for pod in pods if crashes(pod)]
     if not bad:
         return None
     worst = max(bad, key=lambda pod: pod.restarts)
@@ -243,7 +243,8 @@ def _crash(pods: Sequence[Pod]) -> Finding | None:
     return Finding(what, f"{_count(bad)} {verb}{container}: {ended}{restarts}", _first(bad), last)
 
 
-def _crashes(pod: Pod) -> bool:
+def crashes(pod: Pod) -> bool:
+    """Return whether a container of the pod ends when it should run."""
     status = pod.status.removeprefix("Init:")
     if status in ("CrashLoopBackOff", "Error", "OOMKilled", "ContainerCannotRun", "StartError"):
         return True

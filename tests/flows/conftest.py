@@ -28,6 +28,7 @@ class Deck:
     live: LiveState
     runtime: scene.SceneRuntime
     places: list[Place]
+    steering: scene.SceneSteering
 
     async def press(self, *keys: str) -> None:
         """Press keys, and wait until everything they caused has settled."""
@@ -83,20 +84,20 @@ def open_deck() -> Open:
         feed = live or scene.live(clock)
         runtime = scene.SceneRuntime()
         places: list[Place] = []
+        steering = scene.SceneSteering()
         console = Console(
             clock,
             feed,
             Scope("prod-eu-1", "prod-eu-1", "PROD"),
             runtime=runtime,
             actor="duty1@bastion-2",
-            namespaces=scene.NAMESPACES_USED,
-            contexts=("prod-eu-1", "staging-eu-1"),
+            steering=steering,
             on_place=places.append,
             glyphs=glyphs,
         )
         app = QuarterdeckApp(console, place, **settings)
         async with app.run_test(size=size) as pilot:
-            deck = Deck(app, pilot, clock, feed, runtime, places)
+            deck = Deck(app, pilot, clock, feed, runtime, places, steering)
             await deck.settle()
             yield deck
 

@@ -103,7 +103,7 @@ def _table(command: str, summary: Summary, rows: Mapping[str, Rollout], lens: Le
     for row in listed:
         name = lens.text(f"{row.ref.namespace}/{row.ref.name}")
         counts = f"{row.workload.ready}/{row.workload.desired}"
-        words = lens.text(rollouts.what(row, lens) or row.status)
+        words = lens.text(rollouts.what(row) or row.status)
         lines.append(f"{WORDS[row.severity]:4}  {name:<40} {counts:>7}  {words}")
     return "\n".join(lines) + "\n"
 

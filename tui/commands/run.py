@@ -73,4 +73,4 @@ def _open(arguments: argparse.Namespace, setup: Setup, terminal: Terminal, log: 
     namespaces = (arguments.namespace,) if arguments.namespace else ()
     if place is not None and place.scope and not namespaces and not arguments.all_namespaces:
         assembly.console.scope = replace(assembly.console.scope, namespaces=place.scope)
-    return assembly.run(place, interest_for(arguments.view, namespaces), namespaces)
+    return assembly.run(place, interest_for(arguments.view, namespaces))

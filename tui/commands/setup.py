@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from cache.folder import state_folder
 from cache.live import LiveState
@@ -42,6 +42,13 @@ def prepare(arguments: argparse.Namespace, flags: Mapping[str, object] | None = 
     identity = identify((explicit,) if explicit else None, getattr(arguments, "context", ""))
     key = identity_key(identity.server, identity.ca_fingerprint, identity.user)
     return Setup(loaded, identity, key, state_folder())
+
+
+def retarget(setup: Setup, context: str) -> Setup:
+    """Return the setup for another context of the same kubeconfig. Raises Problem."""
+    identity = identify(setup.identity.paths or None, context)
+    key = identity_key(identity.server, identity.ca_fingerprint, identity.user)
+    return structs.replace(setup, identity=identity, key=key)
 
 
 def seed(live: LiveState, setup: Setup, tables: tuple[str, ...], clock: Clock) -> tuple[Place | None, float]:

@@ -50,13 +50,18 @@ class Ordering:
         """Keep rows in their places until `seconds` from now."""
         self._held_until = now + seconds
 
+    @property
+    def touched(self) -> bool:
+        """Whether the operator has been at these rows at all."""
+        return self._held_until > 0
+
     def held(self, now: float) -> bool:
         """Return whether rows keep their places."""
         return now < self._held_until
 
     def release(self) -> bool:
         """Let rows take their places; returns whether any did."""
-        self._held_until = 0.0
+        self._held_until = min(self._held_until, 1.0)
         return self._sort() if self._stale else False
 
     def due(self, now: float) -> bool:

@@ -50,8 +50,8 @@ def subject(rollout: Rollout) -> Subject:
     return Subject(text, workload.ref.namespace, rollout.severity, workload.labels)
 
 
-def what(rollout: Rollout, lens: Lens) -> str:
-    """Return the row's one line: the cause where there is one, else kubectl's words, and the time that is left."""
+def what(rollout: Rollout) -> str:
+    """Return the row's one line: the cause where there is one, else kubectl's words."""
     words = rollout.what or ("" if rollout.done else rollout.status)
     if rollout.flapping:
         words = (
@@ -59,8 +59,6 @@ def what(rollout: Rollout, lens: Lens) -> str:
             if words
             else f"flapping, {len(rollout.changes)} changes"
         )
-    if rollout.deadline_at and not rollout.done and not rollout.stalled and rollout.deadline_at > lens.now:
-        words = f"{words}  deadline {countdown(rollout.deadline_at - lens.now)}"
     return words
 
 
@@ -73,7 +71,7 @@ def _cells(rollout: Rollout, lens: Lens) -> dict[str, Span]:
     workload = rollout.workload
     tone = TONES[rollout.severity]
     name = lens.text(f"{workload.ref.namespace}/{workload.ref.name}")
-    words = what(rollout, lens)
+    words = what(rollout)
     recovered = recovering(rollout, lens.now)
     if recovered and not words:
         words = f"recovered {lens.age(rollout.recovered_at)} ago"
@@ -108,19 +106,38 @@ def change(rollout: Rollout, lens: Lens) -> str:
 
 
 def _details(rollout: Rollout, lens: Lens) -> tuple[Line, ...]:
-    line: list[Span] = [Span(lens.text(change(rollout, lens)), Tone.MUTED)]
+    """Return two lines: what changed and how long there is left, then the last words or the cause."""
+    first: list[Span] = [Span(lens.text(change(rollout, lens)), Tone.MUTED)]
+    left = _time_left(rollout, lens.now)
+    if left:
+        first.append(Span(f"  {left}"))
     if rollout.last_words:
-        line.append(Span("  "))
-        line.append(Span(f'"{lens.text(rollout.last_words, 160)}"'))
-    elif rollout.cause and rollout.cause != rollout.what:
-        line.append(Span("  "))
-        line.append(Span(lens.text(rollout.cause, 200)))
-    return (tuple(line),)
+        return tuple(first), (Span(f'"{lens.text(rollout.last_words, 300)}"'),)
+    if rollout.cause and rollout.cause != rollout.what:
+        return tuple(first), (Span(lens.text(rollout.cause, 300), Tone.MUTED),)
+    return (tuple(first),)
+
+
+def _time_left(rollout: Rollout, now: float) -> str:
+    """Return "deadline in 2m50s" while a rollout may still make it."""
+    if rollout.deadline_at > now and not rollout.done and not rollout.stalled:
+        return f"deadline in {countdown(rollout.deadline_at - now)}"
+    return ""
+
+
+def detail_lines(rollout: Rollout) -> int:
+    """Return how many lines `present_pane_row` puts below a row."""
+    if rollout.severity > Severity.WARN:
+        return 0
+    return 2 if rollout.last_words or (rollout.cause and rollout.cause != rollout.what) else 1
 
 
 def present_row(key: str, rollout: Rollout, lens: Lens) -> Row:
     """Return a row of the full table."""
     cells = _cells(rollout, lens)
+    left = _time_left(rollout, lens.now)
+    if left:
+        cells["what"] = Span(f"{cells['what'].text}  {left}", cells["what"].tone)
     dimmed = recovering(rollout, lens.now)
     return Row(key, tuple(cells[column.key] for column in COLUMNS), dimmed=dimmed)
 

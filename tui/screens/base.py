@@ -12,7 +12,7 @@ from tui.bindings import Command, commands_for, printed
 from tui.console import Console
 from tui.presenters.header import present_header
 from widgets.bars import FooterBar, HeaderBar
-from widgets.viewmodels import FooterVM, KeyHint, Line, Span, Tone
+from widgets.viewmodels import BarVM, FooterVM, KeyHint, Line, Span, Tone
 
 if TYPE_CHECKING:
     from tui.app import QuarterdeckApp
@@ -35,6 +35,7 @@ class BaseScreen(Screen[None]):
         self.note = ""
         self.header = HeaderBar(id="header")
         self.footer = FooterBar(id="footer")
+        self.banner = HeaderBar(id="banner")
 
     @property
     def deck(self) -> QuarterdeckApp:
@@ -43,7 +44,14 @@ class BaseScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what is known at once."""
+        self.mount(self.banner, after=self.header)
+        self.show_banner()
         self.show_all()
+
+    def show_banner(self) -> None:
+        """Show what needs a person now, or nothing."""
+        self.banner.set_vm(BarVM((self.console.banner,)))
+        self.banner.display = bool(self.console.banner)
 
     def show_all(self) -> None:
         """Show everything anew, from the feed's present picture."""

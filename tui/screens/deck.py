@@ -69,7 +69,7 @@ class DeckScreen(CursorScreen):
                 row=rollouts.present_pane_row,
                 keep=self._listed,
                 extra=self._healthy_row,
-                tall=True,
+                tall=rollouts.detail_lines,
             ),
             "2": TableDriver(self.symptoms, SYMPTOMS_VIEW, console.lens),
         }
@@ -94,7 +94,7 @@ class DeckScreen(CursorScreen):
         for driver in self._drivers.values():
             driver.filter(None, self.console.scope.test)
         if self._come_back is not None and self._come_back.cursor:
-            self.rollouts.select(self._come_back.cursor)
+            self._drivers["1"].point_at(self._come_back.cursor)
 
     @property
     def driver(self) -> TableDriver | None:

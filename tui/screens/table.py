@@ -58,7 +58,7 @@ class TableScreen(CursorScreen):
             if self._come_back.sort and self._come_back.sort != self.driver.sort:
                 self.driver.order_by(self._come_back.sort)
             if self._come_back.cursor:
-                self.table.select(self._come_back.cursor)
+                self.driver.point_at(self._come_back.cursor)
         self.table.focus()
 
     def show_all(self) -> None:

@@ -1,0 +1,142 @@
+"""What the palette, the help and the menus offer, and what their answers do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from services.errors import Problem
+from services.model.cluster import ApiResource
+from tui.bindings import COMMANDS, K9S, Group, Kin, commands_for, printed
+from tui.presenters.goto import Going, choices, find_resource, read_going
+from tui.presenters.views import view_named
+from widgets.help_screen import HelpScreen
+from widgets.history import History
+from widgets.palette import Palette
+from widgets.viewmodels import Choice, HelpEntry, HelpSection, Span, Tone
+
+if TYPE_CHECKING:
+    from tui.app import QuarterdeckApp
+
+REMEMBERED = History()
+"""What was typed into the palette, for the life of the program."""
+
+
+def open_palette(app: QuarterdeckApp) -> None:
+    """Offer every view, kind, namespace, context and command; kinds of the server come in when it has answered."""
+    console = app.console_state
+
+    def offered() -> list[Choice]:
+        place = app.front.place if app.front is not None else "deck"
+        namespaces = sorted(console.feed.snapshot().tables.get("namespaces", {}))
+        return choices(commands_for(place), console.kinds, namespaces, _contexts(app), console.lens())
+
+    def more(take: Callable[[Sequence[Choice]], None]) -> None:
+        def arrived(kinds: Sequence[ApiResource] | None, _: Problem | None) -> None:
+            if kinds is not None:
+                console.kinds = tuple(kinds)
+                take(offered())
+
+        if not console.kinds and console.runtime is not None:
+            app.ask(lambda session: session.resources(), arrived)
+
+    app.push_screen(Palette(offered(), history=REMEMBERED, more=more), lambda answer: _answered(app, answer))
+
+
+def _contexts(app: QuarterdeckApp) -> tuple[str, ...]:
+    steering = app.console_state.steering
+    try:
+        return steering.contexts() if steering is not None else ()
+    except Problem:
+        return ()
+
+
+def _answered(app: QuarterdeckApp, answer: str | None) -> None:
+    if answer is None:
+        return
+    kind, _, rest = answer.partition(" ")
+    if kind == "key" and rest:
+        command = next((one for one in COMMANDS if one.id == rest), None)
+        if command is not None:
+            app.action_press(command.keys[0])
+    elif kind == "view" and rest:
+        go(app, read_going(rest))
+    else:
+        go(app, read_going(answer))
+
+
+def go(app: QuarterdeckApp, going: Going) -> None:
+    """Go where a palette text leads; what cannot be found is said, and nothing changes."""
+    console = app.console_state
+    if going.context and going.context != console.scope.context:
+        app.go_to_context(going.context)
+    if going.namespace is not None:
+        app.enter_namespace(going.namespace)
+    if going.command == "deck":
+        app.go_home()
+    elif going.command == "contexts":
+        open_contexts(app)
+    elif going.command:
+        getattr(app, f"do_{going.command}")()
+    elif going.view:
+        _open(app, going)
+    elif going.filter:
+        app.open_view("pods", going.filter)
+
+
+def _open(app: QuarterdeckApp, going: Going) -> None:
+    if view_named(going.view) is not None:
+        app.open_view(going.view, going.filter)
+        return
+
+    def arrived(kinds: Sequence[ApiResource] | None, problem: Problem | None) -> None:
+        if kinds is None:
+            app.say(problem.sentence if problem is not None else "The server was not asked.")
+            return
+        app.console_state.kinds = tuple(kinds)
+        found = find_resource(going.view, kinds)
+        if found is None:
+            app.say(f"The server knows no kind {going.view}; type : and part of its name to see those there are.")
+        elif "list" not in found.verbs:
+            app.say(f"{found.resource.plural} cannot be listed.")
+        elif (view := view_named(found.resource.plural)) is not None and view.table == found.resource.table:
+            app.open_view(view.id, going.filter)
+        else:
+            app.open_kind(found.resource, going.filter)
+
+    if app.console_state.kinds:
+        arrived(app.console_state.kinds, None)
+    else:
+        app.ask(lambda session: session.resources(), arrived)
+
+
+def open_contexts(app: QuarterdeckApp) -> None:
+    """Offer the contexts alone."""
+    lens = app.console_state.lens()
+    listed = [Choice(f"ctx {name}", lens.text(name), "another cluster, no restart") for name in _contexts(app)]
+    palette = Palette(listed, title="Context", prompt="@", free_text=False)
+    app.push_screen(palette, lambda answer: _answered(app, answer))
+
+
+def open_help(app: QuarterdeckApp) -> None:
+    """Show the keys that work here, by what they are for, and what the k9s keys do."""
+    front = app.front
+    if front is None:
+        return
+    sections = []
+    for group in Group:
+        rows = tuple(
+            HelpEntry(" ".join(printed(key) for key in command.keys), command.label, command.text)
+            for command in commands_for(front.place)
+            if command.group is group and front.why_not(command) is not None
+        )
+        if rows:
+            sections.append(HelpSection(group.value, rows))
+    strange = tuple(
+        HelpEntry(printed(cousin.key), cousin.theirs, cousin.hint)
+        for cousin in K9S
+        if cousin.kin is not Kin.SAME and cousin.where in ("*", "logs" if front.place == "logs" else "table")
+    )
+    sections.append(HelpSection("From k9s", strange))
+    title = (Span("Keys", Tone.STRONG), Span(f"  {front.place}", Tone.MUTED))
+    app.push_screen(HelpScreen(title, sections))

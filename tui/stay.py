@@ -1,0 +1,68 @@
+"""One stay in one cluster: what joins its watch to live state, to history and to the words of its crashed pods."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from cache.live import LiveState
+from cache.state.recorder import Recorder
+from cache.state.store import StateStore
+from services.clock import Clock
+from services.ports import ClusterSession, Sink
+
+if TYPE_CHECKING:
+    from services.kubernetes.derivation import Derivation
+
+BEAT = 1.0
+"""Seconds between two looks at whether time alone has changed something."""
+
+
+class Stay:
+    """Made on the service thread before the first row of a cluster comes, closed before live state is cleared."""
+
+    def __init__(
+        self,
+        live: LiveState,
+        clock: Clock,
+        store: StateStore | None,
+        key: str,
+        session: Callable[[], ClusterSession | None],
+    ) -> None:
+        from services.kubernetes.derivation import Derivation
+
+        self._live = live
+        self._clock = clock
+        self._session = session
+        self._derivation: Derivation = Derivation(live.sink(), clock)
+        self._leave = live.add_hook(self._derivation.flush)
+        self._recorder = Recorder(live, store, key, clock) if store is not None else None
+
+    @property
+    def sink(self) -> Sink:
+        """Where the cluster's sources write."""
+        return self._derivation
+
+    async def run(self) -> None:
+        """Record, let time pass and listen to crashed pods, until cancelled."""
+        from services.kubernetes.last_words import LastWords
+
+        work = [self._let_time_pass(), LastWords(self._derivation, self._session, self._clock).run()]
+        if self._recorder is not None:
+            work.append(self._recorder.run())
+        await asyncio.gather(*work)
+
+    async def _let_time_pass(self) -> None:
+        """Publish when time alone changes something: a deadline that passes without an event."""
+        while True:
+            await self._clock.sleep(BEAT)
+            due = self._derivation.next_due()
+            if due and self._clock.now() >= due:
+                self._live.nudge()
+
+    def close(self) -> None:
+        """Save what is known and let live state go."""
+        self._leave()
+        if self._recorder is not None:
+            self._recorder.close()
