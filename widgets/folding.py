@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from rich.cells import split_graphemes
 from rich.style import Style
 
-from widgets.ink import cells_of, cut
+from widgets.ink import cells_of, clip, cut
+
+_LONGEST_ACCENT = 64
+"""Letters without a cell of their own that may come on top of one a cell; text further on is out of sight."""
 
 Run = tuple[int, int, Style]
 """Start and end (code points) of a stretch of text, and its style."""
@@ -50,6 +54,7 @@ def window(text: str, left: int, width: int) -> tuple[int, int, int]:
     if text.isascii():
         start = min(left, len(text))
         return start, min(len(text), start + width), 0
+    text = text[: 2 * (left + width) + _LONGEST_ACCENT]
     start = end = len(text)
     blanks = at = 0
     begun = False
@@ -75,6 +80,7 @@ def overlaid(start: int, end: int, runs: Sequence[Run], over: Sequence[Run]) -> 
 
     `runs` cover the stretch; both sequences are ordered and free of overlaps within themselves.
     """
+    over = over[bisect_right(over, start, key=_end) : bisect_left(over, end, key=_start)]
     edges = {start, end}
     for run_start, run_end, _ in (*runs, *over):
         edges.update(edge for edge in (run_start, run_end) if start < edge < end)
@@ -91,6 +97,14 @@ def overlaid(start: int, end: int, runs: Sequence[Run], over: Sequence[Run]) -> 
         yield here, there, style
 
 
+def _start(run: Run) -> int:
+    return run[0]
+
+
+def _end(run: Run) -> int:
+    return run[1]
+
+
 def squeeze(text: str, width: int, ellipsis: str) -> str:
     """Return `text` in at most `width` cells, shortened in its middle: both ends of a pod's name tell pods apart."""
     if cells_of(text) <= width:
@@ -99,4 +113,4 @@ def squeeze(text: str, width: int, ellipsis: str) -> str:
         return cut(text, width, ellipsis)
     head = (width - 1) // 3
     start, _, blanks = window(text, cells_of(text) - (width - 1 - head), width)
-    return cut(text, head + 1, "") + ellipsis + " " * blanks + text[start:]
+    return clip(text, head) + ellipsis + " " * blanks + text[start:]

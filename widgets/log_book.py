@@ -12,11 +12,15 @@ from widgets.ring import MAX_BYTES, MAX_LINES, LogRing
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a call of `settle` did: rows rose by `shift`; all are new when `rebuilt`; `done` when nothing is left."""
+    """What a call of `settle` did: rows rose by `shift`; all are new when `rebuilt`, and look new when `redrawn`.
+
+    Lines from the serial `revised` on were laid out anew. `done` when nothing is left to do.
+    """
 
     shift: int
     rebuilt: bool
     redrawn: bool
+    revised: int | None
     done: bool
 
 
@@ -40,6 +44,7 @@ class LogBook:
         self._coming: tuple[LogLayout, LogGeometry] | None = None
         self._stamp_cells = self._source_cells = 0
         self._measured = 0
+        self._head_laid_out = 0
 
     @property
     def head(self) -> int:
@@ -78,6 +83,7 @@ class LogBook:
         gone = self.layout.drop_before(self.ring.first)
         done = self.layout.advance(self.ring, budget)
         self._head_laid_out = self.head
+        revised, self.layout.revised = self.layout.revised, None
         rebuilt = False
         if self._coming is not None:
             coming, geometry = self._coming
@@ -85,9 +91,7 @@ class LogBook:
             rebuilt = done = coming.advance(self.ring, budget)
             if rebuilt:
                 self.layout, self.geometry, self._coming = coming, geometry, None
-        return Settled(gone + before - self.head, rebuilt, redrawn, done)
-
-    _head_laid_out = 0
+        return Settled(gone + before - self.head, rebuilt, redrawn or revised is not None, revised, done)
 
     def _follow_columns(self) -> bool:
         """Lay out anew where other columns change the height of lines; return whether rows look different anyway."""

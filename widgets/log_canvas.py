@@ -10,12 +10,21 @@ from textual.strip import Strip
 
 from widgets.log_book import LogBook
 from widgets.log_layout import about_the_log
-from widgets.log_paint import SOURCE_COLOURS, LogInks, SourceColours, entry_strip, quiet_strip
+from widgets.log_paint import (
+    SOURCE_COLOURS,
+    LogInks,
+    LogLine,
+    SourceColours,
+    entry_strip,
+    prepared,
+    quiet_strip,
+)
 from widgets.search import joined_spans
-from widgets.viewmodels import LogEntry, Tone
+from widgets.viewmodels import Tone
 from widgets.viewport import SearchView
 
 _STRIPS_KEPT = 1_000
+_LINES_KEPT = 200
 
 
 class LogCanvas(SearchView):
@@ -52,6 +61,7 @@ class LogCanvas(SearchView):
         self._colours = SourceColours()
         self._inks: LogInks | None = None
         self._strips: dict[tuple[int, int], Strip] = {}
+        self._lines: dict[int, LogLine] = {}
 
     @property
     def rows(self) -> int:
@@ -88,12 +98,14 @@ class LogCanvas(SearchView):
     def restyle(self) -> None:
         """Draw everything anew."""
         self._strips.clear()
+        self._lines.clear()
         self.refresh()
 
     def notify_style_update(self) -> None:
         """Forget what was drawn in the old colours."""
         self._inks = None
         self._strips = {}
+        self._lines = {}
         super().notify_style_update()
 
     def row_strip(self, row: int, width: int) -> Strip:
@@ -107,23 +119,27 @@ class LogCanvas(SearchView):
             return quiet_strip(f"{self.book.layout.hidden_before(serial):,} lines hidden", width, inks)
         if serial < self.book.ring.first:
             return Strip.blank(width, inks.tones[Tone.PLAIN])
-        entry = self.book.ring[serial]
-        if about_the_log(entry):
-            return self._draw(entry, serial, sub, inks)
+        geometry = self.book.geometry
+        if about_the_log(self.book.ring[serial]):
+            return entry_strip(self._prepared(serial, inks), sub, self.left, geometry, inks)
         if (kept := self._strips.get(located)) is None:
             if len(self._strips) > _STRIPS_KEPT:
                 self._strips.clear()
-            kept = self._strips[located] = self._draw(entry, serial, sub, inks)
+            if serial not in self._lines:
+                if len(self._lines) > _LINES_KEPT:
+                    self._lines.clear()
+                self._lines[serial] = self._prepared(serial, inks)
+            kept = self._strips[located] = entry_strip(self._lines[serial], sub, self.left, geometry, inks)
         return kept.adjust_cell_length(width, inks.tones[Tone.PLAIN])
 
-    def _draw(self, entry: LogEntry, serial: int, sub: int, inks: LogInks) -> Strip:
+    def _prepared(self, serial: int, inks: LogInks) -> LogLine:
+        entry = self.book.ring[serial]
         sought = [self.search] if self.search else []
         if self.book.rule is not None and not self.book.rule.inverse:
             sought.append(self.book.rule.pattern)
         hits = joined_spans(sought, entry.text)
         colour = self._colours.number(entry.source)
-        here = serial == self.match
-        return entry_strip(entry, sub, self.left, self.book.geometry, inks, colour, hits, here=here)
+        return prepared(entry, self.book.geometry, inks, colour, hits, here=serial == self.match)
 
     def _ink(self) -> LogInks:
         if self._inks is None:

@@ -38,12 +38,14 @@ def about_the_log(entry: LogEntry) -> bool:
 class LogLayout:
     """Rows of the shown lines, each as many as `rows_of` says, and one more before a line that follows hidden ones.
 
-    Rows are counted from the first shown line that is still held. A line's place is found by bisection.
+    Rows are counted from the first shown line that is still held. A line's place is found by bisection. `revised` is
+    the first serial from which lines were laid out anew since it was last set to None.
     """
 
     def __init__(self, rule: LogFilter | None, rows_of: Callable[[LogEntry], int], first: int) -> None:
         self.rule = rule
         self.serials: list[int] = []
+        self.revised: int | None = None
         self._rows_of = rows_of
         self._ends: list[int] = []
         self._base = 0
@@ -118,13 +120,26 @@ class LogLayout:
 
     def _sift(self, rule: LogFilter, ring: LogRing, serial: int, entry: LogEntry) -> None:
         if not about_the_log(entry) and rule.hits(entry):
-            shown = self.serials[-1] if self.serials else -1
-            for before in range(max(shown + 1, ring.first, serial - rule.context), serial):
+            start = max(ring.first, serial - rule.context)
+            place = bisect_left(self.serials, start)
+            shown = len(self.serials) - place
+            if shown and self.serials[-1] != start + shown - 1:
+                # A mark was shown before the lines around it were wanted.
+                self._take_back(place, start)
+                shown = 0
+            for before in range(start + shown, serial):
                 self._push(before, ring[before])
             self._push(serial, entry)
             self._until = serial + rule.context
         elif serial <= self._until or about_the_log(entry):
             self._push(serial, entry)
+
+    def _take_back(self, place: int, start: int) -> None:
+        for serial in self.serials[place:]:
+            self._breaks.discard(serial)
+        del self.serials[place:]
+        del self._ends[place:]
+        self.revised = start if self.revised is None else min(self.revised, start)
 
     def _push(self, serial: int, entry: LogEntry) -> None:
         rows = self._rows_of(entry)

@@ -113,51 +113,62 @@ def dropped_words(entry: LogEntry) -> str:
     return f"{entry.dropped:,} {lines} dropped{source}" + (f": {entry.text}" if entry.text else "")
 
 
-def entry_strip(
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """What is worked out once for all rows of a line: where they start, and where the sought text is."""
+
+    entry: LogEntry
+    colour: int
+    starts: tuple[int, ...]
+    hits: tuple[Run, ...]
+    here: bool
+
+
+def prepared(
     entry: LogEntry,
-    sub: int,
-    left: int,
     geometry: LogGeometry,
     inks: LogInks,
     colour: int,
     hits: Sequence[tuple[int, int]],
     *,
     here: bool,
-) -> Strip:
-    """Draw row `sub` of a line; without wrapping, its text from cell `left` on. `here` marks the current match."""
-    width = geometry.width
+) -> LogLine:
+    """Return a line ready to be drawn; `here` marks the current match."""
+    starts = fold(entry.text, geometry.first, geometry.rest) if geometry.wrap else [0]
+    hit = inks.hit_here if here else inks.hit
+    return LogLine(entry, colour, (*starts, len(entry.text)), tuple((start, end, hit) for start, end in hits), here)
+
+
+def entry_strip(line: LogLine, sub: int, left: int, geometry: LogGeometry, inks: LogInks) -> Strip:
+    """Draw row `sub` of a line; without wrapping, its text from cell `left` on."""
+    width, entry = geometry.width, line.entry
     if entry.dropped:
         return quiet_strip(dropped_words(entry), width, inks)
     if entry.marker:
         return marker_strip(entry.text, width, inks)
-    segments = _prefix(entry, geometry, inks, colour, here=here) if sub == 0 else _margin(inks, here=here)
-    used = geometry.prefix if sub == 0 else GUTTER
+    segments = _margin(line, inks) if sub else _prefix(line, geometry, inks)
+    used = GUTTER if sub else geometry.prefix
     if geometry.wrap:
-        starts = fold(entry.text, geometry.first, geometry.rest)
-        start = starts[sub] if sub < len(starts) else len(entry.text)
-        end = starts[sub + 1] if sub + 1 < len(starts) else len(entry.text)
-        blanks = 0
+        sub = min(sub, len(line.starts) - 2)
+        start, end, blanks = line.starts[sub], line.starts[sub + 1], 0
     else:
         start, end, blanks = window(entry.text, left, geometry.first)
     plain = inks.tones[Tone.PLAIN]
-    base = inks.tones[entry.tone]
     if blanks:
         segments.append(Segment(" " * blanks, plain))
-        used += blanks
-    hit = inks.hit_here if here else inks.hit
-    runs: list[Run] = [(0, len(entry.text), base)]
-    over: list[Run] = [(begin, stop, hit) for begin, stop in hits]
-    for begin, stop, style in overlaid(start, end, runs, over):
+    base: Run = (0, len(entry.text), inks.tones[entry.tone])
+    for begin, stop, style in overlaid(start, end, (base,), line.hits):
         segments.append(Segment(entry.text[begin:stop], style))
-    used += cells_of(entry.text[start:end])
+    used += blanks + cells_of(entry.text[start:end])
     if used < width:
         segments.append(Segment(" " * (width - used), plain))
     return Strip(segments, max(width, used)).crop(0, width)
 
 
-def _prefix(entry: LogEntry, geometry: LogGeometry, inks: LogInks, colour: int, *, here: bool) -> list[Segment]:
+def _prefix(line: LogLine, geometry: LogGeometry, inks: LogInks) -> list[Segment]:
+    entry = line.entry
     level = _LEVELS.get(entry.tone, ("  ", "  "))[inks.plain]
-    if here:
+    if line.here:
         level = level[0] + ">"
     segments = [Segment(level, inks.tones[entry.tone])]
     if geometry.stamp:
@@ -165,9 +176,9 @@ def _prefix(entry: LogEntry, geometry: LogGeometry, inks: LogInks, colour: int, 
         segments.append(Segment(stamp + " ", inks.tones[Tone.MUTED]))
     if geometry.source:
         source = fill(squeeze(entry.source, geometry.source, inks.ellipsis), geometry.source)
-        segments.append(Segment(source + " ", inks.sources[colour]))
+        segments.append(Segment(source + " ", inks.sources[line.colour]))
     return segments
 
 
-def _margin(inks: LogInks, *, here: bool) -> list[Segment]:
-    return [Segment(" >" if here else "  ", inks.tones[Tone.PLAIN])]
+def _margin(line: LogLine, inks: LogInks) -> list[Segment]:
+    return [Segment(" >" if line.here else "  ", inks.tones[Tone.PLAIN])]

@@ -155,6 +155,8 @@ class LogView(LogCanvas):
         else:
             if self.index is not None:
                 self.index.drop_before(first)
+                if settled.revised is not None:
+                    self.index.look_again_from(settled.revised)
                 self.scan()
             self._keep_up(settled.shift, rows, top, thumb, redrawn=settled.redrawn)
         self._behind = not settled.done

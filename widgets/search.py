@@ -142,6 +142,11 @@ class MatchIndex:
         """Forget the lines below `name`."""
         del self._found[: bisect_left(self._found, name)]
 
+    def look_again_from(self, name: int) -> None:
+        """Forget what was seen from `name` on: other lines are there now."""
+        del self._found[bisect_left(self._found, name) :]
+        self._scanned = min(self._scanned, name - 1)
+
     def after(self, name: int) -> int | None:
         """Return the next matching line after `name`, from the top again when there is none; None without any."""
         if not self._found:

@@ -6,10 +6,11 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Self
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -18,6 +19,8 @@ from widgets.ink import line_cells
 from widgets.kept_place import relocated
 from widgets.viewmodels import Line, TextVM, Tone
 from widgets.viewport import SearchView
+
+_LINES_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class TextView(SearchView):
         id: str | None = None,  # noqa: A002 - Textual's name
         classes: str | None = None,
     ) -> None:
+        self._ready: dict[int, tuple[list[int], list[Run], list[Run]]] = {}
         super().__init__(id=id, classes=classes)
         self.can_focus = focusable
         self.wrap = wrap
@@ -97,6 +101,7 @@ class TextView(SearchView):
         if same_place:
             for name in range(self.top, min(len(lines), self.top + self.page)):
                 if before[name] != lines[name]:
+                    self._ready.pop(name, None)
                     self.refresh_rows(name, name + 1)
         else:
             self.refresh(layout=self.styles.is_auto_height)
@@ -175,6 +180,17 @@ class TextView(SearchView):
         """Tell the new count."""
         self._tell()
 
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Forget what was worked out for the lines on screen when all of it is painted anew."""
+        if not regions:
+            self._ready.clear()
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def notify_style_update(self) -> None:
+        """Forget what was worked out in the old colours."""
+        self._ready.clear()
+        super().notify_style_update()
+
     def row_strip(self, row: int, width: int) -> Strip:
         """Draw the part of a line that a row shows, matches highlighted."""
         name = self.name_at(row)
@@ -182,25 +198,31 @@ class TextView(SearchView):
         if name is None:
             return Strip.blank(width, blank)
         text = self.text_of(name)
+        starts, runs, hits = self._prepared(name, text, width)
         if self.wrap:
-            starts = [*fold(text, width, width), len(text)]
             part = min(row - self.row_of(name), len(starts) - 2)
             start, end, blanks = starts[part], starts[part + 1], 0
         else:
             start, end, blanks = window(text, self.left, width)
         segments = [Segment(" " * blanks, blank)] if blanks else []
-        runs, over = self._runs(name), self._hits(name, text)
-        segments += [Segment(text[one:other], style) for one, other, style in overlaid(start, end, runs, over)]
+        segments += [Segment(text[one:other], style) for one, other, style in overlaid(start, end, runs, hits)]
         return Strip(segments).adjust_cell_length(width, blank)
 
-    def _runs(self, name: int) -> list[Run]:
-        spans = self._vm.lines[name]
-        ends = list(accumulate(len(span.text) for span in spans))
-        return [
-            (end - len(span.text), end, self.tone_style(span.tone))
-            for span, end in zip(spans, ends, strict=True)
-            if span.text
-        ]
+    def _prepared(self, name: int, text: str, width: int) -> tuple[list[int], list[Run], list[Run]]:
+        """Return where a line's rows start, its tones and its matches: worked out once for all of its rows."""
+        if name not in self._ready:
+            spans = self._vm.lines[name]
+            ends = accumulate(len(span.text) for span in spans)
+            runs = [
+                (end - len(span.text), end, self.tone_style(span.tone))
+                for span, end in zip(spans, ends, strict=True)
+                if span.text
+            ]
+            starts = [*fold(text, width, width), len(text)] if self.wrap else []
+            if len(self._ready) > _LINES_KEPT:
+                self._ready.clear()
+            self._ready[name] = starts, runs, self._hits(name, text)
+        return self._ready[name]
 
     def _hits(self, name: int, text: str) -> list[Run]:
         if self.search is None:
