@@ -11,6 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
+from services.rehearsal.estate.blueprint import SIZES
 from services.rehearsal.scenarios.registry import NAMES, Outage, find
 from services.rehearsal.server import Address, Options, serve
 
@@ -20,7 +21,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m services.rehearsal", description=__doc__)
     parser.add_argument("--scenario", choices=NAMES, default="calm")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--size", choices=("small", "large"), default="small")
+    parser.add_argument("--size", choices=tuple(SIZES), default="small")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="where the kubeconfig is written; a temporary one by default")

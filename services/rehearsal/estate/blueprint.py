@@ -124,6 +124,7 @@ class Scale:
 
 
 SIZES: dict[str, Scale] = {
+    "tiny": Scale(4, 3, 12, 1, 1, 60, 16000, 65536, 110),
     "small": Scale(12, 6, 25, 5, 3, 214, 16000, 65536, 110),
     "large": Scale(60, 40, 500, 30, 20, 10_000, 64000, 262_144, 250),
 }
@@ -296,5 +297,5 @@ class Drafter:
 
 
 def draft(seed: int, size: str) -> Blueprint:
-    """Return the plan of the estate with this seed and size (`small` or `large`)."""
+    """Return the plan of the estate with this seed and size (`tiny`, `small` or `large`)."""
     return Drafter(seed, SIZES[size]).draw()

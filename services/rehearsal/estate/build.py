@@ -99,7 +99,7 @@ class Builder:
         pods.start_containers(pod, self._rng, now)
         for status in pod["status"]["containerStatuses"]:
             status["ready"] = True
-            self._kubelet.preload(node, status["image"])
+            self._kubelet.images.preload(node, status["image"])
         if self._rng.random() < 0.04:
             self._past_restarts(pod["status"]["containerStatuses"][0], created)
         pods.refresh(pod, now + app.ready_after)
@@ -150,7 +150,7 @@ class Builder:
             newest = store.create(resources.REPLICA_SETS, newest)
         self._replicas(app, newest)
         deployment["metadata"]["annotations"][deployments.REVISION] = str(app.current.revision)
-        deployment["status"] = self._deployment_status(app, deployment, newest)
+        deployment["status"] = _resting_status(app, deployment, newest, self._start)
         store.update(resources.DEPLOYMENTS, deployment)
 
     def _replicas(self, app: App, replica_set: Json) -> None:
@@ -163,29 +163,6 @@ class Builder:
             pod = pods.build(template, app.namespace, name, owner, {}, rng, created)
             pod["metadata"]["uid"] = self._world.new_uid()
             self._run(pod, app, created, self._seat(pod["metadata"]["uid"], owner["uid"], app))
-
-    def _deployment_status(self, app: App, deployment: Json, newest: Json) -> Json:
-        done = self._start - app.current.age + 30 + app.ready_after * app.replicas
-        first = self._start - app.releases[0].age
-        message = f'ReplicaSet "{newest["metadata"]["name"]}" has successfully progressed.'
-        rows = (
-            ("Available", "MinimumReplicasAvailable", "Deployment has minimum availability.", first + 40, first + 40),
-            ("Progressing", "NewReplicaSetAvailable", message, done, first),
-        )
-        conditions = [
-            {
-                "type": kind,
-                "status": "True",
-                "lastUpdateTime": stamp(min(updated, self._start)),
-                "lastTransitionTime": stamp(changed),
-                "reason": reason,
-                "message": text,
-            }
-            for kind, reason, text, updated, changed in rows
-        ]
-        counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), app.replicas)
-        observed = deployment["metadata"]["generation"]
-        return {**counts, "terminatingReplicas": 0, "observedGeneration": observed, "conditions": conditions}
 
     def _history(self, app: App, resource: resources.Resource, owner: Json) -> str:
         """Create the ControllerRevisions of all releases; return the name of the last."""
@@ -287,3 +264,27 @@ class Builder:
             pods.terminate(status, 0, "Completed", ended)
         pods.refresh(pod, ended)
         self._world.store.create(resources.PODS, pod)
+
+
+def _resting_status(app: App, deployment: Json, newest: Json, start: float) -> Json:
+    done = start - app.current.age + 30 + app.ready_after * app.replicas
+    first = start - app.releases[0].age
+    message = f'ReplicaSet "{newest["metadata"]["name"]}" has successfully progressed.'
+    rows = (
+        ("Available", "MinimumReplicasAvailable", "Deployment has minimum availability.", first + 40, first + 40),
+        ("Progressing", "NewReplicaSetAvailable", message, done, first),
+    )
+    conditions = [
+        {
+            "type": kind,
+            "status": "True",
+            "lastUpdateTime": stamp(min(updated, start)),
+            "lastTransitionTime": stamp(changed),
+            "reason": reason,
+            "message": text,
+        }
+        for kind, reason, text, updated, changed in rows
+    ]
+    counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), app.replicas)
+    observed = deployment["metadata"]["generation"]
+    return {**counts, "terminatingReplicas": 0, "observedGeneration": observed, "conditions": conditions}

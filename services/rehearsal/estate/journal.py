@@ -57,7 +57,10 @@ class Journal:
         return whole + (whole * self.voice.period + late <= elapsed)
 
     def moment(self, index: int) -> float:
-        """Return when a line was or will be written."""
+        """Return when a line was or will be written, in whole microseconds: what is printed reads back the same."""
+        return round(self._moment(index), 6)
+
+    def _moment(self, index: int) -> float:
         opening = len(self.voice.opening)
         if self.ended is not None and index >= self._before_end:
             return self.ended

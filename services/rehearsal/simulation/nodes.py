@@ -32,7 +32,7 @@ class Nodes:
     def __init__(self, world: World, kubelet: Kubelet) -> None:
         self._world = world
         self._kubelet = kubelet
-        self.silent = kubelet.silent
+        self.silent = kubelet.lives.silent
 
     def lose(self, name: str) -> bool:
         """Let a node's kubelet fall silent; after five minutes its pods are evicted. Return whether it exists."""

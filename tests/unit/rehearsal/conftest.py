@@ -19,7 +19,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def calm(clock: ManualClock) -> AsyncIterator[Rehearsal]:
-    async with Rehearsal(Options(past=0), clock) as estate:
+    async with Rehearsal(Options(past=0, size="tiny"), clock) as estate:
         yield estate
 
 

@@ -42,8 +42,8 @@ async def test_pages_make_the_whole_list(client: Client) -> None:
 
 
 async def test_pages_are_of_one_moment_under_churn(calm: Rehearsal, client: Client) -> None:
-    first = await client.json(PODS, limit=100)
-    victims = [entry.key for entry in calm.store.collection(resources.PODS).ordered()[90:130]]
+    first = await client.json(PODS, limit=20)
+    victims = [entry.key for entry in calm.store.collection(resources.PODS).ordered()[15:30]]
     for namespace, name in victims:
         calm.store.delete(resources.PODS, namespace, name)
     rest = await client.json(PODS, limit=500, **{"continue": first["metadata"]["continue"]})
@@ -58,7 +58,7 @@ async def test_pages_are_of_one_moment_under_churn(calm: Rehearsal, client: Clie
 async def test_an_expired_continue_is_gone_with_a_way_on(
     calm: Rehearsal, client: Client, clock: ManualClock, how: str
 ) -> None:
-    first = await client.json(PODS, limit=100)
+    first = await client.json(PODS, limit=20)
     if how == "compacted":
         calm.compact()
     else:
