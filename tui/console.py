@@ -15,7 +15,7 @@ from services.model.ref import Resource
 from services.model.severity import Severity
 from services.ports import ClusterSession, Snapshot, StateFeed
 from tui.glyphs import UNICODE, Glyphs
-from tui.presenters.freshness import Reading, read
+from tui.presenters.freshness import Reading, narrowness, read
 from tui.presenters.header import Situation
 from tui.presenters.lens import Lens
 from tui.presenters.summary import Summary, sum_up
@@ -156,8 +156,7 @@ class Console:
     def situation(self) -> Situation:
         """Return what the header shows."""
         summary = self.summary()
-        status = self.feed.snapshot().sources.get("kubernetes")
-        words = [part for part in (self.scope.words, status.scope if status is not None else "") if part]
+        words = [part for part in (self.scope.words, narrowness(self.feed.snapshot().sources.values())) if part]
         return Situation(
             cluster=self.scope.cluster,
             environment=self.scope.environment,

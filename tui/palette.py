@@ -132,11 +132,12 @@ def open_help(app: QuarterdeckApp) -> None:
         )
         if rows:
             sections.append(HelpSection(group.value, rows))
-    strange = tuple(
-        HelpEntry(printed(cousin.key), cousin.theirs, cousin.hint)
-        for cousin in K9S
-        if cousin.kin is not Kin.SAME and cousin.where in ("*", "logs" if front.place == "logs" else "table")
+    strange: dict[str, list[str]] = {}
+    for cousin in K9S:
+        if cousin.kin is not Kin.SAME and cousin.where in ("*", "logs" if front.place == "logs" else "table"):
+            strange.setdefault(cousin.hint, []).append(printed(cousin.key))
+    sections.append(
+        HelpSection("From k9s", tuple(HelpEntry(" ".join(keys), "", hint) for hint, keys in strange.items()))
     )
-    sections.append(HelpSection("From k9s", strange))
     title = (Span("Keys", Tone.STRONG), Span(f"  {front.place}", Tone.MUTED))
     app.push_screen(HelpScreen(title, sections))

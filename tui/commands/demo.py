@@ -80,4 +80,5 @@ def demo(arguments: argparse.Namespace) -> int:
         os.environ.setdefault("QUARTERDECK_STATE_DIR", str(Path(said["kubeconfig"]).parent / "state"))
         arguments.kubeconfig, arguments.context = said["kubeconfig"], ""
         arguments.namespace, arguments.all_namespaces = "", False
+        arguments.environment = "prod"
         return run(arguments)

@@ -18,6 +18,7 @@ from cache.state.first_paint import FirstPaint
 from cache.state.records import Place, SavedTable, identity_key
 from services.clock import Clock
 from services.config import Loaded, load
+from services.config_schema import ContextSettings
 from services.kubernetes.kubeconfig import Identity, identify
 from services.model.source import SourceState, SourceStatus
 from services.ports import Replace
@@ -38,6 +39,10 @@ class Setup(Struct, frozen=True):
 def prepare(arguments: argparse.Namespace, flags: Mapping[str, object] | None = None) -> Setup:
     """Read the configuration and the kubeconfig. Raises Problem."""
     loaded = load(getattr(arguments, "config", "") or None, os.environ, flags or {})
+    environment = getattr(arguments, "environment", "")
+    if environment:
+        contexts = {"*": ContextSettings(environment=environment)} | loaded.config.contexts
+        loaded = structs.replace(loaded, config=structs.replace(loaded.config, contexts=contexts))
     explicit = getattr(arguments, "kubeconfig", "")
     identity = identify((explicit,) if explicit else None, getattr(arguments, "context", ""))
     key = identity_key(identity.server, identity.ca_fingerprint, identity.user)

@@ -109,3 +109,18 @@ def present_state(reading: Reading, lens: Lens) -> Line:
     if good:
         return (Span(f"as of {moment(good, lens.now)}", Tone.NOTICE),)
     return (Span("loading" if reading.freshness is Freshness.LOADING else "waiting", Tone.MUTED),)
+
+
+def narrowness(sources: Iterable[SourceStatus]) -> str:
+    """Return what this user's rights leave out: "4 namespaces; nodes forbidden", "" when they leave out nothing."""
+    listed = list(sources)
+    scopes = list(dict.fromkeys(status.scope for status in listed if status.scope))
+    refused = sorted(
+        status.source.rpartition("/")[2].partition(".")[0]
+        for status in listed
+        if status.state is SourceState.FORBIDDEN and not status.source.rpartition("/")[2].startswith("usage.")
+    )
+    words = scopes[:1]
+    if refused:
+        words.append(f"{', '.join(refused[:3])}{' and more' if len(refused) > 3 else ''} forbidden")
+    return "; ".join(words)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from services.model.cluster import Symptom
 from services.model.severity import Severity
+from services.model.source import SourceState
 from services.model.workload import Rollout
 from services.ports import Snapshot
 from tui.presenters import rollouts
@@ -52,8 +53,13 @@ def sum_up(snapshot: Snapshot, now: float, scope: Test | None = None) -> Summary
 
 
 def overall(snapshot: Snapshot, now: float) -> Reading:
-    """Return how far the picture may be believed: as far as the connection and every table it is made from."""
+    """Return how far the picture may be believed: as far as the connection and every table it is made from.
+
+    A kind that this user may not read is left out, and said beside the scope; when all of them are, nothing is known.
+    """
     connection = read(snapshot.sources.get(CONNECTION), now)
-    tables = [read(snapshot.sources.get(source), now) for source in ROLLOUT_SOURCES]
+    known = [snapshot.sources.get(source) for source in ROLLOUT_SOURCES]
+    allowed = [status for status in known if status is None or status.state is not SourceState.FORBIDDEN]
+    tables = [read(status, now) for status in (allowed or known)]
     broken = [reading for reading in tables if reading.freshness not in (Freshness.FRESH, Freshness.STALE)]
     return worst([connection, *broken])

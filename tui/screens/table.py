@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.app import ComposeResult
 
 from cache.state.records import Place
@@ -84,7 +86,7 @@ class TableScreen(CursorScreen):
         self._show_pane()
 
     def _take_columns(self, infos: object) -> None:
-        if self.view.resource is None or not isinstance(infos, dict):
+        if self.view.resource is None or not isinstance(infos, Mapping):
             return
         info = infos.get(self.view.table)
         if info is not None and len(self.view.columns) <= 1:
