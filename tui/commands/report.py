@@ -69,10 +69,13 @@ def _vouch(live: LiveState, as_of: float, clock: Clock) -> None:
 async def _ask(setup: Setup, live: LiveState, clock: Clock, arguments: argparse.Namespace) -> None:
     """Watch the cluster until every table has come, a source has failed, or the time is over."""
     from services.engine import Desired, Engine
+    from services.kubernetes.derivation import Derivation
 
     namespaces = (arguments.namespace,) if arguments.namespace else ()
     settings = setup.loaded.config.context(setup.identity.context)
-    engine = Engine(live, clock)
+    derivation = Derivation(live, clock)
+    live.add_hook(derivation.flush)
+    engine = Engine(derivation, clock)
     settled = asyncio.Event()
 
     def look() -> None:
