@@ -189,6 +189,7 @@ class LogStreams:
         pause = AGAIN
         while True:
             before = container.stamp
+            began = self._clock.monotonic()
             try:
                 await self._read_once(container)
             except Problem as problem:
@@ -198,7 +199,9 @@ class LogStreams:
                 if not self._follow or problem.status in {401, 403, 404}:
                     self._fail(container, problem)
                     return
-                self._say(container, problem.sentence)
+                # A kubelet answers with the first line: a container that is merely quiet does not answer at all.
+                if self._clock.monotonic() - began < SILENCE:
+                    self._say(container, problem.sentence)
             if not self._follow:
                 return
             pause = AGAIN if container.stamp != before else min(AGAIN_AT_MOST, 2 * pause)

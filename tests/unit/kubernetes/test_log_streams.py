@@ -134,6 +134,9 @@ class Kubelet:
             self.asked.append(query)
             waiting = self.answers[query["container"]]
             status, body = waiting.pop(0) if waiting else (404, b'{"message": "it is gone"}')
+            if not status:
+                await reader.read()  # says nothing until the client leaves
+                return
             writer.write(f"HTTP/1.1 {status} X\r\nConnection: close\r\n\r\n".encode())
             if isinstance(body, bytes):
                 writer.write(body)
@@ -215,6 +218,14 @@ async def test_a_container_that_waits_to_start_is_said_once_and_followed() -> No
         found = texts(await everything(source))
     assert ["waiting to start" in text for text in found] == [True, False, False]
     assert found[1:] == ["line 0", "[web-0 is gone]"]
+
+
+async def test_a_container_that_is_merely_quiet_is_not_complained_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "SILENCE", 0.05)
+    kubelet = Kubelet()
+    kubelet.answers["web"] = [(0, b""), (200, lines(1)[0])]
+    async with streams(kubelet, LogOptions()) as source:
+        assert texts(await everything(source)) == ["line 0", "[web-0 is gone]"]
 
 
 async def test_more_containers_than_are_read_at_once_are_told_of() -> None:
