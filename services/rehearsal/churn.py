@@ -22,6 +22,7 @@ class Churn:
         self._clock = clock
         self._rate = 0.0
         self._owed = 0.0
+        self._last = 0.0
         self._alarm: Alarm | None = None
         self._rng = random.Random("churn")  # noqa: S311 (a simulation, not a secret)
 
@@ -29,6 +30,7 @@ class Churn:
         """Make so many changes a second from now on; 0 stops."""
         self._rate = per_second
         self.stop()
+        self._last = self._clock.now()
         if per_second > 0:
             self._alarm = self._clock.call_at(self._clock.now() + _TICK, self._tick)
 
@@ -39,12 +41,14 @@ class Churn:
             self._alarm = None
 
     def _tick(self) -> None:
-        self._owed += self._rate * _TICK
+        now = self._clock.now()
+        self._owed += self._rate * (now - self._last)
+        self._last = now
         entries = self._world.store.collection(resources.PODS).ordered()
         while self._owed >= 1 and entries:
             self._owed -= 1
             self._touch(self._rng.choice(entries).key)
-        self._alarm = self._clock.call_at(self._clock.now() + _TICK, self._tick)
+        self._alarm = self._clock.call_at(now + _TICK, self._tick)
 
     def _touch(self, key: tuple[str, str]) -> None:
         """Count one restart more: a change that a screen shows."""

@@ -40,6 +40,8 @@ _PATHS: dict[str, tuple[str, ...]] = {
     resources.REPLICA_SETS.key: ("status.replicas",),
     resources.JOBS.key: ("status.successful",),
 }
+READY_SINCE, LEAVING = ".readySince", ".leaving"
+"""Kept beside the selectable fields of pods, so that controllers need not decode each pod; no selector names them."""
 _RENAMED = {"status.successful": "status.succeeded"}
 _DEFAULTS = {"spec.unschedulable": "false", "spec.hostNetwork": "false", "status.successful": "0"}
 
@@ -78,11 +80,20 @@ def extractor(resource: resources.Resource) -> Callable[[Json], dict[str, str]]:
 
     def extract(obj: Json) -> dict[str, str]:
         values = {label: _dig(obj, path, default) for label, path, default in paths}
+        if resource is resources.PODS:
+            values[READY_SINCE], values[LEAVING] = _ready_since(obj), obj["metadata"].get("deletionTimestamp", "")
         if resource is resources.EVENTS:
             values["source"] = obj.get("source", {}).get("component", "") or obj.get("reportingComponent", "")
         return values
 
     return extract if paths else _nothing
+
+
+def _ready_since(pod: Json) -> str:
+    for one in pod["status"].get("conditions", ()) if "status" in pod else ():
+        if one["type"] == "Ready" and one["status"] == "True":
+            return str(one["lastTransitionTime"])
+    return ""
 
 
 def _nothing(_: Json) -> dict[str, str]:

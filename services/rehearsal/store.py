@@ -160,9 +160,13 @@ class Store:
 
     def owned(self, resource: Resource, uid: str) -> Iterator[Json]:
         """Yield the objects whose controller has this uid, to look at: they must not be changed."""
+        for entry in self.owned_entries(resource, uid):
+            yield entry.look()
+
+    def owned_entries(self, resource: Resource, uid: str) -> list[Entry]:
+        """Return what is stored of the objects whose controller has this uid."""
         collection = self.collections[resource.key]
-        for key in list(collection.children.get(uid, ())):
-            yield collection.entries[key].look()
+        return [collection.entries[key] for key in collection.children.get(uid, ())]
 
     def create(self, resource: Resource, obj: Json) -> Json:
         """Store a new object, giving it uid, time and version; raise ConflictError when its name is taken."""

@@ -123,8 +123,8 @@ class DeploymentController:
         living = [
             pod
             for old in family.old
-            for pod in self._world.store.owned(resources.PODS, old["metadata"]["uid"])
-            if pod["status"]["phase"] not in {"Succeeded", "Failed"}
+            for pod in self._world.store.owned_entries(resources.PODS, old["metadata"]["uid"])
+            if pod.fields["status.phase"] not in {"Succeeded", "Failed"}
         ]
         if living:
             metadata = family.deployment["metadata"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.rehearsal import resources
+from services.rehearsal import fields, resources
 from services.rehearsal.simulation import pods
 
 if TYPE_CHECKING:
@@ -61,10 +61,9 @@ class EndpointController:
         store = self._world.store
         endpoints = []
         for one in members:
-            pod = one.look()
             if one.fields["status.podIP"]:
-                ready, leaving = pods.is_ready(pod), "deletionTimestamp" in pod["metadata"]
-                endpoints.append(_endpoint(one, ready=ready, leaving=leaving))
+                leaving = bool(one.fields[fields.LEAVING])
+                endpoints.append(_endpoint(one, ready=bool(pods.ready_since(one)), leaving=leaving))
         made = _new_slice(service, endpoints)
         found = store.get(resources.ENDPOINT_SLICES, made["metadata"]["namespace"], made["metadata"]["name"])
         if found is None:
@@ -78,8 +77,8 @@ class EndpointController:
         budget = store.get(resources.BUDGETS, namespace, name)
         if budget is None:
             return
-        living = [one.look() for one in members if pods.is_active(one.look())]
-        healthy = sum(pods.is_ready(pod) for pod in living)
+        living = [one for one in members if pods.counts(one)]
+        healthy = sum(bool(pods.ready_since(one)) for one in living)
         desired = max(0, len(living) - int(budget["spec"].get("maxUnavailable", 1)))
         budget["status"].update(
             currentHealthy=healthy,

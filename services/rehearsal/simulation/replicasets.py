@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from services.rehearsal.jsonic import Json
     from services.rehearsal.simulation.kubelet import Kubelet
     from services.rehearsal.simulation.world import World
+    from services.rehearsal.store import Entry
 
 _COMPONENT = "replicaset-controller"
 _BURST = 500
@@ -33,17 +34,17 @@ class ReplicaSetController:
         replica_set = world.store.get(resources.REPLICA_SETS, namespace, name)
         if replica_set is None:
             return
-        owned = list(world.store.owned(resources.PODS, replica_set["metadata"]["uid"]))
-        active = [pod for pod in owned if pods.is_active(pod)]
+        uid = replica_set["metadata"]["uid"]
+        active = [pod for pod in world.store.owned_entries(resources.PODS, uid) if pods.counts(pod)]
         missing = replica_set["spec"]["replicas"] - len(active)
         failure = ""
         if missing > 0:
-            failure = self._create(replica_set, min(missing, _BURST), active)
+            failure = self._create(replica_set, min(missing, _BURST))
         elif missing < 0:
             self._remove(replica_set, active, -missing)
-        self._report(replica_set, active, len(owned) - len(active), failure)
+        self._report(replica_set, failure)
 
-    def _create(self, replica_set: Json, count: int, active: list[Json]) -> str:
+    def _create(self, replica_set: Json, count: int) -> str:
         """Create pods; return the message of the first refusal."""
         world, metadata = self._world, replica_set["metadata"]
         cpu, memory = requests(replica_set["spec"]["template"]["spec"])
@@ -65,25 +66,26 @@ class ReplicaSetController:
             )
             world.store.create(resources.PODS, pod)
             world.quotas.charge(pod["metadata"]["uid"], metadata["namespace"], cpu, memory)
-            active.append(pod)
             world.event(resources.REPLICA_SETS, replica_set, "SuccessfulCreate", f"Created pod: {name}", _COMPONENT)
         self._failures.pop(metadata["uid"], None)
         return ""
 
-    def _remove(self, replica_set: Json, active: list[Json], count: int) -> None:
+    def _remove(self, replica_set: Json, active: list[Entry], count: int) -> None:
         for pod in sorted(active, key=_expendable)[:count]:
-            name = pod["metadata"]["name"]
-            active.remove(pod)
-            self._kubelet.stop(pod["metadata"]["namespace"], name)
-            self._world.event(
-                resources.REPLICA_SETS, replica_set, "SuccessfulDelete", f"Deleted pod: {name}", _COMPONENT
-            )
+            self._kubelet.stop(pod.namespace, pod.name)
+            message = f"Deleted pod: {pod.name}"
+            self._world.event(resources.REPLICA_SETS, replica_set, "SuccessfulDelete", message, _COMPONENT)
 
-    def _report(self, replica_set: Json, active: list[Json], terminating: int, failure: str) -> None:
+    def _report(self, replica_set: Json, failure: str) -> None:
         world, status = self._world, replica_set["status"]
+        owned = world.store.owned_entries(resources.PODS, replica_set["metadata"]["uid"])
+        active = [pod for pod in owned if pods.counts(pod)]
+        finished = sum(pod.fields["status.phase"] in {"Succeeded", "Failed"} for pod in owned)
         patience = replica_set["spec"].get("minReadySeconds", 0)
-        ready = [pod for pod in active if pods.is_ready(pod)]
-        available = sum(world.now - parse_stamp(pods.ready_since(pod)) >= patience for pod in ready)
+        ready = [since for pod in active if (since := pods.ready_since(pod))]
+        available = len(ready)
+        if patience:
+            available = sum(world.now - parse_stamp(since) >= patience for since in ready)
         if patience and available < len(ready):
             metadata = replica_set["metadata"]
             world.enqueue("ReplicaSet", metadata["namespace"], metadata["name"], float(patience))
@@ -94,7 +96,7 @@ class ReplicaSetController:
                 status[key] = value
             else:
                 status.pop(key, None)
-        status["terminatingReplicas"] = terminating
+        status["terminatingReplicas"] = len(owned) - len(active) - finished
         status["observedGeneration"] = replica_set["metadata"]["generation"]
         self._report_failure(status, failure, missing=replica_set["spec"]["replicas"] - len(active))
         world.store.update(resources.REPLICA_SETS, replica_set)
@@ -115,13 +117,13 @@ class ReplicaSetController:
             status.pop("conditions")
 
 
-def _expendable(pod: Json) -> tuple[bool, bool, bool, int, str]:
+def _expendable(entry: Entry) -> tuple[bool, bool, bool, int, str]:
     """Order pods by how little is lost when they go (kubernetes pkg/controller, ActivePodsWithRanks)."""
-    restarts = sum(one["restartCount"] for one in pod["status"].get("containerStatuses", ()))
+    restarts = sum(one["restartCount"] for one in entry.look()["status"].get("containerStatuses", ()))
     return (
-        bool(pod["spec"].get("nodeName")),
-        pod["status"]["phase"] == "Running",
-        pods.is_ready(pod),
+        bool(entry.fields["spec.nodeName"]),
+        entry.fields["status.phase"] == "Running",
+        bool(pods.ready_since(entry)),
         -restarts,
-        pod["metadata"]["name"],
+        entry.name,
     )

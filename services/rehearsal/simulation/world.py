@@ -91,8 +91,12 @@ class World:
         self.recorder.write(resource, obj, "Warning", reason, message, component, host)
 
     def _changed(self, resource: Resource, change: Change) -> None:
+        """Wake who is concerned; a change of a pod that changes no field that is counted by concerns nobody."""
         entry = change.entry
         if resource is resources.PODS:
+            before = change.before
+            if before is not None and change.type == "MODIFIED" and before.fields == entry.fields:
+                return
             for listener in self.pod_listeners:
                 listener(change)
         if resource.kind in self.controllers:

@@ -65,7 +65,7 @@ class Metrics:
     def _pod(self, entry: Entry) -> Json | None:
         if entry.fields["status.phase"] != "Running":
             return None
-        pod = entry.look()
+        pod = entry.read()
         running = {one["name"] for one in pod["status"].get("containerStatuses", ()) if "running" in one["state"]}
         containers = [one for one in pod["spec"]["containers"] if one["name"] in running]
         usage = [{"name": one["name"], "usage": self._container(entry.uid, one)} for one in containers]
