@@ -75,9 +75,11 @@ class CopyDialog(MessageDialog):
     It spans the screen and has no edges at its sides: a terminal's own selection takes the text and nothing else.
     """
 
+    SCOPED_CSS = False
+
     DEFAULT_CSS = """
     CopyDialog Box, CopyDialog Box:focus-within { border-left: none; border-right: none; padding: 0; }
-    CopyDialog.-ascii Box, .-ascii CopyDialog Box { border-left: none; border-right: none; }
+    .-ascii CopyDialog Box, .-ascii CopyDialog Box:focus-within { border-left: none; border-right: none; }
     """
 
     widest = 10_000

@@ -24,9 +24,11 @@ _FRAME_ROWS = 2
 class Box(Pane):
     """The frame of a dialog."""
 
+    SCOPED_CSS = False  # the class -ascii is set far above it
+
     DEFAULT_CSS = """
     Box { height: auto; padding: 0 1; border: round $border; }
-    Box.-ascii, .-ascii Box { border: ascii $border; }
+    Box.-ascii, .-ascii Box, .-ascii Box:focus-within { border: ascii $border; }
     """
 
 

@@ -98,11 +98,11 @@ class Palette(Modal[str | None]):
 
     def set_choices(self, choices: Sequence[Choice]) -> None:
         """Offer other choices; the cursor stays on its own while it is among them."""
-        before = self.list.current
+        before = self.list.current if self.list.cursor else None
+        kept = before.choice.id if before is not None and before.choice is not None else None
         self._choices = choices
         self._offered = None
         self._offer()
-        kept = before.choice.id if before and before.choice and self.list.cursor else None
         for place, offer in enumerate(self.list.offers):
             if kept is not None and offer.choice is not None and offer.choice.id == kept:
                 self.list.set_offers(self.list.offers, place)

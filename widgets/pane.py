@@ -61,6 +61,8 @@ class Pane(Toned):
     table before the frame's view-model.
     """
 
+    SCOPED_CSS = False  # the class -ascii is set far above it
+
     DEFAULT_CSS = """
     Pane {
         height: 1fr;
@@ -72,10 +74,10 @@ class Pane(Toned):
         padding: 0 1 0 0;
         &:focus-within { border: round $border; }
         &:focus-within > .layer--edge { color: $border; }
-        &.-ascii, .-ascii & { border: ascii $border-blurred; }
-        &.-ascii:focus-within, .-ascii &:focus-within { border: ascii $border; }
         &:nocolor:focus-within > .layer--edge { text-style: bold; }
     }
+    Pane.-ascii, .-ascii Pane { border: ascii $border-blurred; }
+    Pane.-ascii:focus-within, .-ascii Pane:focus-within { border: ascii $border; }
     """
 
     def __init__(self, *children: Widget, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
@@ -85,6 +87,7 @@ class Pane(Toned):
         self._sentence.display = False
         self._vm = PaneVM("", ())
         self._edge: InkLine = ()
+        self._edge_width = -1
 
     def compose(self) -> ComposeResult:
         """Put the sentence above what is framed."""
@@ -104,11 +107,7 @@ class Pane(Toned):
         """Show a frame; an equal one paints nothing."""
         if vm != self._vm:
             self._vm = vm
-            drawn, self._edge = self._edge, self._compose_edge()
-            # Regions count from the content's corner; the edge lies one line above and one cell left of it.
-            regions = [Region(x - 1, -1, width, 1) for x, width in changed_runs(drawn, self._edge)]
-            if regions:
-                self.refresh(*regions)
+            self._repaint_edge()
             if vm.face is not Face.DATA:
                 self._sentence.say(vm.face, vm.message)
         self._show_face()
@@ -126,12 +125,14 @@ class Pane(Toned):
             if isinstance(widget, LiveTable):
                 widget.set_stale(no_data or self._vm.stale)
 
-    def _compose_edge(self) -> InkLine:
-        return edge_line(self._vm, self.outer_size.width, self.signs)
-
-    def on_resize(self) -> None:
-        """Lay the edge out for the new width; Textual repaints the whole of it."""
-        self._edge = self._compose_edge()
+    def _repaint_edge(self) -> None:
+        if self._edge_width != self.outer_size.width:
+            return
+        drawn, self._edge = self._edge, edge_line(self._vm, self._edge_width, self.signs)
+        # Regions count from the content's corner; the edge lies one line above and one cell left of it.
+        regions = [Region(x - 1, -1, width, 1) for x, width in changed_runs(drawn, self._edge)]
+        if regions:
+            self.refresh(*regions)
 
     def get_loading_widget(self) -> Widget:
         """Return what stands in for a loading pane: a sentence, since an animation costs 100 KB/s."""
@@ -143,8 +144,9 @@ class Pane(Toned):
         """Return the frame with its own top edge: Textual's knows one title a border."""
         strips = super().render_lines(crop)
         if crop.y == 0 and strips:
-            if not self._edge:
-                self._edge = self._compose_edge()
+            if self._edge_width != self.outer_size.width:
+                self._edge_width = self.outer_size.width
+                self._edge = edge_line(self._vm, self._edge_width, self.signs)
             edge = self.strip_of(self._edge)
             for line_filter in self.get_line_filters():
                 edge = edge.apply_filter(line_filter, self.background_colors[1])
