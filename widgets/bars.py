@@ -26,6 +26,7 @@ class OneLine(Toned, Generic[ViewModel]):
         super().__init__(id=id, classes=classes)
         self._vm = vm
         self._line: InkLine = ()
+        self._width = -1
 
     @property
     def vm(self) -> ViewModel:
@@ -37,7 +38,9 @@ class OneLine(Toned, Generic[ViewModel]):
         if vm == self._vm:
             return
         self._vm = vm
-        drawn, self._line = self._line, self.compose_line(vm, self.size.width)
+        if self._width != self.size.width:
+            return
+        drawn, self._line = self._line, self.compose_line(vm, self._width)
         regions = [Region(x, 0, width, 1) for x, width in changed_runs(drawn, self._line)]
         if regions:
             self.refresh(*regions)
@@ -46,16 +49,13 @@ class OneLine(Toned, Generic[ViewModel]):
         """Return the line for a width; each bar has its own rules on what goes first."""
         raise NotImplementedError
 
-    def on_resize(self) -> None:
-        """Lay out for the new width; Textual repaints the whole of it."""
-        self._line = self.compose_line(self._vm, self.size.width)
-
     def render_line(self, y: int) -> Strip:
-        """Return the line."""
+        """Return the line, laid out again when the width is another (Textual then repaints the whole of it)."""
         if y:
             return Strip.blank(self.size.width, self.rich_style)
-        if not self._line:
-            self._line = self.compose_line(self._vm, self.size.width)
+        if self._width != self.size.width:
+            self._width = self.size.width
+            self._line = self.compose_line(self._vm, self._width)
         return self.strip_of(self._line)
 
 

@@ -97,7 +97,9 @@ class Toned(Widget):
                 background += component.background
             if component.has_rule("color"):
                 foreground = component.color
-            text_style += component.text_style
+            added = component.text_style
+            # Reversed twice would not be seen: a reversed word stands out of a reversed line by being upright.
+            text_style += added + Style(reverse=False) if added.reverse and text_style.reverse else added
         if Layer.DIMMED in layer:
             # Colour and weight speak of fresh facts only; the words stay readable.
             text_style += Style(bold=False, underline=False)

@@ -11,7 +11,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -64,6 +64,7 @@ class Terminal:
             start_new_session=True,
             close_fds=True,
             pass_fds=tuple(pass_fds),
+            preexec_fn=_own_terminal,  # noqa: PLW1509 - it must be the session's terminal, for SIGWINCH and SIGHUP
         )
         os.close(slave)
 
@@ -117,11 +118,15 @@ class Terminal:
 
     def until(self, text: str, deadline: float = 15.0) -> float:
         """Read until a text is on screen and return the seconds that took; TimeoutError after `deadline`."""
+        return self.until_true(lambda: text in self.text, deadline, repr(text))
+
+    def until_true(self, condition: Callable[[], bool], deadline: float = 15.0, what: str = "that") -> float:
+        """Read until a condition holds and return the seconds that took; TimeoutError with the screen otherwise."""
         start = time.monotonic()
-        while text not in self.text:
+        while not condition():
             left = start + deadline - time.monotonic()
             if left <= 0 or (not self.pump(min(left, 0.5)) and self.process.poll() is not None):
-                msg = f"{text!r} did not come on screen:\n{self.text}"
+                msg = f"{what} did not come on screen:\n{self.text}"
                 raise TimeoutError(msg)
         return time.monotonic() - start
 
@@ -151,6 +156,11 @@ class Terminal:
         while self.pump(0):
             pass
         return self.process.returncode
+
+
+def _own_terminal() -> None:
+    """Make standard input the controlling terminal of the new session."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _plain(data: bytes) -> tuple[bytes, bytes]:

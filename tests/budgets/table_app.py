@@ -1,7 +1,12 @@
-"""A table with a bar above it on a real terminal; keys make the changes whose cost the budgets count."""
+"""A table with a bar above it on a real terminal; keys make the changes whose cost the budgets count.
+
+Arguments: the number of rows; a file descriptor to write a byte to for the key `h` (is the loop alive?); "churn" for
+1,000 changes a second, handed over ten times a second.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import ClassVar
 
@@ -25,6 +30,8 @@ COLUMNS = (
     Column("age", "AGE", 5, right=True),
 )
 SIZE = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+ALIVE = int(sys.argv[2]) if len(sys.argv) > 2 else -1
+CHURN = sys.argv[3:] == ["churn"]
 
 
 class TableApp(FrugalApp[None]):
@@ -43,9 +50,16 @@ class TableApp(FrugalApp[None]):
             "6": "reorder",
             "7": "ready",
             "8": "insert",
+            "9": "remove",
+            "h": "alive",
             "q": "leave",
         }.items()
-    ] + [Binding("j", "table('cursor_down')"), Binding("k", "table('cursor_up')"), Binding("G", "table('bottom')")]
+    ] + [
+        Binding("j", "table('cursor_down')"),
+        Binding("k", "table('cursor_up')"),
+        Binding("G", "table('bottom')"),
+        Binding("g", "table('top')"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,6 +78,17 @@ class TableApp(FrugalApp[None]):
         self.show_clock()
         self.query_one(Pane).set_vm(PaneVM("1", (Span("Rollouts"),), (Span("live 2s"),)))
         self.show()
+        if CHURN:
+            self.set_interval(0.1, self.churn)
+
+    def churn(self) -> None:
+        """Change 100 rows, five of them on screen, none near the top where the cursor is."""
+        some = [*range(25, 30), *(100 + self.second * 95 % (SIZE - 200) + index for index in range(95))]
+        self.second += 1
+        keys = frozenset(f"k{index}" for index in some)
+        for key in keys:
+            self.ready[key] = (self.ready.get(key, 3) + 1) % 6
+        self.show(keys)
 
     def row(self, key: str) -> Row:
         index = int(key[1:])
@@ -100,6 +125,9 @@ class TableApp(FrugalApp[None]):
         if change == "leave":
             self.exit()
             return
+        if change == "alive":
+            os.write(ALIVE, b".")
+            return
         if change == "tick":
             self.second += 1
             self.show_clock()
@@ -126,6 +154,10 @@ class TableApp(FrugalApp[None]):
 
     def make_reorder(self) -> frozenset[str]:
         self.order = [*self.order[1:], self.order[0]]
+        return frozenset()
+
+    def make_remove(self) -> frozenset[str]:
+        self.order = self.order[1:]
         return frozenset()
 
     def make_insert(self) -> frozenset[str]:
