@@ -254,11 +254,13 @@ class TableWatch:
 
     def _report(self, *, alive: bool = False) -> None:
         scopes = list(self._scopes.values())
-        state = _combined([scope.state for scope in scopes])
+        settled = all(scope.settled for scope in scopes)
+        # Live means that the rows are there: until every namespace has answered once, none of them is shown.
+        state = _combined([scope.state for scope in scopes]) if self._filled or settled else SourceState.LOADING
         live = [scope for scope in scopes if scope.state is SourceState.LIVE]
         now = self._wiring.clock.now()
         before = self._status
-        if all(scope.settled for scope in scopes) and scopes:
+        if settled and scopes:
             self.ready.set()
         after = SourceStatus(
             source=self.source,

@@ -95,6 +95,7 @@ class ScriptedServer:
         self.handler = handler
         self.requests: list[Request] = []
         self.connections = 0
+        self.port = 0
         self._context = context
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -106,7 +107,7 @@ class ScriptedServer:
         return f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._context)
         return self
 
     async def __aexit__(self, *_: object) -> None:
