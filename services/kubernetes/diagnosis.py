@@ -17,7 +17,8 @@ NO_DEADLINE = 2**31 - 1
 
 RESTARTED_LATELY = 600.0
 MANY_RESTARTS = 3
-"""A running container that restarted so often, the last time so many seconds ago, is in trouble though it is ready."""
+"""A running container that restarted so often, the last time so many seconds ago, is in trouble though it is ready;
+in an unfinished rollout, which has proven nothing yet, one restart is enough."""
 
 _PULL = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError"})
@@ -85,7 +86,7 @@ def _finding(
         _unschedulable(pods),
         _lost(pods),
         _unready(workload, pods),
-        _restarting(pods, now),
+        _restarting(pods, now, least=MANY_RESTARTS if rollout_status(workload).done else 1),
     )
     return next((one for one in explanations if one is not None), None)
 
@@ -295,11 +296,11 @@ def _unready(workload: Workload, pods: Sequence[Pod]) -> Finding | None:
     )
 
 
-def _restarting(pods: Sequence[Pod], now: float) -> Finding | None:
+def _restarting(pods: Sequence[Pod], now: float, least: int) -> Finding | None:
     bad = [
         pod
         for pod in pods
-        if pod.restarts >= MANY_RESTARTS and pod.last_restart_at and now - pod.last_restart_at < RESTARTED_LATELY
+        if pod.restarts >= least and pod.last_restart_at and now - pod.last_restart_at < RESTARTED_LATELY
     ]
     if not bad:
         return None

@@ -169,7 +169,8 @@ async def test_a_dead_server_is_said_and_rows_stay(open_deck: Open) -> None:
     live = scene.live(state=SourceState.FAILED, error=error)
     async with open_deck((160, 48), live) as deck:
         assert "NOT LIVE" in deck.header
-        assert error in deck.header
+        assert error in deck.text
+        assert "03:14:07Z" in deck.header
         assert "▲?" in deck.header
         assert "as of 03:13:50" in deck.text
         assert "shop/cart" in deck.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind
 from tui.presenters.freshness import Freshness, Reading, present_state
@@ -37,9 +39,9 @@ def present_rollouts_pane(summary: Summary, reading: Reading, shown: int, lens: 
             Span(f"{need} of {summary.workloads:,} need you" if need else f"{summary.workloads:,} healthy", tone)
         )
     message = waiting_message(reading, "workloads")
-    face = Face.DATA
-    if not summary.workloads:
-        face = Face.FAILED if reading.freshness is Freshness.FAILED else Face.WAITING
+    face = Face.FAILED if reading.freshness is Freshness.FAILED else Face.DATA
+    if not summary.workloads and face is Face.DATA:
+        face = Face.WAITING
         if reading.freshness is Freshness.FRESH:
             face, message = Face.WAITING, "The cluster answers and has no workloads in this scope."
     return PaneVM(
@@ -64,14 +66,25 @@ def present_quiet_pane(number: str) -> PaneVM:
     )
 
 
-def present_symptoms_pane(summary: Summary, lens: Lens) -> PaneVM:
-    """Return the frame of the alerts pane while no Alertmanager is configured: the cluster's own symptoms, named so."""
+def present_symptoms_pane(summary: Summary, unseen: Sequence[str], lens: Lens) -> PaneVM:
+    """Return the frame of the alerts pane while no Alertmanager is configured: the cluster's own symptoms, named so.
+
+    `unseen` are the tables that may not be read or have not come: without them "no symptoms" would be a guess.
+    """
     count = len(summary.symptoms)
-    words = plural(count, "symptom") if count else "no symptoms"
+    state = (Span("no Alertmanager", Tone.MUTED),)
+    if count:
+        words, face, message = plural(count, "symptom"), Face.DATA, ""
+    elif not summary.reading.trusted:
+        words, face, message = "symptoms ?", Face.WAITING, "Symptoms of the cluster are not known while it is not live."
+    elif unseen:
+        words, face = "symptoms ?", Face.WAITING
+        message = f"Symptoms of the cluster are not known: {', '.join(unseen)} not readable."
+    else:
+        words, face, message = "no symptoms", Face.DATA, ""
     tone = Tone.PLAIN if count else Tone.MUTED
     title = (Span("Alerts", Tone.STRONG), lens.dash(), Span(f"{words} of the cluster", tone))
-    state = (Span("no Alertmanager", Tone.MUTED),)
-    return PaneVM("2", title, state, stale=bool(count) and not summary.reading.trusted)
+    return PaneVM("2", title, state, face, message, stale=bool(count) and not summary.reading.trusted)
 
 
 def present_too_small(summary: Summary, lens: Lens) -> PaneStripVM:

@@ -20,10 +20,6 @@ QUIET_AGE = 6.0
 """Seconds up to which "live" needs no number: younger than the probe's own beat."""
 
 
-HEADER_REASON = 60
-"""Characters of a reason in the header; the panes show all of it."""
-
-
 class Freshness(StrEnum):
     """What may be believed."""
 
@@ -82,14 +78,17 @@ def worst(readings: Iterable[Reading]) -> Reading:
 
 
 def present_liveness(reading: Reading, lens: Lens) -> Line:
-    """Return the header's words on the connection: "live", "live 12s", "NOT LIVE: ... since 03:13:52 (15s)"."""
+    """Return the header's words on the connection: "live", "live 12s", "NOT LIVE since 03:13:52 (15s)".
+
+    Why it is not live stands in the panes, where there is room for a sentence.
+    """
     if reading.freshness is Freshness.FRESH:
         return (Span("live" if reading.age < QUIET_AGE else f"live {age(reading.age)}"),)
     if reading.freshness is Freshness.STALE:
         return (Span(f"STALE {age(reading.age)}", Tone.WARN),)
     if reading.freshness is Freshness.FAILED:
         since = f" since {moment(reading.since, lens.now)} ({age(lens.now - reading.since)})" if reading.since else ""
-        return (Span(f"NOT LIVE: {lens.text(reading.reason, HEADER_REASON)}{since}", Tone.CRIT),)
+        return (Span(f"NOT LIVE{since}", Tone.CRIT),)
     cached = f", data as of {moment(reading.last_ok, lens.now)}" if reading.last_ok else ""
     return (Span(f"connecting{cached}", Tone.NOTICE),)
 

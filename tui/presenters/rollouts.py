@@ -54,11 +54,7 @@ def what(rollout: Rollout) -> str:
     """Return the row's one line: the cause where there is one, else kubectl's words."""
     words = rollout.what or ("" if rollout.done else rollout.status)
     if rollout.flapping:
-        words = (
-            f"flapping, {len(rollout.changes)} changes; {words}"
-            if words
-            else f"flapping, {len(rollout.changes)} changes"
-        )
+        words = f"{words}; flapping" if words else "flapping"
     return words
 
 

@@ -149,12 +149,17 @@ class DeckScreen(CursorScreen):
         lens, summary = self.console.lens(), self.console.summary()
         ordering = self._drivers["1"].ordering
         self.panes["1"].set_vm(present_rollouts_pane(summary, summary.reading, len(ordering.order), lens))
-        self.panes["2"].set_vm(present_symptoms_pane(summary, lens))
+        self.panes["2"].set_vm(present_symptoms_pane(summary, self._unseen(), lens))
         for number in ("3", "4"):
             self.panes[number].set_vm(present_quiet_pane(number))
         tiny = self.has_class("-tiny") or self.has_class("-flat")
         self.strip.set_vm(present_too_small(summary, lens) if tiny else present_strip(summary, self.active, lens))
         self._show_detail()
+
+    def _unseen(self) -> list[str]:
+        """Return the tables that symptoms are read from and that cannot be read now."""
+        sources = SYMPTOMS_VIEW.sources
+        return [table for table in sources if not self.console.reading(f"kubernetes/{table}").trusted]
 
     def _show_detail(self) -> None:
         if not self.has_class("-wide"):

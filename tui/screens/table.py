@@ -127,14 +127,15 @@ class TableScreen(CursorScreen):
         self.pane.set_vm(PaneVM("", tuple(title), tuple(state), face, message, stale=shown > 0 and not trusted))
 
     def _face(self, reading: Reading, shown: int) -> tuple[Face, str]:
+        if reading.freshness is Freshness.FAILED:
+            return Face.FAILED, waiting_message(reading, f"{self.view.noun}s")
         if shown:
             return Face.DATA, ""
         if reading.trusted:
             total = self.driver.ordering.total
             empty = f"none of {total:,} matches /{self._filter}" if total and self._filter else self.view.empty
             return Face.WAITING, f"{empty}."
-        face = Face.FAILED if reading.freshness is Freshness.FAILED else Face.WAITING
-        return face, waiting_message(reading, f"{self.view.noun}s")
+        return Face.WAITING, waiting_message(reading, f"{self.view.noun}s")
 
     def where(self) -> Place:
         """Return the view and what is narrowed in it."""
