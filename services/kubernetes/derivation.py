@@ -262,7 +262,7 @@ class Derivation:
             self._recovered[uid] = now
             mark = f"recovered-{row.workload.resource_version}"
             self._tell(row.workload, EventKind.RECOVERED, "recovered", mark, Severity.OK)
-        if row.done and not before.done and before.revision == row.revision and not is_now:
+        elif row.done and not before.done and before.revision == row.revision and not is_now:
             mark = f"finished-{row.revision}-{row.workload.generation}"
             self._tell(row.workload, EventKind.ROLLOUT, f"rev {row.revision} complete", mark, Severity.OK)
 
