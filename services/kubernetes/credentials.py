@@ -71,6 +71,7 @@ class Credentials:
         self._asked = asyncio.Event()
         self._failed: Problem | None = None
         self._tried_at = float("-inf")
+        self._invalidated = 0
         self._file_token: Secret | None = None
         self._file_read_at = float("-inf")
         environ = os.environ if environ is None else environ
@@ -120,6 +121,7 @@ class Credentials:
         self._issued = None
         self._failed = None
         self._tried_at = float("-inf")
+        self._invalidated += 1
         self._file_read_at = float("-inf")
 
     async def close(self) -> None:
@@ -190,6 +192,7 @@ class Credentials:
 
     async def _fly(self) -> None:
         assert self._plugin is not None  # noqa: S101 - only called where a plugin is
+        began = self._invalidated
         try:
             self._issued = await self._plugin.run(self._ask)
             self._generation += 1
@@ -199,7 +202,8 @@ class Credentials:
             self._failed = needed
             self._login(needed)
         finally:
-            self._tried_at = self._clock.monotonic()
+            if began == self._invalidated:  # what began before a login says nothing about what comes after it
+                self._tried_at = self._clock.monotonic()
             self._flight = None
 
     def _ask(self, needed: LoginNeeded) -> None:

@@ -42,10 +42,15 @@ class Pulse:
             await self._probe()
             failed = self._status.state is SourceState.FAILED
             taken = self._clock.monotonic() - began
-            await self._rest(WHEN_FAILED if failed else max(0.0, EVERY - taken), wakeable=not failed)
+            await self._rest(WHEN_FAILED if failed else max(0.0, EVERY - taken))
 
     def doubt(self) -> None:
-        """Probe now: a request got no answer."""
+        """Probe now, unless it is known already: a request got no answer."""
+        if self._status.state is not SourceState.FAILED:
+            self._doubted.set()
+
+    def at_once(self) -> None:
+        """Probe now in any case: a person has changed something."""
         self._doubted.set()
 
     async def answered(self, clock: Clock) -> None:
@@ -58,12 +63,11 @@ class Pulse:
             for each in waiting:
                 each.cancel()
 
-    async def _rest(self, seconds: float, *, wakeable: bool) -> None:
+    async def _rest(self, seconds: float) -> None:
         sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
         doubted = asyncio.ensure_future(self._doubted.wait())
         try:
-            waiting = {sleeping, doubted} if wakeable else {sleeping}
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sleeping, doubted}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             sleeping.cancel()
             doubted.cancel()

@@ -117,7 +117,7 @@ class KubernetesSource:
     def logged_in(self) -> None:
         """Take that a person has run the login command."""
         self.credentials.invalidate()
-        self._pulse.doubt()
+        self._pulse.at_once()
         self.nudge()
 
     async def _identify(self) -> None:
