@@ -46,10 +46,10 @@ def everything(namespace: str) -> list[manifests.Manifest]:
 
 
 async def ready(cluster: Cluster, namespace: str) -> None:
-    """Wait until the workloads of `everything` have settled."""
+    """Wait until the workloads of `everything` have settled; controllers that lost their server take up to a minute."""
     for name in ("deployment/web", "statefulset/db", "daemonset/agent"):
-        await kubectl(cluster, "-n", namespace, "rollout", "status", name, "--timeout=60s")
-    await kubectl(cluster, "-n", namespace, "wait", "job/migrate", "--for=condition=Complete", "--timeout=60s")
+        await kubectl(cluster, "-n", namespace, "rollout", "status", name, "--timeout=110s")
+    await kubectl(cluster, "-n", namespace, "wait", "job/migrate", "--for=condition=Complete", "--timeout=110s")
 
 
 async def test_every_kind_is_listed_and_then_watched(cluster: Cluster, namespace: str) -> None:
