@@ -195,7 +195,7 @@ async def test_a_plugin_that_hangs_is_ended_with_its_children(tmp_path: Path) ->
         await credentials(script(tmp_path, body), timeout=1.5).current()
     process = int(child.read_text())
     async with asyncio.timeout(5):
-        while alive(process):  # killed, and gone as soon as the system has come to it
+        while alive(process):  # noqa: ASYNC110 - killed, and gone when the system has come to it: it tells nobody
             await asyncio.sleep(0)
 
 
