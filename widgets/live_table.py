@@ -212,6 +212,11 @@ class LiveTable(Toned, can_focus=True):
     def _laid_out(self) -> bool:
         return (self._view.width, self._view.height) == self.size
 
+    @property
+    def _cursor_y(self) -> int:
+        """The line under the cursor; where there are no rows, the one that says so."""
+        return max(1, self._view.cursor_y)
+
     def _lay_out(self) -> None:
         self._view.signs = self.signs
         self._view.resize(*self.size)
@@ -228,7 +233,7 @@ class LiveTable(Toned, can_focus=True):
         if regions:
             self._unpainted.update(region.y for region in regions)
             self.refresh(*regions)
-        if self._view.cursor_y not in self._unpainted:
+        if self._cursor_y not in self._unpainted:
             self._view.cursor.painted()
 
     def render_line(self, y: int) -> Strip:
@@ -238,6 +243,6 @@ class LiveTable(Toned, can_focus=True):
         self._unpainted.discard(y)
         if y >= len(self._lines):
             return Strip.blank(self.size.width, self.rich_style)
-        if y == self._view.cursor_y or self._view.cursor_y < 0:
+        if y == self._cursor_y:
             self._view.cursor.painted()
         return self.strip_of(self._lines[y])
