@@ -46,6 +46,10 @@ bench: env ## figures against the real API server with 10,000 pods
 	$(BIN)/python -m tests.controlplane.build
 	$(BIN)/python -m tests.bench $(ARGS)
 
+screenshots: env ## the README's pictures and its table of keys, from the recorded scene
+	$(BIN)/python -m screenshots.make
+	$(BIN)/python -m screenshots.keys
+
 check: lint types imports test ## what must be green before a commit
 
 clean:

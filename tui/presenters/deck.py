@@ -93,7 +93,7 @@ def present_too_small(summary: Summary, lens: Lens) -> PaneStripVM:
         f"{lens.shape(severity)}{summary.counts.get(severity, 0) if summary.reading.trusted else '?'}"
         for severity in (Severity.CRIT, Severity.WARN)
     )
-    return PaneStripVM(((Span(shapes, Tone.STRONG),), (Span("wants 60x15", Tone.MUTED),)))
+    return PaneStripVM(((Span(shapes, Tone.STRONG), Span("  wants 60x15", Tone.MUTED)),))
 
 
 def present_strip(summary: Summary, active: str, lens: Lens) -> PaneStripVM:
@@ -107,7 +107,8 @@ def present_strip(summary: Summary, active: str, lens: Lens) -> PaneStripVM:
         ]
     else:
         rollouts.append(Span(" ?", Tone.MUTED))
-    alerts = Span(f"2 Alerts {len(summary.symptoms)}") if summary.symptoms else Span("2 Alerts -", Tone.MUTED)
+    count = f"{len(summary.symptoms) or '-'}" if summary.reading.trusted else "?"
+    alerts = Span(f"2 Alerts {count}", Tone.PLAIN if count.isdigit() else Tone.MUTED)
     quiet = ((Span("3 Costs -", Tone.MUTED),), (Span("4 Incidents -", Tone.MUTED),))
     return PaneStripVM((tuple(rollouts), (alerts,), *quiet), int(active) - 1)
 
@@ -123,8 +124,9 @@ def present_event(event: Event, lens: Lens) -> Line:
     )
 
 
-def present_timeline(events: tuple[Event, ...], lens: Lens, count: int = 8) -> BarVM:
-    """Return the strip of the latest happenings, newest first."""
+def present_timeline(events: tuple[Event, ...], lens: Lens, known: bool = True, count: int = 8) -> BarVM:
+    """Return the strip of the latest happenings, newest first; `known` says whether none means that none were."""
     if not events:
-        return BarVM(((Span("nothing has happened since this console began to watch", Tone.MUTED),),))
+        words = "nothing has happened since this console began to watch"
+        return BarVM(((Span(words if known else "no happenings are known yet", Tone.MUTED),),))
     return BarVM(tuple(present_event(event, lens) for event in events[:count]))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.workload import Pod, Rollout
 from services.ports import Snapshot
-from tui.presenters.lens import TONES, WORDS, Lens, countdown, plural, tag
+from tui.presenters.lens import TONES, WORDS, Lens, countdown, plural
 from tui.presenters.pods import why
 from tui.presenters.rollouts import change
 from widgets.viewmodels import Line, Span, TextVM, Tone
@@ -17,6 +22,28 @@ LABEL = 9
 def labelled(label: str, *spans: Span) -> Line:
     """Return a line that begins with a label of fixed width."""
     return (Span(f"{label:<{LABEL}}", Tone.MUTED), *spans)
+
+
+def folded(lines: Sequence[Line], width: int) -> list[Line]:
+    """Return lines broken at words to `width` cells, continued below where their text begins, not their label."""
+    return [part for line in lines for part in (_folded(line, width) if width > 3 * LABEL else [line])]
+
+
+def _folded(line: Line, width: int) -> list[Line]:
+    if sum(cell_len(span.text) for span in line) <= width:
+        return [line]
+    rows: list[list[Span]] = [[]]
+    used = 0
+    for span in line:
+        for word in re.findall(r" *[^ ]+| +", span.text):
+            fits = used + cell_len(word) <= width or used <= LABEL
+            if not fits:
+                rows.append([Span(" " * LABEL)])
+                used = LABEL
+            shown = word if fits else word.lstrip()
+            rows[-1].append(Span(shown, span.tone))
+            used += cell_len(shown)
+    return [tuple(row) for row in rows]
 
 
 def present_facts(rollout: Rollout, lens: Lens) -> list[Line]:
@@ -95,8 +122,5 @@ def present_detail(rollout: Rollout, snapshot: Snapshot, lens: Lens) -> TextVM:
     if pods:
         lines += [(), (Span(plural(len(pods), "pod"), Tone.STRONG),)]
         lines += [pod_line(pod, lens) for pod in pods[:12]]
-    if rollout.previous_revision:
-        before = ", ".join(tag(image) for image in rollout.previous_images)
-        lines.append(labelled("BEFORE", Span(lens.text(f"rev {rollout.previous_revision}  {before}"))))
     title = (Span(lens.text(f"{rollout.ref.namespace}/{rollout.ref.name}"), Tone.STRONG),)
     return TextVM(title, tuple(lines))

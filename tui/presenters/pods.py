@@ -15,11 +15,11 @@ COLUMNS = (
     Column("namespace", "NAMESPACE", 10, weight=1, priority=1),
     Column("name", "NAME", 20, weight=3),
     Column("ready", "READY", 5, right=True),
-    Column("status", "STATUS", 10, weight=1),
+    Column("status", "STATUS", 16),
     Column("restarts", "RESTARTS", 8, right=True),
-    Column("why", "WHY", 10, weight=2, priority=3),
+    Column("why", "WHY", 10, weight=4, priority=2),
     Column("ip", "IP", 12, priority=5),
-    Column("node", "NODE", 10, weight=1, priority=2),
+    Column("node", "NODE", 10, weight=1, priority=3),
     Column("age", "AGE", 6, right=True),
 )
 

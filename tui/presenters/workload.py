@@ -94,7 +94,7 @@ REVISIONS = View(
         Column("age", "WHEN", 6, right=True),
         Column("who", "WHO", 10, weight=1, priority=2),
         Column("ready", "READY", 6, right=True),
-        Column("mark", "HEALTH", 10, weight=1, priority=1),
+        Column("mark", "HEALTH", 16, priority=1),
         Column("cause", "CAUSE", 8, weight=2, priority=3),
     ),
     row=_revision_row,
@@ -141,7 +141,7 @@ EVENTS = View(
     columns=(
         Column("shape", "", 1),
         Column("age", "SEEN", 6, right=True),
-        Column("reason", "REASON", 14, weight=1),
+        Column("reason", "REASON", 10, weight=1),
         Column("about", "ABOUT", 12, weight=1, priority=2),
         Column("count", "", 5, right=True, priority=1),
         Column("message", "MESSAGE", 16, weight=4),

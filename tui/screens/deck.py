@@ -25,14 +25,14 @@ from tui.presenters.deck import (
     present_timeline,
     present_too_small,
 )
-from tui.presenters.detail import present_detail
+from tui.presenters.detail import folded, present_detail
 from tui.presenters.symptoms import SYMPTOMS_VIEW
 from tui.screens.cursor import CursorScreen
 from widgets.bars import PaneStrip, TimelineStrip
 from widgets.live_table import LiveTable
 from widgets.pane import Pane
 from widgets.text_view import TextView
-from widgets.viewmodels import BarVM, PaneVM, Row, Span, TextVM, Tone
+from widgets.viewmodels import PaneVM, Row, Span, TextVM, Tone
 
 HEALTHY = "\x00healthy"
 """The key of the row that stands for all healthy workloads; no object's key begins with NUL."""
@@ -51,7 +51,7 @@ class DeckScreen(CursorScreen):
         self.timeline = TimelineStrip(id="timeline")
         self.rollouts = LiveTable(id="rollouts")
         self.symptoms = LiveTable(id="symptoms")
-        self.detail = TextView(id="detail-text")
+        self.detail = TextView(id="detail-text", wrap=True, focusable=False)
         self.detail_pane = Pane(self.detail, id="detail")
         self.panes = {
             "1": Pane(self.rollouts, id="pane-1"),
@@ -156,13 +156,17 @@ class DeckScreen(CursorScreen):
         self.strip.set_vm(present_too_small(summary, lens) if tiny else present_strip(summary, self.active, lens))
         self._show_detail()
 
+    def on_resize(self) -> None:
+        """The detail is shown where there is room, broken at words."""
+        self.call_after_refresh(self._show_detail)
+
     def _unseen(self) -> list[str]:
         """Return the tables that symptoms are read from and that cannot be read now."""
         sources = SYMPTOMS_VIEW.sources
         return [table for table in sources if not self.console.reading(f"kubernetes/{table}").trusted]
 
     def _show_detail(self) -> None:
-        if not self.has_class("-wide"):
+        if not self.detail_pane.display:
             return
         target = self.target()
         lens = self.console.lens()
@@ -170,12 +174,13 @@ class DeckScreen(CursorScreen):
             detail = present_detail(target[1], self.console.feed.snapshot(), lens)
         else:
             detail = TextVM((Span("Detail", Tone.MUTED),), ())
-        self.detail.set_vm(TextVM((), detail.lines))
+        self.detail.set_vm(TextVM((), tuple(folded(detail.lines, self.detail_pane.size.width - 2))))
         self.detail_pane.set_vm(PaneVM("", detail.title))
 
     def _show_timeline(self) -> None:
         events = tuple(self.console.feed.snapshot().events[:12])
-        self.timeline.set_vm(present_timeline(events, self.console.lens()) if events else BarVM(()))
+        known = self.console.summary().reading.trusted
+        self.timeline.set_vm(present_timeline(events, self.console.lens(), known))
 
     def set_scope(self) -> None:
         """Take the console's new scope."""

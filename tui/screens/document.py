@@ -122,7 +122,7 @@ class TextScreen(ReadingScreen):
     def _show(self, face: Face, message: str) -> None:
         title = [Span(self._title, Tone.STRONG)]
         if self._lines:
-            title.append(Span(f"  {plural(len(self._lines), 'line')}", Tone.MUTED))
+            title += [self.console.lens().dash(), Span(plural(len(self._lines), "line"), Tone.MUTED)]
         if self._search:
             title.append(Span(f"  /{safe_text(self._search)}", Tone.KEY))
         self.pane.set_vm(PaneVM("", tuple(title), (), face, message))

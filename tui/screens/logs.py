@@ -114,7 +114,8 @@ class LogScreen(ReadingScreen):
         lens = self.console.lens()
         state = self.view.state
         name = lens.text(f"{self.ref.namespace}/{self.ref.name}")
-        title = [Span("Logs ", Tone.STRONG), Span(name, Tone.STRONG), Span(f"  {plural(len(self._followed), 'pod')}")]
+        pods = Span(plural(len(self._followed), "pod"))
+        title = [Span("Logs ", Tone.STRONG), Span(name, Tone.STRONG), lens.dash(), pods]
         if self.previous:
             title.append(Span("  of the run before", Tone.NOTICE))
         if self._since:

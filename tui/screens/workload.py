@@ -18,7 +18,8 @@ from tui.bindings import Command
 from tui.console import Console
 from tui.driver import TableDriver
 from tui.presenters import rollouts
-from tui.presenters.detail import pods_of
+from tui.presenters.detail import folded, pods_of
+from tui.presenters.freshness import present_state
 from tui.presenters.view import View
 from tui.presenters.workload import EVENTS, PODS, REVISIONS, local_feed, present_diff, present_head, present_usage
 from tui.screens.cursor import CursorScreen
@@ -39,7 +40,7 @@ class WorkloadScreen(CursorScreen):
     def __init__(self, console: Console, ref: Ref) -> None:
         super().__init__(console)
         self.ref = ref
-        self.head = TextView(id="head")
+        self.head = TextView(id="head", wrap=True, focusable=False)
         self.tables = {name: LiveTable(id=name) for name in ("pods", "revisions", "events")}
         self.panes = {name: Pane(table, id=f"pane-{name}") for name, table in self.tables.items()}
         views: dict[str, View] = {"pods": PODS, "revisions": REVISIONS, "events": EVENTS}
@@ -117,6 +118,11 @@ class WorkloadScreen(CursorScreen):
         if self.console.clock.monotonic() - self._asked_at > REFRESH:
             self._ask()
 
+    def on_resize(self) -> None:
+        """The facts are broken at words, to the width there is."""
+        if self.is_mounted:
+            self._show_head()
+
     def _take_pods(self) -> None:
         self._content["pods"] = {pod.ref.key: pod for pod in pods_of(self.console.feed.snapshot(), self.ref)}
 
@@ -127,17 +133,18 @@ class WorkloadScreen(CursorScreen):
         lines = present_head(rollout, lens)
         if rollout is not None:
             lines += present_usage(pods, usage, lens)
-        self.head.set_vm(TextVM((), tuple(lines)))
+        self.head.set_vm(TextVM((), tuple(folded(lines, self.size.width - 2))))
         kind = rollouts.SHORT_KIND.get(self.ref.kind, self.ref.kind)
         title = (Span(lens.text(f"{self.ref.namespace}/{self.ref.name}"), Tone.STRONG), Span(f"  {kind}", Tone.MUTED))
-        self.query_one("#pane-head", Pane).set_vm(PaneVM("", title, ()))
+        state = present_state(self.console.summary().reading, lens)
+        self.query_one("#pane-head", Pane).set_vm(PaneVM("", title, state))
 
     def _show_tables(self) -> None:
-        now = self.console.clock.now()
+        now, lens = self.console.clock.now(), self.console.lens()
         for name, driver in self._drivers.items():
             rows = self._content[name]
             driver.take(local_feed(driver.view.table, rows), None, now)
-            title = (Span(f"{driver.view.title} {len(rows):,}", Tone.STRONG),)
+            title = (Span(driver.view.title, Tone.STRONG), lens.dash(), Span(f"{len(rows):,}"))
             face, message = Face.DATA, ""
             if not rows and name != "pods":
                 face, message = (

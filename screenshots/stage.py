@@ -1,0 +1,77 @@
+"""Opens a console on the recorded scene, with a clock that stands still, for pictures and for looking at it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from textual.pilot import Pilot
+
+from cache.live import LiveState
+from screenshots import scene
+from services.clock import ManualClock
+from tui.app import QuarterdeckApp
+from tui.console import Console, Scope
+from tui.glyphs import ASCII, UNICODE
+
+
+@dataclass
+class Stage:
+    """A running console and what drives it."""
+
+    app: QuarterdeckApp
+    pilot: Pilot[None]
+    runtime: scene.SceneRuntime
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, and wait until everything they caused has settled."""
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle()
+
+    async def open_view(self, name: str) -> None:
+        """Open a table."""
+        self.app.open_view(name)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until the service side and the screen are at rest."""
+        await self.pilot.pause()
+        await self.runtime.idle()
+        await self.pilot.pause()
+
+
+def console_app(
+    live: LiveState | None = None, *, theme: str = "dark", no_colour: bool = False, ascii_only: bool = False
+) -> tuple[QuarterdeckApp, scene.SceneRuntime]:
+    """Return an app on the scene (or on `live`), and what stands for its service thread."""
+    clock = ManualClock(scene.NOW)
+    runtime = scene.SceneRuntime()
+    console = Console(
+        clock,
+        live or scene.live(clock),
+        Scope(scene.CLUSTER, scene.CLUSTER, "PROD"),
+        runtime=runtime,
+        actor="duty1@bastion-2",
+        steering=scene.SceneSteering(),
+        glyphs=ASCII if ascii_only else UNICODE,
+    )
+    return QuarterdeckApp(console, ascii_only=ascii_only, theme=theme, no_colour=no_colour), runtime
+
+
+@asynccontextmanager
+async def on_stage(
+    size: tuple[int, int],
+    live: LiveState | None = None,
+    *,
+    theme: str = "dark",
+    no_colour: bool = False,
+    ascii_only: bool = False,
+) -> AsyncIterator[Stage]:
+    """Run a console without a terminal, `size` columns and lines, until the block ends."""
+    app, runtime = console_app(live, theme=theme, no_colour=no_colour, ascii_only=ascii_only)
+    async with app.run_test(size=size) as pilot:
+        stage = Stage(app, pilot, runtime)
+        await stage.settle()
+        yield stage
