@@ -93,10 +93,12 @@ class TableView:
 
     def show_cursor(self) -> None:
         """Scroll as little as needed for the cursor's row to be on screen."""
+        if not self.page:
+            return
         top = self.top
         if self.cursor.key is not None:
             line = self._cursor_line
-            height = min(self._geometry.height_of(self.cursor.index), max(1, self.page))
+            height = min(self._geometry.height_of(self.cursor.index), self.page)
             top = max(line + height - self.page, min(top, line))
         self.top = max(0, min(top, self._geometry.lines - self.page))
 

@@ -256,6 +256,14 @@ def test_a_table_at_its_top_stays_there_so_that_the_new_worst_row_is_seen() -> N
     assert view.cursor.key == "a"
 
 
+def test_a_move_made_before_the_first_layout_scrolls_nothing_out_of_sight() -> None:
+    view = TableView()
+    view.set_vm(TableVM(COLUMNS, "abcdef", lambda key: Row(key, (Span(key),))))
+    view.step(2)
+    view.resize(12, 6)
+    assert view.visible_keys == tuple("abcde")
+
+
 def test_only_rows_on_screen_are_built_and_only_changed_ones_again() -> None:
     built: list[str] = []
 
