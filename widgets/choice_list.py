@@ -70,7 +70,8 @@ class ChoiceList(Toned):
 
     def _show_cursor(self) -> None:
         height = max(1, self.size.height)
-        self.top = min(max(self.top, self.cursor - height + 1), self.cursor)
+        top = min(max(self.top, self.cursor - height + 1), self.cursor)
+        self.top = max(0, min(top, len(self._offers) - height))
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""

@@ -30,10 +30,10 @@ class TextDialog(Modal[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "leave", show=False)]
 
-    def __init__(self, title: Line, lines: Sequence[Line], keys: Sequence[KeyHint] = ()) -> None:
+    def __init__(self, title: Line, lines: Sequence[Line], keys: Sequence[KeyHint] = (), *, words: bool = True) -> None:
         super().__init__(title, (*keys, _CLOSE))
         self._keys = {key.key: key for key in keys}
-        self.text = TextView(TextVM((), lines), wrap=True, classes="-fits")
+        self.text = TextView(TextVM((), lines), wrap=True, words=words, classes="-fits")
 
     def body(self) -> Iterable[Widget]:
         """Return the text."""
@@ -87,7 +87,7 @@ class CopyDialog(MessageDialog):
 
     def __init__(self, text: str, *, title: str = "Copy", sent: str = "sent to the terminal") -> None:
         lines = tuple((Span(line),) for line in text.splitlines() or [""])
-        super().__init__((Span(title, Tone.STRONG), Span(f"  {sent}", Tone.MUTED)), lines)
+        super().__init__((Span(title, Tone.STRONG), Span(f"  {sent}", Tone.MUTED)), lines, words=False)
 
 
 class ChoiceMenu(Modal[str | None]):

@@ -46,6 +46,47 @@ def folded_rows(text: str, first: int, rest: int) -> int:
     return len(fold(text, first, rest))
 
 
+def fold_words(text: str, width: int) -> list[int]:
+    """Return where the rows of `text` start when it is broken after a space, or within a word longer than half a row.
+
+    Rows hold `width` cells (2 at least); the space at a row's end may stand out by one, where nobody sees it.
+    """
+    width = max(2, width)
+    return _fold_ascii_words(text, width) if text.isascii() else fold_wide_words(text, width)
+
+
+def _fold_ascii_words(text: str, width: int) -> list[int]:
+    starts = [0]
+    row = 0
+    while len(text) - row > width:
+        edge = row + width
+        if text[edge] == " ":
+            row = edge + 1
+        else:
+            after_space = text.rfind(" ", row, edge) + 1
+            row = after_space if (after_space - row) * 2 > width else edge
+        if row < len(text):
+            starts.append(row)
+    return starts
+
+
+def fold_wide_words(text: str, width: int) -> list[int]:
+    """Return what `fold_words` does, for text whose letters differ in cells."""
+    starts = [0]
+    row = used = after_space = used_there = 0
+    for start, stop, cells in split_graphemes(text)[0]:
+        if used + cells > width and not (text[start] == " " and used == width):
+            if after_space > row and used_there * 2 > width:
+                row, used = after_space, used - used_there
+            else:
+                row, used = start, 0
+            starts.append(row)
+        used += cells
+        if text[start] == " ":
+            after_space, used_there = stop, used
+    return starts
+
+
 def window(text: str, left: int, width: int) -> tuple[int, int, int]:
     """Return (start, end, blanks): the part of `text` from cell `left` on that fits in `width` cells.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
+from typing import NamedTuple
 
 from widgets.bar_layout import wrap
-from widgets.ink import cells_of, cut, line_cells
+from widgets.ink import cells_of, cut, fill, line_cells
 from widgets.viewmodels import HelpEntry, HelpSection, Line, Span, Tone
 
 NARROWEST = 35
@@ -14,9 +15,19 @@ _MOST_COLUMNS = 3
 _GAP = 2
 _WIDEST_KEY = 12
 _LABEL_FROM = 60
+_WIDEST_LABEL = 20
 
 
-def help_lines(sections: Sequence[HelpSection], width: int) -> tuple[Line, ...]:
+class Columns(NamedTuple):
+    """The cells of one column of the help: of the whole, of its keys and (0: not shown) of its labels."""
+
+    width: int
+    key: int
+    label: int
+    ellipsis: str
+
+
+def help_lines(sections: Sequence[HelpSection], width: int, ellipsis: str = "…") -> tuple[Line, ...]:
     """Return the lines of the help for a width in cells: up to three columns of 35 cells at least."""
     sections = [section for section in sections if section.entries]
     if not sections:
@@ -25,8 +36,10 @@ def help_lines(sections: Sequence[HelpSection], width: int) -> tuple[Line, ...]:
     column_width = max(8, (width - _GAP * (columns - 1)) // columns)
     entries = [entry for section in sections for entry in section.entries]
     key_cells = min(_WIDEST_KEY, max(cells_of(entry.key) for entry in entries))
-    label_cells = max(cells_of(entry.label) for entry in entries) if column_width >= _LABEL_FROM else 0
-    blocks = [_block(section, column_width, key_cells, label_cells) for section in sections]
+    label_cells = min(_WIDEST_LABEL, max(cells_of(entry.label) for entry in entries))
+    label_cells = label_cells if column_width >= _LABEL_FROM else 0
+    columns_of_entry = Columns(column_width, key_cells, label_cells, ellipsis)
+    blocks = [_block(section, columns_of_entry) for section in sections]
     stacks = balanced([len(block) for block in blocks], columns)
     piles = [[line for place in stack for line in blocks[place]] for stack in stacks]
     return tuple(_beside(row, column_width) for row in zip_longest(*piles, fillvalue=()))
@@ -56,21 +69,20 @@ def _filled(heights: Sequence[int], limit: int) -> list[list[int]]:
     return stacks
 
 
-def _block(section: HelpSection, width: int, key_cells: int, label_cells: int) -> list[Line]:
-    lines: list[Line] = [(Span(cut(section.title, width), Tone.STRONG),)]
+def _block(section: HelpSection, cells: Columns) -> list[Line]:
+    lines: list[Line] = [(Span(cut(section.title, cells.width, cells.ellipsis), Tone.STRONG),)]
     for entry in section.entries:
-        lines += _entry(entry, width, key_cells, label_cells)
+        lines += _entry(entry, cells)
     return [*lines, ()]
 
 
-def _entry(entry: HelpEntry, width: int, key_cells: int, label_cells: int) -> list[Line]:
-    key = cut(entry.key, key_cells)
-    head = [Span(key + " " * (key_cells - cells_of(key) + 1), Tone.KEY)]
-    if label_cells:
-        head.append(Span(entry.label + " " * (label_cells - cells_of(entry.label) + 2)))
+def _entry(entry: HelpEntry, cells: Columns) -> list[Line]:
+    head = [Span(fill(entry.key, cells.key, ellipsis=cells.ellipsis) + " ", Tone.KEY)]
+    if cells.label:
+        head.append(Span(fill(entry.label, cells.label, ellipsis=cells.ellipsis) + "  "))
     indent = line_cells(head)
-    texts = wrap(entry.text or entry.label, max(4, width - indent)) or [""]
-    tone = Tone.MUTED if label_cells else Tone.PLAIN
+    texts = wrap(entry.text or entry.label, max(4, cells.width - indent)) or [""]
+    tone = Tone.MUTED if cells.label else Tone.PLAIN
     return [(*head, Span(texts[0], tone)), *((Span(" " * indent), Span(text, tone)) for text in texts[1:])]
 
 

@@ -41,7 +41,7 @@ class HelpScreen(Modal[None]):
 
     def body_rows(self, width: int) -> int:
         """Lay the sections out for a width; return their lines."""
-        self.text.set_vm(TextVM((), help_lines(self._sections, width - 1)))
+        self.text.set_vm(TextVM((), help_lines(self._sections, width - 1, self.text.signs.ellipsis)))
         return self.text.rows
 
     def opened(self) -> None:

@@ -15,6 +15,7 @@ from widgets.log_paint import (
     LogInks,
     LogLine,
     SourceColours,
+    counted,
     entry_strip,
     prepared,
     quiet_strip,
@@ -113,10 +114,10 @@ class LogCanvas(SearchView):
         located = self.book.locate(row)
         inks = self._ink()
         if located is None:
-            return quiet_strip(f"{self.book.ring.evicted:,} older lines dropped", width, inks)
+            return quiet_strip(f"{counted(self.book.ring.evicted, 'older ')} dropped", width, inks)
         serial, sub = located
         if sub < 0:
-            return quiet_strip(f"{self.book.layout.hidden_before(serial):,} lines hidden", width, inks)
+            return quiet_strip(f"{counted(self.book.layout.hidden_before(serial))} hidden", width, inks)
         if serial < self.book.ring.first:
             return Strip.blank(width, inks.tones[Tone.PLAIN])
         geometry = self.book.geometry

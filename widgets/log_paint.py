@@ -106,11 +106,15 @@ def marker_strip(label: str, width: int, inks: LogInks) -> Strip:
     return Strip([Segment(words + dash * (width - cells_of(words)), inks.tones[Tone.NOTICE])], width)
 
 
+def counted(lines: int, kind: str = "") -> str:
+    """Return a number of lines in words: "1 line", "1,204 older lines"."""
+    return f"{lines:,} {kind}{'line' if lines == 1 else 'lines'}"
+
+
 def dropped_words(entry: LogEntry) -> str:
     """Return the sentence for lines that never arrived."""
-    lines = "line" if entry.dropped == 1 else "lines"
     source = f" from {entry.source}" if entry.source else ""
-    return f"{entry.dropped:,} {lines} dropped{source}" + (f": {entry.text}" if entry.text else "")
+    return f"{counted(entry.dropped)} dropped{source}" + (f": {entry.text}" if entry.text else "")
 
 
 @dataclass(frozen=True, slots=True)

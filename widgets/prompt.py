@@ -78,7 +78,9 @@ class FilterBar(Horizontal):
     FilterBar { height: 1; display: none; background: $background; }
     FilterBar > .filter--label { width: auto; color: $primary; text-style: bold; padding: 0 0 0 1; }
     FilterBar > FilterInput { width: 1fr; min-width: 20; }
-    FilterBar > .filter--wrong { width: auto; max-width: 60%; height: 1; color: $warning; padding: 0 1; }
+    FilterBar > .filter--wrong {
+        width: auto; max-width: 70%; height: 1; color: $warning; padding: 0 1; text-wrap: nowrap; text-overflow: clip;
+    }
     FilterBar > .filter--wrong:nocolor { text-style: bold; }
     """
 

@@ -14,8 +14,8 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from widgets.folding import Run, fold, folded_rows, overlaid, window
-from widgets.ink import line_cells
+from widgets.folding import Run, fold, fold_words, overlaid, window
+from widgets.ink import cells_of, line_cells
 from widgets.kept_place import relocated
 from widgets.viewmodels import Line, TextVM, Tone
 from widgets.viewport import SearchView
@@ -39,7 +39,8 @@ class TextState:
 class TextView(SearchView):
     """Draws the lines of a `TextVM`; new lines keep the reader's place.
 
-    It takes the height it is given, or with `height: auto` that of the document.
+    Wrapped lines break between words, or anywhere without `words`. It takes the height it is given, or with
+    `height: auto` that of the document.
     """
 
     @dataclass
@@ -63,6 +64,7 @@ class TextView(SearchView):
         vm: TextVM | None = None,
         *,
         wrap: bool = False,
+        words: bool = True,
         focusable: bool = True,
         id: str | None = None,  # noqa: A002 - Textual's name
         classes: str | None = None,
@@ -71,6 +73,7 @@ class TextView(SearchView):
         super().__init__(id=id, classes=classes)
         self.can_focus = focusable
         self.wrap = wrap
+        self.words = words
         self.state = TextState()
         self._vm = vm or TextVM((), ())
         self._texts: list[str | None] = [None] * len(self._vm.lines)
@@ -113,7 +116,7 @@ class TextView(SearchView):
         """Return how many rows the document takes in `width` cells of text."""
         if not self.wrap:
             return len(self._vm.lines)
-        return sum(_rows_of(line, width) for line in self._vm.lines)
+        return sum(self._rows_of(line, width) for line in self._vm.lines)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the number of rows, for a view that is as high as its document."""
@@ -218,7 +221,7 @@ class TextView(SearchView):
                 for span, end in zip(spans, ends, strict=True)
                 if span.text
             ]
-            starts = [*fold(text, width, width), len(text)] if self.wrap else []
+            starts = [*self._fold(text, width), len(text)] if self.wrap else []
             if len(self._ready) > _LINES_KEPT:
                 self._ready.clear()
             self._ready[name] = starts, runs, self._hits(name, text)
@@ -237,7 +240,7 @@ class TextView(SearchView):
         width = self.room
         if not self._starts or self._laid_out_for != width:
             self._laid_out_for = width
-            self._starts = [0, *accumulate(_rows_of(line, width) for line in self._vm.lines)]
+            self._starts = [0, *accumulate(self._rows_of(line, width) for line in self._vm.lines)]
         return self._starts
 
     def _tell(self) -> None:
@@ -256,12 +259,15 @@ class TextView(SearchView):
             if self.is_attached:
                 self.post_message(self.StateChanged(self, state))
 
+    def _rows_of(self, line: Line, width: int) -> int:
+        """Return the rows of a line broken at `width`; one that fits even if every letter were wide is not measured."""
+        letters = 0
+        for span in line:
+            letters += len(span.text)
+        if 2 * letters <= width:
+            return 1
+        text = "".join([span.text for span in line])
+        return 1 if cells_of(text) <= width else len(self._fold(text, width))
 
-def _rows_of(line: Line, width: int) -> int:
-    """Return the rows of a line broken at `width`; one that fits even if every letter were wide is not measured."""
-    letters = 0
-    for span in line:
-        letters += len(span.text)
-    if 2 * letters <= width:
-        return 1
-    return folded_rows("".join([span.text for span in line]), width, width)
+    def _fold(self, text: str, width: int) -> list[int]:
+        return fold_words(text, width) if self.words else fold(text, width, width)

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from tests.fixtures.text_widgets import HOSTILE
-from widgets.folding import fold, folded_rows, overlaid, squeeze, window
+from widgets.folding import fold, fold_wide_words, fold_words, folded_rows, overlaid, squeeze, window
 
 TEXTS = st.one_of(st.text(alphabet="ab 漢é\u0301🇩", max_size=40), st.text(max_size=30), st.sampled_from(HOSTILE))
 
@@ -22,6 +22,36 @@ def test_a_folded_text_is_whole_and_fits(text: str, first: int, rest: int) -> No
     assert len(rows) == folded_rows(text, first, rest)
     for number, row in enumerate(rows):
         assert cell_len(row) <= max(2, rest if number else first)
+
+
+@given(text=TEXTS, width=st.integers(1, 20))
+def test_words_are_broken_between_and_nothing_is_lost(text: str, width: int) -> None:
+    starts = fold_words(text, width)
+    rows = [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
+    assert "".join(rows) == text
+    assert starts == sorted(set(starts)) or not text
+    for row in rows:
+        assert cell_len(row) <= max(2, width) or (row.endswith(" ") and cell_len(row[:-1]) <= max(2, width))
+
+
+@given(text=st.text(alphabet="ab  ", max_size=40), width=st.integers(2, 12))
+def test_both_ways_to_break_between_words_agree(text: str, width: int) -> None:
+    assert fold_words(text, width) == fold_wide_words(text, width)
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "rows"),
+    [
+        ("it is not rolled back", 10, ["it is not ", "rolled ", "back"]),
+        ("abc def", 3, ["abc ", "def"]),
+        ("a veryverylongword", 8, ["a veryve", "rylongwo", "rd"]),
+        ("漢字 漢字 x", 5, ["漢字 ", "漢字 ", "x"]),
+        ("", 5, [""]),
+    ],
+)
+def test_where_words_are_broken(text: str, width: int, rows: list[str]) -> None:
+    starts = fold_words(text, width)
+    assert [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)] == rows
 
 
 @given(text=TEXTS, left=st.integers(0, 50), width=st.integers(1, 30))

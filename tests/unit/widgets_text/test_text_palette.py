@@ -24,31 +24,31 @@ def opened(app: Stage, **options: object) -> Palette:
     return palette
 
 
-@pytest.mark.parametrize(
-    ("keys", "answer"),
-    [
-        (["enter"], "view:pods"),
-        (["d", "enter"], "view:deployments"),
-        (["down", "down", "enter"], "ns:shop"),
-        (["down", "down", "up", "enter"], "view:deployments"),
-        (["ctrl+n", "ctrl+n", "ctrl+p", "enter"], "view:deployments"),
-        ([*"ingress", "space", *"shop", "enter"], "ingress shop"),
-        ([*"pods", "space", "/", *"crash", "enter"], "pods /crash"),
-        ([":", *"pods", "enter"], "view:pods"),
-        ([*"po", "down", "enter"], "po"),
-        (["d", "tab", "space", *"shop", "enter"], "deployments shop"),
-        (["escape"], None),
-        ([*"shop", "escape"], None),
-    ],
+ANSWERS: tuple[tuple[list[str], str | None], ...] = (
+    (["enter"], "view:pods"),
+    (["d", "enter"], "view:deployments"),
+    (["down", "down", "enter"], "ns:shop"),
+    (["down", "down", "up", "enter"], "view:deployments"),
+    (["ctrl+n", "ctrl+n", "ctrl+p", "enter"], "view:deployments"),
+    ([*"ingress", "space", *"shop", "enter"], "ingress shop"),
+    ([*"pods", "space", "/", *"crash", "enter"], "pods /crash"),
+    ([":", *"pods", "enter"], "view:pods"),
+    ([*"po", "down", "enter"], "po"),
+    (["d", "tab", "space", *"shop", "enter"], "deployments shop"),
+    (["escape"], None),
+    ([*"shop", "escape"], None),
 )
-async def test_answers(keys: list[str], answer: str | None) -> None:
+
+
+async def test_answers() -> None:
     app = Stage()
     async with app.run_test(size=(80, 24)) as pilot:
-        opened(app)
-        await pilot.press(*keys)
-        await pilot.pause()
-        assert app.answers == [answer]
-        assert app.unused == []
+        for keys, answer in ANSWERS:
+            opened(app)
+            await pilot.press(*keys)
+            await pilot.pause()
+            assert (keys, app.answers.pop()) == (keys, answer)
+        assert (app.answers, app.unused) == ([], [])
 
 
 async def test_keys_typed_before_it_is_there_are_not_lost() -> None:
