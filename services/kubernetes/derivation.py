@@ -10,6 +10,14 @@ from msgspec import structs
 
 from services.clock import Clock
 from services.kubernetes.diagnosis import crashes, diagnose
+from services.kubernetes.happenings import (
+    SOURCE,
+    health_events,
+    job_event,
+    node_event,
+    revision_events,
+    template_events,
+)
 from services.kubernetes.symptoms import Symptoms
 from services.model.cluster import Job, Node
 from services.model.ref import (
@@ -24,16 +32,15 @@ from services.model.ref import (
 )
 from services.model.severity import Severity
 from services.model.source import SourceState, SourceStatus
-from services.model.timeline import Event, EventKind, event_id
+from services.model.timeline import Event
 from services.model.workload import Pod, ReplicaSetInfo, Rollout, Workload
 from services.ports import Change, Delta, Key, Replace, Sink
 
-SOURCE = "kubernetes"
 ROLLOUTS = "rollouts"
 SYMPTOMS = "symptoms"
 WORKLOADS = (DEPLOYMENTS.table, STATEFULSETS.table, DAEMONSETS.table)
-BACKFILL = 86400.0
-"""Seconds back for which revisions are put on the timeline when they are first seen."""
+JOINED = frozenset((*WORKLOADS, REPLICASETS.table, PODS.table, NODES.table, JOBS.table, EVENTS.table))
+"""The tables that are kept here too; others are only handed on."""
 
 FLAP_WINDOW = 900.0
 FLAP_CHANGES = 3
@@ -68,6 +75,8 @@ class Derivation:
         self._gone: set[Key] = set()
         self._complete = False
         self._words: dict[str, tuple[str, int]] = {}
+        self._quiet: set[str] = set()
+        self._revisions: dict[Key, tuple[ReplicaSetInfo, bool]] = {}
 
     # The sink's side
 
@@ -75,6 +84,8 @@ class Derivation:
         """Hand a change on, and note what it touches."""
         self._sink.apply(source, change)
         table = change.table
+        if table not in JOINED:
+            return
         rows = self._tables.setdefault(table, {})
         if isinstance(change, Replace):
             first = not rows and table not in self._seen
@@ -103,15 +114,24 @@ class Derivation:
                 self._forget(table, key, before)
         for key, obj in upserts.items():
             before = rows.get(key)
-            if before is not obj and before != obj:
-                rows[key] = obj
-                self._note(table, key, before, obj, first=first)
+            if before is obj or before == obj:
+                continue
+            if before is not None and before.ref.uid not in ("", obj.ref.uid):
+                self._forget(table, key, before)
+                before = None
+            rows[key] = obj
+            self._note(table, key, before, obj, first=first)
+        if first:
+            # What a first list merely shows is a picture to start from, no news.
+            self._quiet |= self._dirty
 
     def _note(self, table: str, key: Key, before: Any, obj: Any, *, first: bool) -> None:  # noqa: ANN401
         if table == PODS.table:
             if before is not None:
                 self._unown(key, before)
             self._own(key, obj)
+            if obj.owner is not None and before is not None and not before.ref.uid:
+                self._quiet.add(self._deployment_of.get(obj.owner.uid, obj.owner.uid))
             self._symptoms_dirty = True
         elif table == REPLICASETS.table:
             self._note_replicaset(key, before, obj, first=first)
@@ -132,9 +152,12 @@ class Derivation:
                 self._replicasets.get(before.owner.uid, {}).pop(key, None)
                 self._dirty.add(before.owner.uid)
             self._deployment_of.pop(before.ref.uid, None)
+            self._revisions.pop(key, None)
         elif table in WORKLOADS:
             self._workloads.pop(before.ref.uid, None)
             self._changes.pop(before.ref.uid, None)
+            self._recovered.pop(before.ref.uid, None)
+            self._quiet.discard(before.ref.uid)
             self._gone.add(row_key(before))
         elif table in (NODES.table, JOBS.table, EVENTS.table):
             self._symptoms_dirty = True
@@ -157,25 +180,20 @@ class Derivation:
         self._dirty.add(self._deployment_of.get(owner, owner))
 
     def _note_replicaset(self, key: Key, before: ReplicaSetInfo | None, obj: ReplicaSetInfo, *, first: bool) -> None:
-        del first
         if obj.owner is None:
             return
         self._replicasets.setdefault(obj.owner.uid, {})[key] = obj
         self._deployment_of[obj.ref.uid] = obj.owner.uid
         self._dirty.add(obj.owner.uid)
         if before is None or before.revision != obj.revision:
-            self._tell_revision(obj)
+            self._revisions[key] = (obj, not first)
 
     def _note_workload(self, before: Workload | None, obj: Workload, *, first: bool) -> None:
         self._workloads[obj.ref.uid] = obj
         self._dirty.add(obj.ref.uid)
         self._gone.discard(row_key(obj))
-        if first or before is None or before.ref.uid != obj.ref.uid:
-            return
-        if before.desired != obj.desired and obj.ref.kind != "DaemonSet":
-            self._tell(obj, EventKind.SCALE, f"scaled {before.desired}→{obj.desired}", f"scale-{obj.generation}")
-        if obj.ref.kind != "Deployment" and obj.update_revision and before.update_revision != obj.update_revision:
-            self._tell(obj, EventKind.ROLLOUT, _images(before.images, obj.images), f"revision-{obj.update_revision}")
+        if before is not None and not first:
+            self._sink.happened(template_events(before, obj, self._clock.now()))
 
     # The derived side
 
@@ -190,6 +208,8 @@ class Derivation:
                 if workload is not None:
                     upserts[row_key(workload)] = self._derive(workload, now)
             self._dirty.clear()
+            self._quiet.clear()
+        self._tell_revisions(now)
         removals = [key for key in self._gone if key in self._rollouts]
         self._gone.clear()
         for key in removals:
@@ -252,19 +272,13 @@ class Derivation:
         """Note a change of health, and put it on the timeline."""
         was, is_now = before.severity < HEALTHY, row.severity < HEALTHY
         uid = row.ref.uid
+        if uid in self._quiet:
+            return
         if was != is_now:
             self._changes.setdefault(uid, deque(maxlen=16)).append(now)
-        if is_now and not was:
-            words = row.what or row.status
-            onset = f"{row.since or row.workload.resource_version}"
-            self._tell(row.workload, EventKind.UNHEALTHY, words, f"unhealthy-{onset}", row.severity, row.since)
-        if was and not is_now and row.severity >= HEALTHY:
+        if was and not is_now:
             self._recovered[uid] = now
-            mark = f"recovered-{row.workload.resource_version}"
-            self._tell(row.workload, EventKind.RECOVERED, "recovered", mark, Severity.OK)
-        elif row.done and not before.done and before.revision == row.revision and not is_now:
-            mark = f"finished-{row.revision}-{row.workload.generation}"
-            self._tell(row.workload, EventKind.ROLLOUT, f"rev {row.revision} complete", mark, Severity.OK)
+        self._sink.happened(health_events(before, row, now))
 
     # Last words
 
@@ -293,45 +307,27 @@ class Derivation:
 
     # The timeline
 
-    def _tell_revision(self, obj: ReplicaSetInfo) -> None:
-        """Put a revision on the timeline, seen now or known from the cluster: the same id either way."""
-        now = self._clock.now()
-        if obj.owner is None or not obj.revision or now - obj.created_at > BACKFILL:
+    def _tell_revisions(self, now: float) -> None:
+        """Put revisions on the timeline, seen now or known from the cluster: the same ids either way."""
+        if not self._revisions or DEPLOYMENTS.table not in self._seen:
             return
-        siblings = self._replicasets.get(obj.owner.uid, {}).values()
-        older = [one for one in siblings if 0 < one.revision < obj.revision]
-        before = max(older, key=lambda one: one.revision, default=None)
-        text = f"rev {obj.revision}  {_images(before.images if before is not None else (), obj.images)}".strip()
-        about = structs.replace(obj.ref, kind=obj.owner.kind, name=obj.owner.name, uid=obj.owner.uid)
-        mark = f"revision-{obj.revision}"
-        identity = event_id(obj.ref.cluster, SOURCE, obj.owner.uid, mark, f"{obj.created_at:.0f}")
-        self._sink.happened([Event(identity, obj.created_at, now, EventKind.ROLLOUT, about, text)])
-
-    def _tell(
-        self,
-        workload: Workload,
-        kind: EventKind,
-        text: str,
-        mark: str,
-        severity: Severity = Severity.NOTICE,
-        at: float = 0.0,
-    ) -> None:
-        now = self._clock.now()
-        identity = event_id(workload.ref.cluster, SOURCE, workload.ref.uid, mark, mark)
-        self._sink.happened([Event(identity, at or now, now, kind, workload.ref, text, severity)])
+        told: list[Event] = []
+        for obj, live in self._revisions.values():
+            if obj.owner is not None:
+                siblings = self._replicasets.get(obj.owner.uid, {}).values()
+                told += revision_events(obj, siblings, self._workloads.get(obj.owner.uid), now, live)
+        self._revisions.clear()
+        self._sink.happened(told)
 
     def _tell_cluster(self, before: Any, obj: Any) -> None:  # noqa: ANN401
         now = self._clock.now()
-        if isinstance(obj, Node) and isinstance(before, Node) and before.status != obj.status:
-            at = max((one.changed_at for one in obj.conditions), default=0.0)
-            identity = event_id(obj.ref.cluster, SOURCE, obj.ref.uid, f"node-{obj.status}", f"{at:.0f}")
-            event = Event(identity, at or now, now, EventKind.NODE, obj.ref, obj.status, obj.severity)
+        event = None
+        if isinstance(obj, Node) and isinstance(before, Node):
+            event = node_event(before, obj, now)
+        elif isinstance(obj, Job):
+            event = job_event(before, obj, now)
+        if event is not None:
             self._sink.happened([event])
-        if isinstance(obj, Job) and obj.status == "Failed" and (before is None or before.status != "Failed"):
-            identity = event_id(obj.ref.cluster, SOURCE, obj.ref.uid, "job-failed", f"{obj.finished_at:.0f}")
-            text = f"job failed: {obj.reason}" if obj.reason else "job failed"
-            at = obj.finished_at or now
-            self._sink.happened([Event(identity, at, now, EventKind.JOB, obj.ref, text, Severity.WARN)])
 
     def _flush_symptoms(self, now: float) -> None:
         if not self._symptoms_dirty and not (self._symptoms.due and now >= self._symptoms.due):
@@ -344,16 +340,3 @@ class Derivation:
 def row_key(workload: Workload) -> Key:
     """Return a workload's key in the rollouts table."""
     return f"{workload.ref.kind}/{workload.ref.key}"
-
-
-def _tag(image: str) -> str:
-    name = image.rsplit("/", 1)[-1]
-    return name.rsplit("@", 1)[0].rpartition(":")[2] if ":" in name else name
-
-
-def _images(before: tuple[str, ...], now: tuple[str, ...]) -> str:
-    """Return "v1.8.2→v1.8.3": the tags of the first image that differs, else the tag as it is."""
-    for old, new in zip(before, now, strict=False):
-        if old != new:
-            return f"{_tag(old)}→{_tag(new)}"
-    return _tag(now[0]) if now else ""

@@ -320,4 +320,5 @@ def _count(pods: Sequence[Pod]) -> str:
 
 
 def _first(pods: Sequence[Pod]) -> float:
-    return min((pod.created_at for pod in pods if pod.created_at), default=0.0)
+    """Return when the first of them ceased to be ready, or came without ever being it."""
+    return min((pod.unready_since or pod.created_at for pod in pods if pod.created_at), default=0.0)
