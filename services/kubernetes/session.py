@@ -64,14 +64,15 @@ class KubernetesSession:
     async def describe(self, ref: Ref, resource: Resource) -> Sequence[str]:
         """Lines that describe the object as `kubectl describe` would; its events last, where they may be read."""
         document = await self._document(resource, ref.namespace, ref.name)
-        uid = str((document.get("metadata") or {}).get("uid", ""))
+        with _reading(f"{resource.kind} {ref.name}"):
+            uid = str((document.get("metadata") or {}).get("uid", ""))
         events: Sequence[KubeEvent] = ()
         said = ""
         try:
             events = await self.events([Ref(ref.cluster, ref.group, ref.kind, ref.namespace, ref.name, uid)])
         except Problem as problem:
             said = problem.sentence
-        return await self._off_loop(lambda shown: describe(shown, events, self._clock.now(), said), masked(document))
+        return await self._off_loop(lambda whole: describe(masked(whole), events, self._clock.now(), said), document)
 
     async def history(self, ref: Ref) -> Sequence[Revision]:
         """A workload's revisions, newest first; a kind without revisions is a Problem."""
@@ -189,11 +190,12 @@ class KubernetesSession:
         if names:
             return names
         try:
-            spec = (await self._document(PODS, namespace, pod)).get("spec") or {}
+            document = await self._document(PODS, namespace, pod)
+            with _reading(f"the containers of {pod}"):
+                found = [each for key in CONTAINERS for each in document["spec"].get(key) or ()]
+                return [str(each["name"]) for each in found]
         except Problem as problem:
             return problem
-        found = [each for key in CONTAINERS for each in spec.get(key) or ()]
-        return [str(each["name"]) for each in found if isinstance(each, dict) and "name" in each]
 
     async def _off_loop(self, make: Callable[[dict[str, Any]], _Made], document: dict[str, Any]) -> _Made:
         with _reading("the object"):

@@ -30,7 +30,7 @@ async def console(cluster: Cluster, namespace: str) -> AsyncIterator[Watched]:
         yield made
 
 
-async def as_json(cluster: Cluster, *arguments: str) -> Any:  # noqa: ANN401 - any object
+async def as_json(cluster: Cluster, *arguments: str) -> Any:
     return json.loads(await kubectl(cluster, *arguments, "-o", "json"))
 
 
@@ -155,7 +155,7 @@ async def test_a_table_prints_as_kubectl_prints(console: Watched, cluster: Clust
 
 
 @pytest.mark.parametrize("user", ["admin", "viewer", "shop-only"])
-async def test_rights_agree_with_can_i(plane: ControlPlane, user: Any) -> None:  # noqa: ANN401 - a literal of users
+async def test_rights_agree_with_can_i(plane: ControlPlane, user: Any) -> None:
     secrets = Resource("", "v1", "secrets", "Secret")
     async with watched(plane.kubeconfig(user), "pods", fallback=("shop",)) as console:
         asked = [

@@ -148,6 +148,7 @@ async def test_bookmarks_carry_a_quiet_watch_forward(
             return bool(versions) and max(versions) > listed
 
         await console.until(reopened, "a watch from a bookmark", 30)
+        assert console.listed == []
         assert ("kubernetes/cronjobs.batch", SourceState.FAILED) not in console.states
 
 

@@ -71,13 +71,13 @@ class Watched:
         transport = self.source.transport
         stream = transport.stream
 
-        def noted(path: str, params: Mapping[str, str] | None = None, **rest: Any) -> Any:  # noqa: ANN401
+        def noted(path: str, params: Mapping[str, str] | None = None, **rest: Any) -> Any:
             self.asked.append((path, dict(params or {})))
             return stream(path, params, **rest)
 
         pages = transport.pages
 
-        def noted_pages(path: str, *rest: Any, **more: Any) -> Any:  # noqa: ANN401
+        def noted_pages(path: str, *rest: Any, **more: Any) -> Any:
             self.listed.append(path)
             return pages(path, *rest, **more)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -16,6 +17,7 @@ from services.kubernetes import settings
 from services.kubernetes.kubeconfig import identify
 from services.kubernetes.session import KubernetesSession
 from services.kubernetes.source import KubernetesSource
+from services.kubernetes.transport import Response
 from services.model.ref import DEPLOYMENTS, NODES, PODS, STATEFULSETS, Ref, Resource
 from services.ports import Interest, LogLine, LogOptions
 from services.rehearsal import clock as estate_clock
@@ -70,7 +72,10 @@ def ref_of(document: Document, group: str = "") -> Ref:
 @asynccontextmanager
 async def opened(scenario: str, account: str = "admin") -> AsyncIterator[Console]:
     time = estate_clock.ManualClock()
-    async with Rehearsal(Options(scenario), time) as estate, asyncio.timeout(PATIENCE):
+    async with (
+        Rehearsal(Options(scenario, past=0 if scenario == "calm" else None), time) as estate,
+        asyncio.timeout(PATIENCE),
+    ):
         console = Console(estate, time, account)
         try:
             yield console
@@ -84,6 +89,13 @@ async def console() -> AsyncIterator[Console]:
         yield made
 
 
+@pytest.fixture
+async def quick() -> AsyncIterator[Console]:
+    """A console whose estate has no past."""
+    async with opened("calm") as made:
+        yield made
+
+
 @contextmanager
 def counted(console: Console) -> Iterator[list[str]]:
     """Count the requests that reach the server."""
@@ -91,11 +103,11 @@ def counted(console: Console) -> Iterator[list[str]]:
     transport = console.source.transport
     request, bulk = transport.request, transport.bulk
 
-    async def noted(method: str, path: str, **rest: Any) -> Any:  # noqa: ANN401 - passes through
+    async def noted(method: str, path: str, **rest: Any) -> Any:
         asked.append(path)
         return await request(method, path, **rest)
 
-    async def noted_bulk(path: str, *rest: Any, **more: Any) -> Any:  # noqa: ANN401 - passes through
+    async def noted_bulk(path: str, *rest: Any, **more: Any) -> Any:
         asked.append(path)
         return await bulk(path, *rest, **more)
 
@@ -286,3 +298,38 @@ async def gathered(
     console: Console, namespace: str, pods: dict[str, tuple[str, ...]], options: LogOptions
 ) -> list[LogLine]:
     return [line async for batch in console.session.logs(namespace, pods, options) for line in batch]
+
+
+async def test_a_document_nested_beyond_reason_is_a_problem_or_an_answer(
+    quick: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = b'{"kind": "Pod", "spec": ' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}"
+
+    async def answered(*_: object, **__: object) -> Response:
+        return Response(200, {}, deep)
+
+    monkeypatch.setattr(quick.source.transport, "request", answered)
+    ref = Ref("c", "", "Pod", "shop", "web-0")
+    for ask in (quick.session.yaml(PODS, "shop", "web-0"), quick.session.describe(ref, PODS)):
+        with contextlib.suppress(Problem):
+            await ask
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"spec": []}', b'{"spec": {"containers": [7]}}', b"\xff"])
+async def test_nonsense_from_the_server_is_a_problem(
+    quick: Console, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    async def answered(*_: object, **__: object) -> Response:
+        return Response(200, {}, body)
+
+    monkeypatch.setattr(quick.source.transport, "request", answered)
+    with pytest.raises(Problem, match="Could not read"):
+        await gathered(quick, "shop", {"web-0": ()}, LogOptions())
+    if not body.startswith(b'{"'):
+        for ask in (
+            quick.session.resources(),
+            quick.session.can("get", PODS),
+            quick.session.yaml(PODS, "s", "n"),
+        ):
+            with pytest.raises(Problem, match="Could not read"):
+                await ask
