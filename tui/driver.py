@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,11 @@ from tui.presenters.terms import Test
 from tui.presenters.view import View
 from widgets.live_table import LiveTable
 from widgets.viewmodels import Column, Row, TableVM
+
+EVERY = 15.0
+"""Seconds between two looks at the ages of rows that show none below a minute."""
+
+_SECONDS = re.compile(r"\d+s\b")
 
 RowBuilder = Callable[[str, Any, Lens], Row]
 NOTHING: Mapping[str, Any] = {}
@@ -50,6 +56,8 @@ class TableDriver:
         self._rows: Mapping[str, Any] = NOTHING
         self._waiting: Snapshot | None = None
         self._pointed = False
+        self._ticking: set[str] = set()
+        self._shown_at = 0.0
 
     @property
     def rows(self) -> Mapping[str, Any]:
@@ -71,7 +79,11 @@ class TableDriver:
             return
         if self.ordering.due(now):
             self.ordering.release()
-        self.show(None)
+            self.show(None)
+        elif now - self._shown_at >= EVERY:
+            self.show(None)
+        elif ticking := self._ticking.intersection(self.widget.visible_keys):
+            self.show(frozenset(ticking))
 
     def reconsider(self) -> None:
         """Look at every row again (what to keep may depend on the time)."""
@@ -133,6 +145,9 @@ class TableDriver:
     def show(self, changed: frozenset[str] | None) -> None:
         """Hand the table its view-model."""
         lens = self._lens()
+        if changed is None:
+            self._ticking.clear()
+            self._shown_at = lens.now
         extra = dict(self._extra()) if self._extra is not None else {}
         order = self.ordering.order
 
@@ -144,6 +159,7 @@ class TableDriver:
             if obj is None:
                 return Row(key, ())
             built = self._row(key, obj, lens)
+            (self._ticking.add if ticks(built) else self._ticking.discard)(key)
             return built if key in self._rows else Row(key, built.cells, built.tone, dimmed=True, details=built.details)
 
         if extra:
@@ -161,3 +177,8 @@ class TableDriver:
             return {}
         objects = ((key, self.ordering.object(key)) for key in self.ordering.order)
         return {key: lines for key, obj in objects if obj is not None and (lines := self._tall(obj))}
+
+
+def ticks(row: Row) -> bool:
+    """Return whether a row shows seconds, and so looks different a second later."""
+    return any(_SECONDS.search(span.text) for spans in (row.cells, *row.details) for span in spans)
