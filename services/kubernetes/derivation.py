@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from services.clock import Clock
-from services.kubernetes.diagnosis import crashes, diagnose
+from services.kubernetes.diagnosis import TELLING, crashes, diagnose
 from services.kubernetes.happenings import (
     SOURCE,
     health_events,
@@ -19,7 +19,7 @@ from services.kubernetes.happenings import (
     template_events,
 )
 from services.kubernetes.symptoms import Symptoms
-from services.model.cluster import Job, Node
+from services.model.cluster import Job, KubeEvent, Node
 from services.model.ref import (
     DAEMONSETS,
     DEPLOYMENTS,
@@ -41,6 +41,9 @@ SYMPTOMS = "symptoms"
 WORKLOADS = (DEPLOYMENTS.table, STATEFULSETS.table, DAEMONSETS.table)
 JOINED = frozenset((*WORKLOADS, REPLICASETS.table, PODS.table, NODES.table, JOBS.table, EVENTS.table))
 """The tables that are kept here too; others are only handed on."""
+
+AGAIN = 60.0
+"""Seconds after which trouble is looked at again though nothing changed: what explains it may be old by then."""
 
 FLAP_WINDOW = 900.0
 FLAP_CHANGES = 3
@@ -76,6 +79,7 @@ class Derivation:
         self._complete = False
         self._words: dict[str, tuple[str, int]] = {}
         self._quiet: set[str] = set()
+        self._warnings: dict[str, dict[Key, KubeEvent]] = {}
         self._revisions: dict[Key, tuple[ReplicaSetInfo, bool]] = {}
 
     # The sink's side
@@ -139,7 +143,9 @@ class Derivation:
             self._note_workload(before, obj, first=first)
         elif table in (NODES.table, JOBS.table, EVENTS.table):
             self._symptoms_dirty = True
-            if not first:
+            if table == EVENTS.table:
+                self._listen(key, obj)
+            elif not first:
                 self._tell_cluster(before, obj)
 
     def _forget(self, table: str, key: Key, before: Any) -> None:  # noqa: ANN401
@@ -161,6 +167,22 @@ class Derivation:
             self._gone.add(row_key(before))
         elif table in (NODES.table, JOBS.table, EVENTS.table):
             self._symptoms_dirty = True
+            if table == EVENTS.table and before.about.uid in self._warnings:
+                self._warnings[before.about.uid].pop(key, None)
+                if not self._warnings[before.about.uid]:
+                    del self._warnings[before.about.uid]
+
+    def _listen(self, key: Key, event: KubeEvent) -> None:
+        """Keep a warning that may explain a workload, and have that workload looked at again."""
+        if event.type != "Warning" or event.reason not in TELLING:
+            return
+        self._warnings.setdefault(event.about.uid, {})[key] = event
+        if event.about.kind == "Pod":
+            pod = self._tables.get(PODS.table, {}).get(event.about.key)
+            if pod is not None and pod.owner is not None:
+                self._touch(pod.owner.uid)
+        else:
+            self._touch(event.about.uid)
 
     def _own(self, key: Key, pod: Pod) -> None:
         if pod.owner is not None:
@@ -242,6 +264,8 @@ class Derivation:
         for row in self._rollouts.values():
             if row.deadline_at > now:
                 waits.append(row.deadline_at)
+            if row.severity <= Severity.WARN:
+                waits.append(now + AGAIN)
             if row.flapping and row.changes:
                 waits.append(row.changes[0] + FLAP_WINDOW)
         return min((wait for wait in waits if wait > now), default=0.0)
@@ -251,10 +275,17 @@ class Derivation:
         owners += [one.ref.uid for one in self._replicasets.get(workload.ref.uid, {}).values()]
         return [pod for owner in owners for pod in self._owned.get(owner, {}).values()]
 
+    def _said_of(self, workload: Workload, pods: list[Pod]) -> list[KubeEvent]:
+        if not self._warnings:
+            return []
+        uids = [workload.ref.uid, *(pod.ref.uid for pod in pods if pod.unready_since or pod.severity != Severity.OK)]
+        return [event for uid in uids if uid in self._warnings for event in self._warnings[uid].values()]
+
     def _derive(self, workload: Workload, now: float) -> Rollout:
         uid = workload.ref.uid
         replicasets = list(self._replicasets.get(uid, {}).values())
-        row = diagnose(workload, replicasets, self._pods(workload), now)
+        pods = self._pods(workload)
+        row = diagnose(workload, replicasets, pods, now, self._said_of(workload, pods))
         before = self._rollouts.get(row_key(workload))
         if before is not None and before.ref.uid == uid:
             self._compare(before, row, now)
@@ -330,11 +361,11 @@ class Derivation:
             self._sink.happened([event])
 
     def _flush_symptoms(self, now: float) -> None:
-        if not self._symptoms_dirty and not (self._symptoms.due and now >= self._symptoms.due):
+        late = self._symptoms.due and now >= self._symptoms.due
+        if not (self._symptoms_dirty or late) or not self._seen.issuperset((NODES.table, PODS.table)):
             return
         self._symptoms_dirty = False
-        if self._seen.issuperset((NODES.table, PODS.table)):
-            self._sink.apply(SOURCE, Replace(SYMPTOMS, self._symptoms.derive(self._tables, now)))
+        self._sink.apply(SOURCE, Replace(SYMPTOMS, self._symptoms.derive(self._tables, now)))
 
 
 def row_key(workload: Workload) -> Key:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from services.kubernetes.decode_workloads import revision_number
 from services.kubernetes.rollout_status import TIMED_OUT, condition, rollout_status
+from services.model.cluster import KubeEvent
 from services.model.severity import Severity
 from services.model.workload import ContainerState, Pod, ReplicaSetInfo, Rollout, Workload
 
@@ -19,6 +20,13 @@ RESTARTED_LATELY = 600.0
 MANY_RESTARTS = 3
 """A running container that restarted so often, the last time so many seconds ago, is in trouble though it is ready;
 in an unfinished rollout, which has proven nothing yet, one restart is enough."""
+
+SAID_LATELY = 900.0
+"""Seconds a Warning event goes on explaining; the kubelet and the controllers repeat theirs more often."""
+
+TELLING = frozenset({"FailedCreate", "Unhealthy", "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"})
+"""Reasons of Warning events that explain what no status says: refused pods of controllers without conditions, probes,
+volumes, networks."""
 
 _PULL = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError"})
@@ -35,8 +43,16 @@ class Finding(Struct, frozen=True):
     blocks: bool = True
 
 
-def diagnose(workload: Workload, replicasets: Sequence[ReplicaSetInfo], pods: Sequence[Pod], now: float) -> Rollout:
+def diagnose(
+    workload: Workload,
+    replicasets: Sequence[ReplicaSetInfo],
+    pods: Sequence[Pod],
+    now: float,
+    warnings: Iterable[KubeEvent] = (),
+) -> Rollout:
     """Return one row of the rollouts table. `replicasets` and `pods` are those the workload owns; either may be empty.
+
+    `warnings` are Warning events about the workload or its pods; only `TELLING` ones of late are listened to.
 
     ======== ==============================================================================
     CRIT     nothing is ready though something should be, other than in a young rollout that
@@ -48,11 +64,12 @@ def diagnose(workload: Workload, replicasets: Sequence[ReplicaSetInfo], pods: Se
     OK       all else, also what is scaled to nothing
     ======== ==============================================================================
 
-    The order of explanation: quota and admission, image pull, crash, configuration, unschedulable, lost node,
-    readiness, deadline.
+    The order of explanation: quota and admission, image pull, crash, configuration, volumes and network,
+    unschedulable, lost node, readiness, deadline.
     """
     status = rollout_status(workload)
-    finding = _finding(workload, replicasets, pods, now)
+    said = sorted((one for one in warnings if now - one.at < SAID_LATELY), key=lambda one: one.at, reverse=True)
+    finding = _finding(workload, replicasets, pods, now, said)
     stalled = _stalled(workload)
     severity = _severity(workload, finding, status.done, stalled, _failing(pods))
     previous = _previous(workload, replicasets)
@@ -76,16 +93,21 @@ def diagnose(workload: Workload, replicasets: Sequence[ReplicaSetInfo], pods: Se
 
 
 def _finding(
-    workload: Workload, replicasets: Sequence[ReplicaSetInfo], pods: Sequence[Pod], now: float
+    workload: Workload,
+    replicasets: Sequence[ReplicaSetInfo],
+    pods: Sequence[Pod],
+    now: float,
+    said: Sequence[KubeEvent],
 ) -> Finding | None:
     explanations = (
-        _refused(workload, replicasets),
+        _refused(workload, replicasets, said),
         _pull(pods),
         _crash(pods),
         _config(pods),
+        _waiting(pods, said),
         _unschedulable(pods),
         _lost(pods),
-        _unready(workload, pods),
+        _unready(workload, pods, said),
         _restarting(pods, now, least=MANY_RESTARTS if rollout_status(workload).done else 1),
     )
     return next((one for one in explanations if one is not None), None)
@@ -188,8 +210,13 @@ def _failing(pods: Iterable[Pod]) -> bool:
     return any(pod.severity is Severity.CRIT for pod in pods)
 
 
-def _refused(workload: Workload, replicasets: Sequence[ReplicaSetInfo]) -> Finding | None:
+def _refused(workload: Workload, replicasets: Sequence[ReplicaSetInfo], said: Sequence[KubeEvent]) -> Finding | None:
     """Quota, limits, admission: the controller is not allowed to create pods."""
+    if workload.ref.kind != "Deployment":
+        # These controllers set no condition; only their events tell.
+        told = next((one for one in said if one.reason == "FailedCreate" and one.about.uid == workload.ref.uid), None)
+        missing = told is not None and workload.replicas < workload.desired
+        return _refusal(told.message, told.first_at, told.reason) if told is not None and missing else None
     found = condition(workload, "ReplicaFailure")
     if found is None or found.status != "True":
         for replicaset in replicasets:
@@ -198,15 +225,18 @@ def _refused(workload: Workload, replicasets: Sequence[ReplicaSetInfo]) -> Findi
                 break
         else:
             return None
-    words = found.message
+    return _refusal(found.message, found.changed_at, found.reason)
+
+
+def _refusal(words: str, since: float, reason: str) -> Finding:
     exceeded = re.search(r"exceeded quota: (?P<name>[^,]+).*?requested: (?P<what>[\w./-]+)=", words)
     if exceeded is not None:
         what = f"quota: {exceeded['what'].removeprefix('requests.').removeprefix('limits.')} exceeded"
     elif "forbidden" in words:
         what = "pods forbidden"
     else:
-        what = found.reason or "pods refused"
-    return Finding(what, words or what, found.changed_at)
+        what = reason or "pods refused"
+    return Finding(what, words or what, since)
 
 
 def _pull(pods: Sequence[Pod]) -> Finding | None:
@@ -262,6 +292,20 @@ def _config(pods: Sequence[Pod]) -> Finding | None:
     )
 
 
+def _waiting(pods: Sequence[Pod], said: Sequence[KubeEvent]) -> Finding | None:
+    """Containers that wait for a volume or a network: the status says ContainerCreating, the events say why."""
+    bad = {pod.ref.uid: pod for pod in pods if pod.status.startswith(("ContainerCreating", "Init:0/", "PodInit"))}
+    told = [one for one in said if one.reason in ("FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")]
+    told = [one for one in told if one.about.uid in bad]
+    if not told:
+        return None
+    missing = re.search(r'(?:secret|configmap|persistentvolumeclaim) "[^"]+" not found', told[0].message)
+    what = "network" if told[0].reason == "FailedCreatePodSandBox" else "volume"
+    concerned = [bad[uid] for uid in {one.about.uid for one in told}]
+    short = missing[0] if missing else told[0].reason
+    return Finding(f"{what}: {short}", f"{_count(concerned)} cannot start: {told[0].message}", _first(concerned))
+
+
 def _unschedulable(pods: Sequence[Pod]) -> Finding | None:
     bad = [pod for pod in pods if pod.unschedulable]
     if not bad:
@@ -283,16 +327,22 @@ def _lost(pods: Sequence[Pod]) -> Finding | None:
     return Finding(f"node lost: {nodes}", f"{_count(bad)} on a node that does not answer: {nodes}", _first(bad))
 
 
-def _unready(workload: Workload, pods: Sequence[Pod]) -> Finding | None:
+def _unready(workload: Workload, pods: Sequence[Pod], said: Sequence[KubeEvent]) -> Finding | None:
     """Running, but not ready, and no rollout that would explain it."""
     if workload.ready >= workload.desired or _progressing(workload) or (not rollout_status(workload).done and not pods):
         return None
     bad = [pod for pod in pods if pod.status in ("Running", "NotReady") and pod.ready < pod.containers]
     if not bad:
         return None
+    uids = {pod.ref.uid for pod in bad}
+    told = next((one.message for one in said if one.reason == "Unhealthy" and one.about.uid in uids), "")
+    kind, failed, why = told.partition(" probe failed: ")
     what = f"{workload.ready} of {workload.desired} ready"
+    if failed:
+        what = f"{kind.lower()} probe fails: {why.splitlines()[0][:48]}" if why else f"{kind.lower()} probe fails"
+    cause = f"{_count(bad)} running but not ready: {told or 'the readiness probe fails'}"
     return Finding(
-        what, f"{_count(bad)} running but not ready: the readiness probe fails", _since(workload), blocks=False
+        what, cause, _first(bad) if any(pod.unready_since for pod in bad) else _since(workload), blocks=False
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from services.kubernetes.podstatus import IMAGE_REASONS
 from services.model.cluster import Job, KubeEvent, Node, Symptom
 from services.model.ref import EVENTS, JOBS, NODES, PODS
 from services.model.severity import Severity
@@ -93,17 +94,30 @@ def _jobs(jobs: Iterable[Job], now: float, waits: list[float]) -> list[Symptom]:
 
 def _pods(pods: Iterable[Pod], now: float, waits: list[float]) -> list[Symptom]:
     unplaced: list[Pod] = []
+    unpulled: list[Pod] = []
     for pod in pods:
+        if pod.severity is Severity.CRIT and pod.status.removeprefix("Init:") in IMAGE_REASONS:
+            unpulled.append(pod)
         if pod.unschedulable:
             if now - pod.created_at >= UNPLACED_AFTER:
                 unplaced.append(pod)
             else:
                 waits.append(pod.created_at + UNPLACED_AFTER)
-    if not unplaced:
-        return []
-    since = min(pod.created_at for pod in unplaced)
-    text = f"{_several(len(unplaced), 'pod')} without a node: {_names(pod.ref.key for pod in unplaced)}"
-    return [Symptom("pods-unschedulable", Severity.WARN, text, len(unplaced), since, "pods")]
+    return [
+        Symptom(
+            key,
+            Severity.WARN,
+            f"{_several(len(bad), 'pod')} {words}: {_names(pod.ref.key for pod in bad)}",
+            len(bad),
+            min(pod.created_at for pod in bad),
+            "pods",
+        )
+        for key, bad, words in (
+            ("pods-unschedulable", unplaced, "without a node"),
+            ("pods-image-pull", unpulled, "without an image"),
+        )
+        if bad
+    ]
 
 
 def _burst(events: Iterable[KubeEvent], now: float, waits: list[float]) -> list[Symptom]:
