@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cache.live import LiveState
 from screenshots import scene
 from screenshots.stage import on_stage
 from services.model.source import SourceState
@@ -41,9 +42,14 @@ _FONT_FACES = re.compile(r"@font-face \{.*?\}\n?", re.DOTALL)
 _MARKS = re.compile(r"terminal-\d+")
 
 
+def dead() -> LiveState:
+    """Return the scene 15 s after its API server went silent."""
+    return scene.live(state=SourceState.FAILED, error=DEAD)
+
+
 async def draw(picture: Picture) -> str:
     """Return the picture as SVG. Fonts are the reader's own: a picture loads nothing from elsewhere."""
-    live = scene.live(state=SourceState.FAILED, error=DEAD) if picture.dead else None
+    live = await asyncio.to_thread(dead) if picture.dead else None
     async with on_stage(picture.size, live) as stage:
         await stage.press(*picture.keys)
         drawn = stage.app.export_screenshot(title="quarterdeck")
@@ -51,33 +57,34 @@ async def draw(picture: Picture) -> str:
     return "\n".join(line.rstrip() for line in drawn.splitlines()).strip() + "\n"
 
 
+def drawn(picture: Picture) -> str:
+    """Return the picture as SVG, from a loop of its own."""
+    return asyncio.run(draw(picture))
+
+
 def path_of(picture: Picture) -> Path:
     """Return where a picture is kept."""
     return FOLDER / f"{picture.name}.svg"
 
 
-async def stale() -> list[str]:
+def stale() -> list[str]:
     """Return the names of the pictures that no longer show what the program shows."""
     names = []
     for picture in PICTURES:
         path = path_of(picture)
-        if not path.exists() or path.read_text(encoding="utf-8") != await draw(picture):
+        if not path.exists() or path.read_text(encoding="utf-8") != drawn(picture):
             names.append(path.name)
     return names
-
-
-async def _write() -> None:
-    for picture in PICTURES:
-        path_of(picture).write_text(await draw(picture), encoding="utf-8")
-        sys.stdout.write(f"{path_of(picture).name}\n")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Write all pictures, or with `--check` return 1 when one is stale."""
     if "--check" not in arguments:
-        asyncio.run(_write())
+        for picture in PICTURES:
+            path_of(picture).write_text(drawn(picture), encoding="utf-8")
+            sys.stdout.write(f"{path_of(picture).name}\n")
         return 0
-    names = asyncio.run(stale())
+    names = stale()
     if names:
         sys.stderr.write(f"Stale pictures: {', '.join(names)}. `make screenshots` draws them anew.\n")
     return 1 if names else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -43,14 +44,14 @@ class Stage:
 
 
 def console_app(
-    live: LiveState | None = None, *, theme: str = "dark", no_colour: bool = False, ascii_only: bool = False
+    live: LiveState, *, theme: str = "dark", no_colour: bool = False, ascii_only: bool = False
 ) -> tuple[QuarterdeckApp, scene.SceneRuntime]:
-    """Return an app on the scene (or on `live`), and what stands for its service thread."""
+    """Return an app on `live`, and what stands for its service thread."""
     clock = ManualClock(scene.NOW)
     runtime = scene.SceneRuntime()
     console = Console(
         clock,
-        live or scene.live(clock),
+        live,
         Scope(scene.CLUSTER, scene.CLUSTER, "PROD"),
         runtime=runtime,
         actor="duty1@bastion-2",
@@ -69,7 +70,11 @@ async def on_stage(
     no_colour: bool = False,
     ascii_only: bool = False,
 ) -> AsyncIterator[Stage]:
-    """Run a console without a terminal, `size` columns and lines, until the block ends."""
+    """Run a console without a terminal, `size` columns and lines, until the block ends; on the scene unless told else.
+
+    The scene is filled on a thread without a loop, where what is written is published at once.
+    """
+    live = live or await asyncio.to_thread(scene.live)
     app, runtime = console_app(live, theme=theme, no_colour=no_colour, ascii_only=ascii_only)
     async with app.run_test(size=size) as pilot:
         stage = Stage(app, pilot, runtime)
