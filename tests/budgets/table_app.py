@@ -29,9 +29,6 @@ COLUMNS = (
     Column("node", "NODE", 10, priority=3),
     Column("age", "AGE", 5, right=True),
 )
-SIZE = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-ALIVE = int(sys.argv[2]) if len(sys.argv) > 2 else -1
-CHURN = sys.argv[3:] == ["churn"]
 
 
 class TableApp(FrugalApp[None]):
@@ -61,9 +58,11 @@ class TableApp(FrugalApp[None]):
         Binding("g", "table('top')"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = 10_000, alive: int = -1, churns: bool = False) -> None:
         super().__init__()
-        self.order = [f"k{index}" for index in range(SIZE)]
+        self.alive = alive
+        self.churns = churns
+        self.order = [f"k{index}" for index in range(size)]
         self.ready: dict[str, int] = {}
         self.failing: frozenset[str] = frozenset()
         self.second = 7
@@ -78,12 +77,12 @@ class TableApp(FrugalApp[None]):
         self.show_clock()
         self.query_one(Pane).set_vm(PaneVM("1", (Span("Rollouts"),), (Span("live 2s"),)))
         self.show()
-        if CHURN:
+        if self.churns:
             self.set_interval(0.1, self.churn)
 
     def churn(self) -> None:
         """Change 100 rows, five of them on screen, none near the top where the cursor is."""
-        some = [*range(25, 30), *(100 + self.second * 95 % (SIZE - 200) + index for index in range(95))]
+        some = [*range(25, 30), *(100 + self.second * 95 % (len(self.order) - 200) + index for index in range(95))]
         self.second += 1
         keys = frozenset(f"k{index}" for index in some)
         for key in keys:
@@ -126,7 +125,7 @@ class TableApp(FrugalApp[None]):
             self.exit()
             return
         if change == "alive":
-            os.write(ALIVE, b".")
+            os.write(self.alive, b".")
             return
         if change == "tick":
             self.second += 1
@@ -166,4 +165,4 @@ class TableApp(FrugalApp[None]):
 
 
 if __name__ == "__main__":
-    TableApp().run()
+    TableApp(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] == ["churn"]).run()
