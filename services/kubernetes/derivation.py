@@ -78,6 +78,7 @@ class Derivation:
         self._gone: set[Key] = set()
         self._complete = False
         self._words: dict[str, tuple[str, int]] = {}
+        self._ill: dict[Key, Pod] = {}
         self._quiet: set[str] = set()
         self._warnings: dict[str, dict[Key, KubeEvent]] = {}
         self._revisions: dict[Key, tuple[ReplicaSetInfo, bool]] = {}
@@ -96,6 +97,8 @@ class Derivation:
             self._seen.add(table)
             removed = [key for key in rows if key not in change.rows]
             self._update(table, rows, change.rows, removed, first=first)
+            # An empty list is knowledge too: without symptoms, it says that there are none.
+            self._symptoms_dirty = True
         else:
             self._update(table, rows, change.upserts, change.removals, first=False)
 
@@ -136,7 +139,7 @@ class Derivation:
             self._own(key, obj)
             if obj.owner is not None and before is not None and not before.ref.uid:
                 self._quiet.add(self._deployment_of.get(obj.owner.uid, obj.owner.uid))
-            self._symptoms_dirty = True
+            self._note_health(key, obj)
         elif table == REPLICASETS.table:
             self._note_replicaset(key, before, obj, first=first)
         elif table in WORKLOADS:
@@ -152,7 +155,7 @@ class Derivation:
         if table == PODS.table:
             self._unown(key, before)
             self._words.pop(before.ref.uid, None)
-            self._symptoms_dirty = True
+            self._symptoms_dirty |= self._ill.pop(key, None) is not None
         elif table == REPLICASETS.table:
             if before.owner is not None:
                 self._replicasets.get(before.owner.uid, {}).pop(key, None)
@@ -197,6 +200,14 @@ class Derivation:
                 if not owned:
                     del self._owned[pod.owner.uid]
             self._touch(pod.owner.uid)
+
+    def _note_health(self, key: Key, pod: Pod) -> None:
+        """Keep apart the few pods that may be symptoms, so that nobody looks through the many."""
+        if pod.unschedulable or pod.severity is Severity.CRIT:
+            self._ill[key] = pod
+            self._symptoms_dirty = True
+        elif self._ill.pop(key, None) is not None:
+            self._symptoms_dirty = True
 
     def _touch(self, owner: str) -> None:
         self._dirty.add(self._deployment_of.get(owner, owner))
@@ -365,7 +376,8 @@ class Derivation:
         if not (self._symptoms_dirty or late) or not self._seen.issuperset((NODES.table, PODS.table)):
             return
         self._symptoms_dirty = False
-        self._sink.apply(SOURCE, Replace(SYMPTOMS, self._symptoms.derive(self._tables, now)))
+        symptoms = self._symptoms.derive({**self._tables, PODS.table: self._ill}, now)
+        self._sink.apply(SOURCE, Replace(SYMPTOMS, symptoms))
 
 
 def row_key(workload: Workload) -> Key:

@@ -69,9 +69,10 @@ def diagnose(
     """
     status = rollout_status(workload)
     said = sorted((one for one in warnings if now - one.at < SAID_LATELY), key=lambda one: one.at, reverse=True)
-    finding = _finding(workload, replicasets, pods, now, said)
+    suspects = [pod for pod in pods if _suspect(pod)]
+    finding = _finding(workload, replicasets, suspects, now, said)
     stalled = _stalled(workload)
-    severity = _severity(workload, finding, status.done, stalled, _failing(pods))
+    severity = _severity(workload, finding, status.done, stalled, _failing(suspects))
     previous = _previous(workload, replicasets)
     what, cause, since = _words(workload, finding, status.done, stalled, severity)
     return Rollout(
@@ -88,8 +89,15 @@ def diagnose(
         revision=revision_number(workload.revision),
         previous_revision=previous.revision if previous is not None else 0,
         previous_images=previous.images if previous is not None else (),
-        restarts=sum(pod.restarts for pod in pods),
+        restarts=sum(pod.restarts for pod in suspects),
     )
+
+
+def _suspect(pod: Pod) -> bool:
+    """Return whether a pod may explain anything: most may not, and are looked at once."""
+    if pod.severity is not Severity.OK or pod.restarts or pod.ready < pod.containers:
+        return True
+    return bool(pod.unschedulable or pod.unready_since)
 
 
 def _finding(
