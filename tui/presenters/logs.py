@@ -16,11 +16,11 @@ HEAD = 160
 
 _LEVEL = re.compile(
     r"""(?:^|[\s\[("'=:|])(?:
-        (?P<crit>ERROR|ERR|FATAL|CRITICAL|CRIT|PANIC|EMERG|SEVERE|Traceback|panic:|[EF]\d{4}\s)
-      | (?P<warn>WARNING|WARN|W\d{4}\s)
-      | (?P<plain>INFO|NOTICE|I\d{4}\s)
-      | (?P<muted>DEBUG|TRACE|D\d{4}\s)
-    )(?:$|[\s\]):"',|=])?""",
+        (?P<crit>(?:ERROR|ERR|FATAL|CRITICAL|CRIT|PANIC|EMERG|SEVERE|Traceback)\b|[EF]\d{4}\s)
+      | (?P<warn>(?:WARNING|WARN)\b|W\d{4}\s)
+      | (?P<plain>(?:INFO|NOTICE)\b|I\d{4}\s)
+      | (?P<muted>(?:DEBUG|TRACE)\b|D\d{4}\s)
+    )""",
     re.VERBOSE | re.IGNORECASE,
 )
 _TONES = {"crit": Tone.CRIT, "warn": Tone.WARN, "plain": Tone.PLAIN, "muted": Tone.MUTED}
