@@ -34,6 +34,10 @@ STOP_WITHIN = 3.0
 """Seconds the service thread has to end once the screen is gone."""
 
 
+HISTORY_AFTER = 4.0
+"""Seconds after the first frame at which the database is opened for writing: not while the first rows are awaited."""
+
+
 class Assembly:
     """One run of the program, from the parsed command to the exit code. Implements `tui.console.Steering`."""
 
@@ -49,6 +53,7 @@ class Assembly:
         self.runtime.on_fault = loop_handler(log)
         self.store: StateStore | None = None
         self.app: QuarterdeckApp | None = None
+        self._history_begun = False
         settings = setup.loaded.config.context(setup.identity.context)
         self.console = Console(
             clock=clock,
@@ -101,11 +106,16 @@ class Assembly:
         return watch.exit_code or app.return_code or 0
 
     def _begin(self) -> None:
-        if self.setup.loaded.config.history.enabled:
+        if self.setup.loaded.config.history.enabled and self.app is not None:
             self.store = StateStore(self.setup.folder, self.clock)
-            self.store.start(self._history_changed)
+            self.app.set_timer(HISTORY_AFTER, self._begin_history)
             self.console.on_place = self._keep_place
         self.runtime.start(self._desired)
+
+    def _begin_history(self) -> None:
+        if self.store is not None and not self._history_begun:
+            self._history_begun = True
+            self.store.start(self._history_changed)
 
     def _leave(self, app: QuarterdeckApp) -> None:
         with contextlib.suppress(RuntimeError):
@@ -114,6 +124,7 @@ class Assembly:
     def _end(self) -> None:
         self.runtime.stop(STOP_WITHIN)
         if self.store is not None:
+            self._begin_history()
             self.store.close()
 
     def _desired(self) -> Desired:

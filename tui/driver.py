@@ -47,7 +47,7 @@ class TableDriver:
         self.sort = view.first_rank
         self.reverse = False
         self.frozen_at = 0.0
-        self.ordering = Ordering(view.ranks[self.sort], view.subject, keep)
+        self.ordering = Ordering(view.ranks[self.sort], view.subject, keep, view.severity)
         self._columns = columns or view.columns
         self._row = row or view.row
         self._lens = lens

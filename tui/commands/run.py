@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from dataclasses import replace
@@ -15,6 +16,9 @@ from tui.commands.setup import FIRST_TABLES, Setup, prepare, seed
 from tui.crash import CrashLog, guarded, install
 from tui.exitcodes import ExitCode
 from tui.terminal import Terminal, apply, detect, environment_for_textual, observe, refusal, window
+
+COLLECT = (20_000, 20, 50)
+"""When garbage is collected: rarely, since what is held is large and lasts; a full collection is felt at a key."""
 
 WATCHED = (
     "deployments.apps",
@@ -73,4 +77,7 @@ def _open(arguments: argparse.Namespace, setup: Setup, terminal: Terminal, log: 
     namespaces = (arguments.namespace,) if arguments.namespace else ()
     if place is not None and place.scope and not namespaces and not arguments.all_namespaces:
         assembly.console.scope = replace(assembly.console.scope, namespaces=place.scope)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
     return assembly.run(place, interest_for(arguments.view, namespaces))

@@ -17,14 +17,19 @@ Rank = Callable[[Any], Any]
 class Ordering:
     """The order of one table's keys: filtered, sorted, and held while the operator is at it.
 
-    `rank` gives an object's sort key; `subject` what a filter and the counts look at; `keep`, where given, which
-    objects are listed at all (the others are only counted). While held, rows stay where they are: new ones come at the
-    end, gone ones stay (see `gone`), and `moved` counts those that would stand elsewhere.
+    `rank` gives an object's sort key; `subject` what a filter looks at, `severity` (where it can be had for less than
+    from the subject) what the counts do; `keep`, where given, which objects are listed at all (the others are only
+    counted). While held, rows stay where they are: new ones come at the end, gone ones stay (see `gone`), and `moved`
+    counts those that would stand elsewhere.
     Pure: the caller says when it is.
     """
 
     def __init__(
-        self, rank: Rank, subject: Callable[[Any], Subject], keep: Callable[[Any], bool] | None = None
+        self,
+        rank: Rank,
+        subject: Callable[[Any], Subject],
+        keep: Callable[[Any], bool] | None = None,
+        severity: Callable[[Any], Severity] | None = None,
     ) -> None:
         self.order: list[str] = []
         self.gone: dict[str, Any] = {}
@@ -36,6 +41,7 @@ class Ordering:
         self._rank = rank
         self._subject = subject
         self._keep = keep
+        self._severity = severity or (lambda obj: subject(obj).severity)
         self._reverse = False
         self._test: Test | None = None
         self._outside: Test | None = None
@@ -118,15 +124,15 @@ class Ordering:
         return inside != (key in self._inside) or rank != self._ranks.get(key)
 
     def _admit(self, key: str, obj: Any) -> None:  # noqa: ANN401
-        subject = self._subject(obj)
-        if self._outside is not None and not self._outside(subject):
-            self.hidden[subject.severity] = self.hidden.get(subject.severity, 0) + 1
-            self._severities[key] = subject.severity
+        severity = self._severities[key] = self._severity(obj)
+        subject = self._subject(obj) if self._outside is not None or self._test is not None else None
+        if self._outside is not None and subject is not None and not self._outside(subject):
+            self.hidden[severity] = self.hidden.get(severity, 0) + 1
             return
         self.total += 1
-        self.counts[subject.severity] = self.counts.get(subject.severity, 0) + 1
-        self._severities[key] = subject.severity
-        if (self._test is None or self._test(subject)) and (self._keep is None or self._keep(obj)):
+        self.counts[severity] = self.counts.get(severity, 0) + 1
+        tested = self._test is None or subject is None or self._test(subject)
+        if tested and (self._keep is None or self._keep(obj)):
             self._inside.add(key)
         self._ranks[key] = self._rank(obj)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from services.model.ref import PODS
 from services.model.severity import Severity
 from services.model.workload import Pod
@@ -77,6 +79,7 @@ VIEW = View(
     columns=COLUMNS,
     row=present_row,
     subject=subject,
+    severity=attrgetter("severity"),
     ref=lambda pod: pod.ref,
     ranks={
         "status": lambda pod: (pod.severity, pod.ref.namespace, pod.ref.name),

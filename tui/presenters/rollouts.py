@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from services.model.ref import DAEMONSETS, DEPLOYMENTS, STATEFULSETS, WORKLOAD_KINDS, Resource
 from services.model.severity import Severity
 from services.model.workload import Rollout
@@ -165,6 +167,7 @@ VIEW = View(
     columns=COLUMNS,
     row=present_row,
     subject=subject,
+    severity=attrgetter("severity"),
     ref=lambda rollout: rollout.ref,
     ranks={
         "status": by_severity,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.model.ref import Ref, Resource
+from services.model.severity import Severity
 from tui.presenters.lens import Lens
 from tui.presenters.terms import Subject
 from widgets.viewmodels import Column, Row
@@ -34,6 +35,7 @@ class View:
     ranks: Mapping[str, Rank]
     aliases: tuple[str, ...] = ()
     resource: Resource | None = None
+    severity: Callable[[Any], Severity] | None = None
     resource_of: Callable[[Any], Resource | None] = field(default=lambda _: None)
     empty: str = ""
 

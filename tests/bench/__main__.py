@@ -1,0 +1,247 @@
+"""Measures the program against a real API server with 10,000 pods, and says which targets it meets.
+
+usage: python -m tests.bench [--quick]. Figures are of this machine and its load; the ratio to an empty app is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.bench.cluster import WORD, Cluster
+from tests.bench.program import ROOT, idle, memory, processor, running, until
+from tests.budgets.pty import TRUECOLOR, Terminal
+from tests.controlplane.commands import SERVING
+from tests.controlplane.estate import BIG
+from tests.controlplane.plane import ControlPlane
+from tests.controlplane.prepared import prepared
+
+LOADED = r"Pods ─ 10,0\d\d"
+PODS = ("run", "-A", "--view", "pods")
+
+
+class Figure(NamedTuple):
+    """One line of the report; `target` is a bound from above."""
+
+    name: str
+    value: float
+    target: float
+    unit: str
+    rival: str = ""
+
+    @property
+    def line(self) -> str:
+        """The figure, its target, and whether it is met."""
+        met = "met" if self.value <= self.target else "MISSED"
+        rival = f"   rivals {self.rival}" if self.rival else ""
+        return f"{self.name:<46}{self.value:>9.2f} {self.unit:<6} target {self.target:g}  {met}{rival}"
+
+
+def load(kubeconfig: Path, quick: bool) -> list[Figure]:
+    """Start to all rows and to the last row, memory, idle."""
+    starts, lasts = [], []
+    for _ in range(1 if quick else 3):
+        with running(PODS, kubeconfig) as terminal:
+            began = time.monotonic()
+            until(terminal, LOADED)
+            starts.append(time.monotonic() - began)
+            terminal.send("G")
+            until(terminal, r"Running +0 .*worker-\d+")
+            lasts.append(time.monotonic() - began)
+    with running(PODS, kubeconfig) as terminal:
+        until(terminal, LOADED)
+        used = processor(terminal.process.pid)
+        idle(terminal, 15 if quick else 60)
+        share, _ = idle(terminal, 20)
+        _, peak = memory(terminal.process.pid)
+        beside = _beside_the_clock(terminal)
+    return [
+        Figure("start to all rows (best)", min(starts), 1.5, "s", "9-14 / 2.4-3.3"),
+        Figure("start to the last row, by G (best)", min(lasts), 1.5, "s"),
+        Figure("start to all rows (median)", statistics.median(starts), 1.5, "s"),
+        Figure("processor time until then", used, 2.0, "s", "9-13 / 2.1-2.6"),
+        Figure("resident memory, peak", peak, 200, "MiB", "1,600 / 647"),
+        Figure("idle processor", share, 1.0, "%", "45-65 / 0.1"),
+        Figure("bytes beside the clock, at rest", beside, 0, "B/s", "8-150 / 25-67"),
+    ]
+
+
+def _beside_the_clock(terminal: Terminal, seconds: int = 10) -> float:
+    """Return the bytes a second above what a tick of the clock costs: its shortest tick, taken as the clock's own."""
+    ticks = []
+    for _ in range(seconds):
+        with terminal.window() as window:
+            end = time.monotonic() + 1.0
+            while (left := end - time.monotonic()) > 0:
+                terminal.pump(left)
+        ticks.append(window.count)
+    clock = statistics.median(ticks)
+    return sum(max(0.0, tick - 2 * clock) for tick in ticks) / seconds
+
+
+def events(kubeconfig: Path, cluster: Cluster, quick: bool) -> list[Figure]:
+    """A status patch to its text on the terminal, alone and among others, and what it writes."""
+    alone, many, sizes = [], [], []
+    with running(PODS, kubeconfig) as terminal:
+        until(terminal, LOADED)
+        idle(terminal, 8)
+        for _ in range(5 if quick else 15):
+            idle(terminal, 1.3)
+            with terminal.window() as window:
+                alone.append(_event(terminal, cluster))
+                terminal.pump(0.1)
+            sizes.append(window.count)
+        with cluster.churning(100) as done:
+            began = time.monotonic()
+            for _ in range(10 if quick else 60):
+                idle(terminal, 0.3)
+                many.append(_event(terminal, cluster))
+            rate = done[0] / (time.monotonic() - began)
+    many.sort()
+    return [
+        Figure("event to text, alone, p50", 1000 * statistics.median(alone), 100, "ms", "2,500-3,500 / 35"),
+        Figure("event to text, alone, worst", 1000 * max(alone), 500, "ms", "3,500-5,100 / 50"),
+        Figure(f"event to text, at {rate:.0f} events/s, p99", 1000 * many[int(0.99 * len(many))], 500, "ms"),
+        Figure("bytes for one changed row", statistics.median(sizes), 150, "B", "58-72 / 73-97"),
+    ]
+
+
+def _event(terminal: Terminal, cluster: Cluster) -> float:
+    count = next(WORD)
+    cluster.restart(cluster.first, count)
+    return terminal.until(str(count), 15)
+
+
+def keys(quick: bool) -> list[Figure]:
+    """A key to its paint while 1,000 events a second come from the rehearsal estate."""
+    import httpx
+
+    from tui.commands.demo import estate
+
+    wanted = argparse.Namespace(scenario="calm", size="large", seed=3, port=0)
+    with estate(wanted) as said, running(PODS, Path(said["kubeconfig"])) as terminal:
+        until(terminal, LOADED)
+        idle(terminal, 3)
+        httpx.post(f"{said['admin_url']}/churn", json={"per_second": 1000}).raise_for_status()
+        idle(terminal, 3)
+        times = []
+        for turn in range(40 if quick else 200):
+            idle(terminal, 0.05)
+            line = terminal.screen.cursor
+            del line
+            times.append(_key(terminal, "j" if turn % 30 < 15 else "k"))
+    times.sort()
+    return [
+        Figure("key to paint at 1,000 events/s, p50", 1000 * statistics.median(times), 50, "ms"),
+        Figure(
+            "key to paint at 1,000 events/s, p99", 1000 * times[int(0.99 * len(times))], 50, "ms", "202 (DataTable)"
+        ),
+    ]
+
+
+def _key(terminal: Terminal, key: str) -> float:
+    """Press a cursor key; return the seconds until the cursor's line stands elsewhere."""
+    before = _cursor_row(terminal)
+    began = time.monotonic()
+    terminal.send(key)
+    while _cursor_row(terminal) == before and time.monotonic() - began < 2:
+        terminal.pump(0.5)
+    return time.monotonic() - began
+
+
+def _cursor_row(terminal: Terminal) -> int:
+    """Return the line whose background differs from that of the lines around it."""
+    backgrounds = [terminal.screen.buffer[line][20].bg for line in range(3, 44)]
+    usual = statistics.mode(backgrounds)
+    return next((line for line, colour in enumerate(backgrounds) if colour != usual), -1)
+
+
+def stalls(kubeconfig: Path) -> list[Figure]:
+    """The longest time the screen's loop stood still during the load."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "stalls"
+        environment = {
+            **TRUECOLOR,
+            "KUBECONFIG": str(kubeconfig),
+            "QUARTERDECK_STATE_DIR": folder,
+            "QUARTERDECK_BENCH_STALLS": str(found),
+            "PYTHONPATH": str(ROOT),
+        }
+        command = [sys.executable, "-m", "tests.bench.heartbeat", *PODS]
+        with Terminal(command, columns=160, lines=48, environment=environment) as terminal:
+            until(terminal, LOADED)
+            idle(terminal, 10)
+            terminal.send("\x03")
+            terminal.exit_code()
+        longest = [float(line) for line in found.read_text().split()]
+    return [Figure("longest stall of the screen's loop, loading", longest[0], 50, "ms")]
+
+
+def first_paint(kubeconfig: Path, quick: bool) -> list[Figure]:
+    """The first frame with the rows of the last time, against an empty app's."""
+    rounds = 3 if quick else 7
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder)
+        with running(("run", "-A"), kubeconfig, state) as terminal:
+            until(terminal, r"\d+ healthy|need you")
+            idle(terminal, 3)
+            terminal.send("\x03")
+            terminal.exit_code()
+        ours = [_paint(lambda: running(("run", "-A"), kubeconfig, state), "Rollouts") for _ in range(rounds)]
+    command = [sys.executable, "-m", "tests.bench.empty_app"]
+    environment = {**TRUECOLOR, "PYTHONPATH": str(ROOT)}
+    empty = [
+        _paint(lambda: Terminal(command, columns=160, lines=48, environment=environment), "") for _ in range(rounds)
+    ]
+    ratio = min(ours) / min(empty)
+    return [
+        Figure("first paint with cached rows", 1000 * min(ours), 1500 * min(empty), "ms"),
+        Figure("first paint against an empty app", ratio, 1.5, "x"),
+    ]
+
+
+def _paint(start: Callable[[], object], text: str) -> float:
+    began = time.monotonic()
+    with start() as terminal:  # type: ignore[attr-defined]
+        if text:
+            terminal.until(text)
+        else:
+            terminal.until_true(lambda: terminal.written > 1500, 15, "the first frame")
+        return time.monotonic() - began
+
+
+def main() -> None:
+    """Measure, and print one line a figure."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--only", default="", help="load, events, keys, stalls or paint")
+    arguments = parser.parse_args()
+    quick, only = arguments.quick, arguments.only
+    say = sys.stdout.write
+    say(f"load average before: {os.getloadavg()[0]:.1f}\n")
+    with ControlPlane(SERVING, seed=prepared(BIG, lambda line: say(f"{line}\n") and None)) as plane:
+        kubeconfig = plane.kubeconfig()
+        cluster = Cluster(plane.api())
+        parts: dict[str, Callable[[], list[Figure]]] = {
+            "load": lambda: load(kubeconfig, quick),
+            "events": lambda: events(kubeconfig, cluster, quick),
+            "stalls": lambda: stalls(kubeconfig),
+            "paint": lambda: first_paint(kubeconfig, quick),
+            "keys": lambda: keys(quick),
+        }
+        for name, part in parts.items():
+            if only in ("", name):
+                for figure in part():
+                    say(figure.line + "\n")
+                    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
