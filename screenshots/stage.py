@@ -74,8 +74,8 @@ async def on_stage(
 
     The scene is filled on a thread without a loop, where what is written is published at once.
     """
-    live = live or await asyncio.to_thread(scene.live)
-    app, runtime = console_app(live, theme=theme, no_colour=no_colour, ascii_only=ascii_only)
+    feed = live or await asyncio.to_thread(scene.live)
+    app, runtime = console_app(feed, theme=theme, no_colour=no_colour, ascii_only=ascii_only)
     async with app.run_test(size=size) as pilot:
         stage = Stage(app, pilot, runtime)
         await stage.settle()

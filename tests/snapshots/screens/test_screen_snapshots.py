@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import pytest
@@ -53,13 +54,13 @@ def test_only_the_pinned_versions_write_snapshots(python: tuple[int, int], textu
     assert (refusal(python, textual) == "") is allowed
 
 
-def _app(screen: str, **settings: bool) -> QuarterdeckApp:
+def _app(screen: str, *, no_colour: bool = False, ascii_only: bool = False) -> QuarterdeckApp:
     state = (SourceState.FAILED, DEAD) if screen == "dead-server" else (SourceState.LIVE, "")
-    app, _ = console_app(scene.live(None, *state), **settings)
+    app, _ = console_app(scene.live(None, *state), no_colour=no_colour, ascii_only=ascii_only)
     return app
 
 
-def _opened(screen: str):  # noqa: ANN202 - the plugin's own shape: a coroutine that takes a pilot
+def _opened(screen: str) -> Callable[[Pilot[None]], Awaitable[None]]:
     keys = {"workload": "enter", "logs": "l"}
 
     async def run_before(pilot: Pilot[None]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -236,7 +239,7 @@ def test_recovered_rows_are_seen_for_five_minutes() -> None:
     assert not rollouts.recovering(row, NOW + 300)
 
 
-def snapshot(state: SourceState = SourceState.LIVE, **tables: object) -> Snapshot:
+def snapshot(state: SourceState = SourceState.LIVE, **tables: Mapping[str, Any]) -> Snapshot:
     sources = {name: SourceStatus(name, state, NOW, NOW, NOW - 60) for name in (CONNECTION, *ROLLOUT_SOURCES)}
     return Snapshot(1, {"rollouts": scene.workloads(), "symptoms": scene.symptoms(), **tables}, sources)
 
