@@ -12,6 +12,7 @@ from msgspec import Struct
 from services.clock import Clock
 from services.errors import Problem
 from services.kubernetes.kubeconfig import Identity
+from services.memory import share_one_arena
 from services.model.source import SourceState, SourceStatus
 from services.ports import Change, ClusterSession, Interest, Replace, Sink
 from services.sanitize import safe_text
@@ -48,6 +49,7 @@ class Engine:
         self._session: ClusterSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
+        share_one_arena()
 
     @property
     def session(self) -> ClusterSession | None:

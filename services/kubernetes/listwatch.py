@@ -16,7 +16,7 @@ from services.kubernetes.transport import Transport
 from services.model.ref import Resource
 from services.sanitize import safe_text
 
-PAGE = 500
+PAGE = 250
 SILENCE = 90.0
 WATCH_SECONDS = (240, 300)
 POLL = 15.0

@@ -153,7 +153,7 @@ class Transport:
                 yield lines
 
     async def pages(
-        self, path: str, params: Params | None = None, *, accept: str = JSON, limit: int = 500, what: str = ""
+        self, path: str, params: Params | None = None, *, accept: str = JSON, limit: int = 250, what: str = ""
     ) -> AsyncGenerator[bytes, None]:
         """Yield the bodies of a paged list; the next page is on its way while the caller decodes this one.
 
