@@ -34,6 +34,7 @@ from tui.screens.table import TableScreen
 from tui.signals import suspend_to_shell
 from tui.themes import is_native, theme_name, themes
 from widgets.frugal_app import FrugalApp
+from widgets.key_order import OrderedKeys
 from widgets.tones import ASCII_CLASS
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ def _keys() -> list[BindingType]:
     return [Binding(name, f"press('{name}')", show=False) for name in sorted(names)]
 
 
-class QuarterdeckApp(CrashHygiene, Navigation, FrugalApp[None]):
+class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None]):
     """One console on one cluster. Keys are looked up in the registry, for the place in front."""
 
     CSS_PATH = "styles/quarterdeck.tcss"
@@ -69,7 +70,7 @@ class QuarterdeckApp(CrashHygiene, Navigation, FrugalApp[None]):
         self.console_state = console
         self._place = place if place is not None and place.view else HOME
         self._ascii = ascii_only
-        self._bridge = Bridge(console.feed, self._take, slow=console.slow)
+        self._bridge = Bridge(console.feed, self._accept, slow=console.slow)
         self._on_ready = on_ready
         self._said_until = 0.0
         self._history: list[Place] = []
@@ -108,7 +109,7 @@ class QuarterdeckApp(CrashHygiene, Navigation, FrugalApp[None]):
 
     # Data
 
-    def _take(self, changes: Changes) -> None:
+    def _accept(self, changes: Changes) -> None:
         if self._left is not None and "rollouts" in changes.keys and self.console_state.summary().reading.trusted:
             self._say_since(changes)
         if (front := self.front) is not None and front.is_attached:
