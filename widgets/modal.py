@@ -7,7 +7,6 @@ from typing import Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
@@ -31,6 +30,13 @@ class Box(Pane):
     Box.-ascii, .-ascii Box, .-ascii Box:focus-within { border: ascii $border; }
     """
 
+    def compose(self) -> ComposeResult:
+        """Yield what is framed and nothing else: each widget more delays the first paint."""
+        yield from self._content
+
+    def _show_face(self) -> None:
+        """Leave what is framed as it is: a dialog always has something to say."""
+
 
 class Modal(ModalScreen[Answer], Generic[Answer]):
     """A dialog: title in the frame, `body`, and the keys that answer it in the last row.
@@ -41,7 +47,6 @@ class Modal(ModalScreen[Answer], Generic[Answer]):
 
     DEFAULT_CSS = """
     Modal { align: center middle; }
-    Modal .modal--body { height: auto; background: $background; }
     """
 
     widest = WIDEST
@@ -71,8 +76,7 @@ class Modal(ModalScreen[Answer], Generic[Answer]):
 
     def compose(self) -> ComposeResult:
         """Lay out the box."""
-        # One child: a pane shows and hides its children by itself.
-        self._box = Box(Vertical(*self.body(), self._foot, classes="modal--body"))
+        self._box = Box(*self.body(), self._foot)
         yield self._box
 
     def on_mount(self) -> None:

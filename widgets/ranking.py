@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from widgets.viewmodels import Choice
 
@@ -44,7 +45,7 @@ def match_word(word: str, text: str) -> Match | None:
 
     Scattered letters count only in order and from the start of a word: "dpl" finds "deployments", "loy" only inside.
     """
-    sought, lower = word.lower(), _lowered(text)
+    sought, lower = _lowered(word), _lowered(text)
     if sought == lower:
         return Match(Fit.EXACT, 0, 0, ((0, len(text)),))
     start = lower.find(sought)
@@ -70,7 +71,7 @@ def rank(choices: Sequence[Choice], typed: str) -> list[Offer]:
     if not words:
         return [Offer(choice) for choice in choices]
     found: list[tuple[tuple[int, int, int, int, int], Offer]] = []
-    whole = " ".join(words)
+    whole = _lowered(" ".join(words))
     for order, choice in enumerate(choices):
         matches = _match_choice(choice, words, whole)
         if matches:
@@ -92,8 +93,8 @@ def offers(choices: Sequence[Choice], typed: str, *, free_text: bool) -> list[Of
     words = typed.split()
     if not words or not free_text:
         return ranked
-    whole, head = " ".join(words).lower(), words[0].lower()
-    names = {name.lower() for choice in choices for name in (choice.id, choice.title)}
+    whole, head = _lowered(" ".join(words)), _lowered(words[0])
+    names = {_lowered(name) for choice in choices for name in (choice.id, choice.title)}
     if whole in names:
         return ranked
     own = Offer(None, typed.strip())
@@ -101,8 +102,8 @@ def offers(choices: Sequence[Choice], typed: str, *, free_text: bool) -> list[Of
 
 
 def _match_choice(choice: Choice, words: Sequence[str], whole: str) -> list[Match]:
-    if whole.lower() in (choice.title.lower(), choice.id.lower()):
-        return [Match(Fit.EXACT, 0, 0, ((0, len(choice.title)),) if whole.lower() == choice.title.lower() else ())]
+    if whole in (_lowered(choice.title), _lowered(choice.id)):
+        return [Match(Fit.EXACT, 0, 0, ((0, len(choice.title)),) if whole == _lowered(choice.title) else ())]
     matches: list[Match] = []
     for word in words:
         match = _best(word, choice)
@@ -150,6 +151,7 @@ def _letters_from(sought: str, lower: str, begin: int) -> Match | None:
     return Match(Fit.LETTERS, begin, spans[-1][1] - begin - len(sought), tuple(spans))
 
 
+@lru_cache(maxsize=16_384)
 def _lowered(text: str) -> str:
     """Return `text` in lower case, as long as it was: a few letters grow when they are lowered."""
     lower = text.lower()
