@@ -1,0 +1,132 @@
+"""The command without a screen: bad input gets one clear sentence and an honest exit code, never a trace-back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.rehearsal.server import Options, Rehearsal
+from tui.cli import main
+
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: here
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: u, user: {token: not-a-token}}]
+contexts: [{name: here, context: {cluster: c, user: u}}]
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
+    (tmp_path / "kubeconfig").write_text(KUBECONFIG)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def estate() -> Iterator[Rehearsal]:
+    """Serve a tiny estate from a loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    served = Rehearsal(Options(scenario="bad-deploy", seed=5, size="tiny", life=False))
+    asyncio.run_coroutine_threadsafe(served.__aenter__(), loop).result(60)
+    yield served
+    asyncio.run_coroutine_threadsafe(served.__aexit__(None, None, None), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(5)
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    out, err = capsys.readouterr()
+    assert "Traceback" not in out + err
+    return out + err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "kubeconfig"),
+        ("{", "YAML"),
+        ("kind: Config\n", "current-context"),
+        (KUBECONFIG.replace("current-context: here", "current-context: gone"), "gone"),
+    ],
+)
+def test_a_wrong_kubeconfig(home: Path, capsys: pytest.CaptureFixture[str], content: str | None, words: str) -> None:
+    path = home / "wrong"
+    if content is not None:
+        path.write_text(content)
+    assert main(["status", "--kubeconfig", str(path)]) == 2
+    assert words in said(capsys)
+
+
+def test_a_server_that_is_not_there(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["status", "--live", "--timeout", "5", "--kubeconfig", str(home / "kubeconfig")]
+    assert main(words) == 2
+    told = said(capsys)
+    assert "could not tell" in told
+    assert "127.0.0.1:1" in told
+
+
+def test_an_empty_cache_is_no_all_clear(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--kubeconfig", str(home / "kubeconfig")]) == 2
+    assert "nothing is cached" in said(capsys)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("[ui]\nthem = 'dark'\n", "them"), ("[ui\n", "config.toml:1:"), ("[ui]\ntheme = 7\n", "theme")]
+)
+def test_a_bad_configuration_names_file_line_and_key(
+    home: Path, capsys: pytest.CaptureFixture[str], text: str, words: str
+) -> None:
+    path = home / "config.toml"
+    path.write_text(text)
+    assert main(["status", "--config", str(path), "--kubeconfig", str(home / "kubeconfig")]) == 2
+    told = said(capsys)
+    assert "config.toml" in told
+    assert words in told
+
+
+def test_no_terminal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--kubeconfig", str(home / "kubeconfig")]) == 2
+    assert "quarterdeck status" in said(capsys)
+
+
+def test_a_damaged_database_is_no_obstacle(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "state").mkdir(mode=0o700)
+    (home / "state" / "state.db").write_bytes(b"garbage" * 1000)
+    assert main(["status", "--kubeconfig", str(home / "kubeconfig")]) == 2
+    assert "nothing is cached" in said(capsys)
+
+
+def test_live_status_follows_the_server(home: Path, estate: Rehearsal, capsys: pytest.CaptureFixture[str]) -> None:
+    kubeconfig = str(estate.address.kubeconfig)
+    assert main(["status", "--live", "-o", "json", "--kubeconfig", kubeconfig]) == 1
+    told = json.loads(said(capsys))
+    assert told["verdict"] == "failing"
+    assert any("CrashLoop" in row["what"] for row in told["workloads"])
+    assert main(["rollouts", "--live", "--kubeconfig", kubeconfig]) == 1
+    assert "CRIT" in said(capsys)
+
+
+def test_a_revoked_token_is_could_not_tell(home: Path, estate: Rehearsal, capsys: pytest.CaptureFixture[str]) -> None:
+    text = Path(estate.address.kubeconfig).read_text()
+    for token in estate.address.tokens.values():
+        text = text.replace(token, "expired")
+    path = home / "expired"
+    path.write_text(text)
+    assert main(["status", "--live", "--timeout", "8", "--kubeconfig", str(path)]) == 2
+    told = said(capsys)
+    assert "could not tell" in told
+    assert "expired" not in told.replace(str(path), "")
