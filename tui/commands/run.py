@@ -17,7 +17,7 @@ from tui.crash import CrashLog, guarded, install
 from tui.exitcodes import ExitCode
 from tui.terminal import Terminal, apply, detect, environment_for_textual, observe, refusal, window
 
-COLLECT = (20_000, 20, 50)
+COLLECT = (5_000, 10, 10)
 """When garbage is collected: rarely, since what is held is large and lasts; a full collection is felt at a key."""
 
 WATCHED = (
