@@ -106,11 +106,6 @@ class LastFrame:
             position = stop
             self._write(cells, start, stop, x, out)
         line[x : x + len(cells)] = cells
-        # The terminal blanks the other half of a wide grapheme of which one half was overwritten.
-        if x and not shown[0][0] and cells[0][0]:
-            line[x - 1] = _UNKNOWN
-        if x + len(cells) < len(line) and not line[x + len(cells)][0]:
-            line[x + len(cells)] = _UNKNOWN
 
     def _write(self, cells: Sequence[Cell], start: int, stop: int, x: int, out: list[str]) -> None:
         for at in range(start, stop):

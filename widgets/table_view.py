@@ -31,6 +31,7 @@ class TableView:
         self._geometry = RowGeometry(0, {})
         self._slots: tuple[Slot, ...] = ()
         self._rows: dict[str, Row] = {}
+        self._inked: dict[str, tuple[Row, Layer, list[InkLine]]] = {}
 
     @property
     def page(self) -> int:
@@ -54,7 +55,7 @@ class TableView:
     def resize(self, width: int, height: int) -> None:
         """Lay out for a size in cells."""
         self.width, self.height = width, height
-        self._slots = fit_columns(self.vm.columns, width)
+        self._lay_out_columns()
         self.show_cursor()
 
     def set_vm(self, vm: TableVM, changed: frozenset[str] | None = None) -> bool:
@@ -69,11 +70,15 @@ class TableView:
             for key in changed:
                 self._rows.pop(key, None)
         if vm.columns != old.columns:
-            self._slots = fit_columns(vm.columns, self.width)
+            self._lay_out_columns()
         reordered = vm.order is not old.order and vm.order != old.order
         if not reordered and vm.tall == old.tall:
             return False
         return self._rearrange(reordered=reordered)
+
+    def _lay_out_columns(self) -> None:
+        self._slots = fit_columns(self.vm.columns, self.width)
+        self._inked.clear()
 
     def _rearrange(self, *, reordered: bool) -> bool:
         y = self._cursor_line - self.top
@@ -140,7 +145,7 @@ class TableView:
         return lines[: self.height]
 
     def _row_lines(self, key: str, part: int, count: int) -> list[InkLine]:
-        """Return `count` lines of a row from line `part` of it on."""
+        """Return `count` lines of a row from line `part` of it on, inked again only where row or layer differ."""
         row = self._row(key)
         layer = Layer.DIMMED if row.dimmed or self.stale else Layer.NONE
         main = layer
@@ -148,12 +153,14 @@ class TableView:
             main |= Layer.MARKED
         if self.focused and key == self.cursor.key:
             main |= Layer.CURSOR
-        return [
-            detail_line(row, at - 1, self.width, layer, self.signs)
-            if at
-            else row_line(self.vm.columns, self._slots, row, self.width, main, self.signs)
-            for at in range(part, part + count)
-        ]
+        inked = self._inked.get(key)
+        if inked is None or inked[1] != main or len(inked[2]) < part + count or inked[0] != row:
+            if len(self._inked) >= ROWS_KEPT:
+                self._inked.clear()
+            lines = [row_line(self.vm.columns, self._slots, row, self.width, main, self.signs)]
+            lines += [detail_line(row, at, self.width, layer, self.signs) for at in range(part + count - 1)]
+            inked = self._inked[key] = (row, main, lines)
+        return inked[2][part : part + count]
 
     def _row(self, key: str) -> Row:
         row = self._rows.get(key)

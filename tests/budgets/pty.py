@@ -51,6 +51,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self._pending = b""
         self.written = 0
+        self.read_at = 0.0
         self._windows: list[Window] = []
         inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         self._master, slave = pty.openpty()
@@ -99,6 +100,7 @@ class Terminal:
             data = os.read(self._master, 1 << 20)
         except OSError:
             return b""
+        self.read_at = time.monotonic()
         self.written += len(data)
         for window in self._windows:
             window.data += data

@@ -1,6 +1,6 @@
-"""A table with a bar above it on a real terminal; keys make the changes whose cost the budgets count.
+"""A table with a bar below it on a real terminal; keys make the changes whose cost the budgets count.
 
-Arguments: the number of rows; a file descriptor to write a byte to for the key `h` (is the loop alive?); "churn" for
+Arguments: the number of rows; a file descriptor to write a byte to after the next paint for the key `h`; "churn" for
 1,000 changes a second, handed over ten times a second.
 """
 
@@ -34,7 +34,7 @@ COLUMNS = (
 class TableApp(FrugalApp[None]):
     """Ten thousand rows; every key below changes something."""
 
-    CSS = "HeaderBar { dock: top; }"
+    CSS = "HeaderBar { dock: bottom; }"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, f"make('{change}')")
@@ -61,6 +61,7 @@ class TableApp(FrugalApp[None]):
     def __init__(self, size: int = 10_000, alive: int = -1, churns: bool = False) -> None:
         super().__init__()
         self.alive = alive
+        self.asked = False
         self.churns = churns
         self.order = [f"k{index}" for index in range(size)]
         self.ready: dict[str, int] = {}
@@ -74,7 +75,7 @@ class TableApp(FrugalApp[None]):
 
     def on_mount(self) -> None:
         self.animation_level = "none"
-        self.show_clock()
+        self.show_clock(self.second)
         self.query_one(Pane).set_vm(PaneVM("1", (Span("Rollouts"),), (Span("live 2s"),)))
         self.show()
         if self.churns:
@@ -109,13 +110,20 @@ class TableApp(FrugalApp[None]):
     def show(self, changed: frozenset[str] | None = None) -> None:
         self.query_one(LiveTable).set_vm(TableVM(COLUMNS, self.order, self.row, sort=("state", True)), changed)
 
-    def show_clock(self) -> None:
+    def show_clock(self, second: int) -> None:
+        self.second = second
         self.query_one(HeaderBar).set_vm(
             BarVM(
                 ((Span("◉ prod-eu-1 ", Tone.STRONG), Span("PROD", Tone.PROD)), (Span("live 2s"),)),
                 ((Span("duty1@bastion-2"),), (Span(f"Sat 03:14:{self.second:02}Z"),)),
             )
         )
+
+    def post_display_hook(self) -> None:
+        """Say that the loop is past painting."""
+        if self.asked:
+            self.asked = False
+            os.write(self.alive, b".")
 
     def action_table(self, name: str) -> None:
         getattr(self.query_one(LiveTable), f"action_{name}")()
@@ -125,11 +133,11 @@ class TableApp(FrugalApp[None]):
             self.exit()
             return
         if change == "alive":
-            os.write(self.alive, b".")
+            self.asked = True
+            self.show_clock(self.second + 1)
             return
         if change == "tick":
-            self.second += 1
-            self.show_clock()
+            self.show_clock(self.second + 1)
             return
         self.show(getattr(self, f"make_{change}")())
 

@@ -80,23 +80,6 @@ def test_differences_add_up_to_the_newest_frame(frames: list[list[list[tuple[str
         assert frame.update((0, y, segments) for y, segments in enumerate(lines)) == ""
 
 
-@settings(max_examples=200, deadline=None)
-@given(PIECES, PIECES, st.integers(0, WIDTH - 1))
-def test_a_part_written_over_a_wide_character_leaves_no_half(
-    under: list[tuple[str, Style | None]], over: list[tuple[str, Style | None]], x: int
-) -> None:
-    """The half outside the part is blanked by the terminal; drawing the whole line again must know that."""
-    frame = LastFrame()
-    frame.forget(WIDTH, HEIGHT)
-    screen = pyte.Screen(WIDTH, HEIGHT)
-    stream = pyte.Stream(screen)
-    whole = [line_of(under, WIDTH)] * HEIGHT
-    stream.feed(frame.update((0, y, segments) for y, segments in enumerate(whole)))
-    stream.feed(frame.update([(x, 0, line_of(over, WIDTH - x))]))
-    stream.feed(frame.update((0, y, segments) for y, segments in enumerate(whole)))
-    assert [cell[0] for cell in look(screen)[0]] == [cell[0] for cell in look(drawn_afresh(whole))[0]]
-
-
 def update(frame: LastFrame, text: str, style: str = "#dadada on #0b0f14", x: int = 0) -> str:
     return frame.update([(x, 0, [Segment(text, Style.parse(style))])])
 
@@ -132,6 +115,15 @@ def test_short_gaps_are_written_over_and_long_ones_jumped(frame: LastFrame) -> N
 
 def test_behind_a_wide_character_the_place_is_said(frame: LastFrame) -> None:
     assert update(frame, "日x") == "\x1b[1;1H日\x1b[3Gx"
+
+
+def test_a_half_overwritten_wide_character_is_not_taken_for_shown(frame: LastFrame) -> None:
+    """Terminals blank the other half: it has to be written again."""
+    update(frame, "日本")
+    assert update(frame, "x", x=1) == "\x1b[1;2Hx"
+    assert update(frame, "日本") == "\x1b[1;1H日"
+    assert update(frame, "x", x=2) == "\x1b[1;3Hx"
+    assert update(frame, "日x ") == "\x1b[1;3Hx "
 
 
 def test_fewer_colours_where_the_terminal_has_fewer() -> None:
