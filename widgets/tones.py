@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from rich.segment import Segment
 from rich.style import Style
+from textual.css.styles import RenderStyles
+from textual.dom import DOMNode
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -53,11 +57,31 @@ class Toned(Widget):
     _tone_styles: dict[tuple[Tone, Layer], Style]
     _signs: Signs | None = None
 
+    @classmethod
+    @cache
+    def _get_component_classes(cls) -> frozenset[str]:
+        """Return none: Textual (8.2.8) would style every class of every widget at each mount, and few are painted."""
+        return frozenset()
+
+    def get_component_styles(self, *names: str) -> RenderStyles:
+        """Return the styles of component classes, made when first asked for."""
+        for name in names:
+            if name not in self._component_styles:
+                virtual = DOMNode(classes=name)
+                virtual._attach(self)
+                self.app.stylesheet.apply(virtual, animate=False)
+                self._component_styles[name] = virtual.styles
+        return super().get_component_styles(*names)
+
     def notify_style_update(self) -> None:
         """Forget the resolved styles: the theme or the classes changed."""
+        painted = bool(self._component_styles)
+        self._component_styles.clear()
         self._tone_styles = {}
         self._signs = None
         super().notify_style_update()
+        if painted:
+            self.refresh()
 
     @property
     def signs(self) -> Signs:
