@@ -32,11 +32,14 @@ def cells(line: InkLine) -> list[tuple[str, Tone, Layer]]:
     """Draw a line, one entry a cell, the second of a wide character empty: an independent drawing."""
     drawn: list[tuple[str, Tone, Layer]] = []
     for text, tone, layer in line:
+        here = -1
         for character in text:
             width = cell_len(character)
-            if width == 0:
-                continue
-            drawn += [(character, tone, layer)] + [("", tone, layer)] * (width - 1)
+            if width:
+                here = len(drawn)
+                drawn += [(character, tone, layer)] + [("", tone, layer)] * (width - 1)
+            elif here >= 0:  # a mark belongs to the character it stands on
+                drawn[here] = (drawn[here][0] + character, tone, layer)
     return drawn
 
 
