@@ -46,7 +46,7 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
     def on_unmount(self) -> None:
         """Leave the terminal with its own pen."""
         writer = self._terminal_writer
-        if self._frame is not None and writer is not None and not self._backlog(writer):
+        if self._frame is not None and writer is not None and not writer._queue.full():
             writer.write(self._frame.release())
 
     @property
