@@ -33,7 +33,14 @@ def measured() -> int:
         self._heart = asyncio.get_running_loop().create_task(beat(gaps))
         begin(self)
 
+    leave = app.QuarterdeckApp.exit
+
+    def without_heartbeat(self: app.QuarterdeckApp, *result: object, **details: object) -> None:
+        self._heart.cancel()
+        leave(self, *result, **details)
+
     app.QuarterdeckApp._begin = with_heartbeat
+    app.QuarterdeckApp.exit = without_heartbeat
     try:
         return main()
     finally:
