@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from services.model.alert import Alert
 from services.model.cluster import ApiResource, KubeEvent, TableInfo
+from services.model.metric import Golden, Series
 from services.model.ref import Ref, Resource
 from services.model.source import SourceStatus
 from services.model.timeline import Event
@@ -168,4 +170,23 @@ class ClusterSession(Protocol):
 
     async def can(self, verb: str, resource: Resource, namespace: str = "", subresource: str = "") -> AccessAnswer:
         """Whether this user may (SelfSubjectAccessReview, cached 60 s)."""
+        ...
+
+
+class MetricsSession(Protocol):
+    """What a screen may ask of the monitoring that belongs to the pinned cluster, on the service thread's loop.
+
+    `columns` is how many points are wanted at most. Every method raises `services.errors.Problem` and nothing else.
+    """
+
+    async def golden(self, ref: Ref, pods: Sequence[str], since: float, until: float, columns: int) -> Golden:
+        """What a workload did and used between two moments; `pods` are the names of those it has now."""
+        ...
+
+    async def alert_values(self, alert: Alert, since: float, until: float, columns: int) -> Sequence[Series]:
+        """The value of an alert's expression, without its comparison, where that can be cut off."""
+        ...
+
+    async def alert_firing(self, alert: Alert, since: float, until: float, columns: int) -> Series:
+        """When it fired (1) and was pending (0.5), from the range of `ALERTS`."""
         ...
