@@ -27,6 +27,7 @@ from tui.clipboard import copy_to_terminal
 from tui.console import Console
 from tui.crash import CrashHygiene
 from tui.navigation import HOME, Navigation
+from tui.presenters.banner import Notice
 from tui.presenters.since import present_since
 from tui.screens.base import BaseScreen
 from tui.screens.deck import DeckScreen
@@ -120,9 +121,10 @@ class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None
         before, left_at = self._left or ({}, 0.0)
         self._left = None
         now = changes.snapshot.tables.get("rollouts", {})
-        self.console_state.banner = present_since(before, now, left_at, self.console_state.lens())
-        self._since_shown = bool(self.console_state.banner)
-        self.show_banner()
+        self._since_shown = bool(present_since(before, now, left_at, self.console_state.lens()))
+        if self._since_shown:
+            self.console_state.notify(Notice.SINCE, lambda lens: present_since(before, now, left_at, lens))
+            self.show_banner()
 
     def _tick(self) -> None:
         front = self.front
@@ -171,7 +173,8 @@ class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None
         if isinstance(event, events.Key) and (front := self.front) is not None:
             driver = getattr(front, "driver", None)
             if self._since_shown:
-                self._since_shown, self.console_state.banner = False, ()
+                self._since_shown = False
+                self.console_state.notify(Notice.SINCE, None)
                 self.show_banner()
             if driver is not None:
                 driver.ordering.hold(self.console_state.clock.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,18 +14,24 @@ from cache.state.records import HistoryStatus, Place
 from cache.state.store import StateStore
 from services.clock import Clock
 from services.model.ref import Resource
+from services.model.source import SourceState, SourceStatus
+from services.model.text import SafeText
 from services.ports import Interest
 from services.redact import redact
+from services.sanitize import safe_text
 from tui.app import QuarterdeckApp
 from tui.commands.setup import FIRST_TABLES, Setup, actor, retarget, seed
 from tui.console import Console, Scope
 from tui.crash import CrashLog, loop_handler
 from tui.glyphs import ASCII, UNICODE
-from tui.presenters.banner import present_login
+from tui.presenters.banner import Notice, present_broken, present_login
+from tui.presenters.freshness import CONNECTION
+from tui.presenters.lens import Lens
 from tui.runtime import Runtime
 from tui.signals import SignalWatch
 from tui.stay import Stay
 from tui.terminal import Terminal
+from widgets.viewmodels import Line
 
 if TYPE_CHECKING:
     from services.engine import Desired
@@ -33,6 +40,13 @@ if TYPE_CHECKING:
 STOP_WITHIN = 3.0
 """Seconds the service thread has to end once the screen is gone."""
 
+
+PARTS = {
+    "services": "nothing is watched any more: ctrl-c leaves, then start again",
+    "stay": "rows still come, but history and causes do not: ctrl-c leaves, then start again",
+    "history": "history is written no more, all else goes on; start again when there is time",
+}
+"""What the end of a part means, by the name of its thread."""
 
 HISTORY_AFTER = 4.0
 """Seconds after the first frame at which the database is opened for writing: not while the first rows are awaited."""
@@ -51,6 +65,7 @@ class Assembly:
         self.runtime = Runtime(self._enter, clock)
         self.runtime.on_login = self._login_needed
         self.runtime.on_fault = loop_handler(log)
+        self.runtime.on_broken = self._stay_broke
         self.store: StateStore | None = None
         self.app: QuarterdeckApp | None = None
         self._history_begun = False
@@ -83,8 +98,8 @@ class Assembly:
 
     # One run
 
-    def run(self, place: Place | None, interest: Interest) -> int:
-        """Show the screen until the operator leaves; returns the exit code."""
+    def open(self, place: Place | None, interest: Interest) -> QuarterdeckApp:
+        """Return the screen, which begins to watch when it has painted; `close` is to be called after it."""
         self.interest = interest
         ui = self.setup.loaded.config.ui
         app = self.app = QuarterdeckApp(
@@ -96,12 +111,17 @@ class Assembly:
             on_ready=self._begin,
         )
         app.crash_log = self.log
+        return app
+
+    def run(self, place: Place | None, interest: Interest) -> int:
+        """Show the screen until the operator leaves; returns the exit code."""
+        app = self.open(place, interest)
         watch = SignalWatch(lambda _: self._leave(app))
         watch.start()
         try:
             app.run(mouse=self.terminal.mouse)
         finally:
-            self._end()
+            self.close()
             watch.stop()
         return watch.exit_code or app.return_code or 0
 
@@ -121,7 +141,8 @@ class Assembly:
         with contextlib.suppress(RuntimeError):
             app.call_from_thread(app.do_quit)
 
-    def _end(self) -> None:
+    def close(self) -> None:
+        """End the service thread and write what is left to write."""
         self.runtime.stop(STOP_WITHIN)
         if self.store is not None:
             self._begin_history()
@@ -139,8 +160,25 @@ class Assembly:
         return Stay(self.live, self.clock, self.store, self.setup.key, lambda: runtime.session)
 
     def _login_needed(self, needed: LoginNeeded | None) -> None:
-        self.console.banner = present_login(needed, self.console.lens()) if needed is not None else ()
+        self._notify(Notice.LOGIN, (lambda lens: present_login(needed, lens)) if needed is not None else None)
+
+    def _notify(self, notice: Notice, present: Callable[[Lens], Line] | None) -> None:
+        self.console.notify(notice, present)
         self._tell_app(lambda app: app.show_banner())
+
+    def thread_died(self, line: SafeText) -> None:
+        """Say what the end of a thread means, and what to do; called on the thread that died, before it ends."""
+        name = threading.current_thread().name
+        meaning = PARTS.get(name, f"a part of this program ({safe_text(name, 40)}) has ended; the screen goes on")
+        if name == "services":
+            now = self.clock.now()
+            self.live.status(SourceStatus(CONNECTION, SourceState.FAILED, since=now, error=safe_text(meaning)))
+            self.live.publish()
+        self._notify(Notice.BROKEN, lambda lens: present_broken(meaning, line.partition(": ")[2], lens))
+
+    def _stay_broke(self, error: BaseException) -> None:
+        line = self.log.report(error, "the service thread").partition(": ")[2]
+        self._notify(Notice.BROKEN, lambda lens: present_broken(PARTS["stay"], line, lens))
 
     def _history_changed(self, status: HistoryStatus) -> None:
         sentence = status.notice or status.sentence

@@ -15,6 +15,7 @@ from services.model.ref import Resource
 from services.model.severity import Severity
 from services.ports import ClusterSession, Snapshot, StateFeed
 from tui.glyphs import UNICODE, Glyphs
+from tui.presenters.banner import Notice
 from tui.presenters.freshness import Reading, narrowness, read
 from tui.presenters.header import Situation
 from tui.presenters.lens import Lens
@@ -128,13 +129,26 @@ class Console:
     login: tuple[str, ...] = ()
     slow: bool = False
     frozen_since: float = 0.0
-    banner: Line = ()
+    notices: dict[Notice, Callable[[Lens], Line]] = field(default_factory=dict)
     kinds: tuple[ApiResource, ...] = ()
     _summed: tuple[tuple[int, int, Scope], Summary] | None = field(default=None, repr=False)
 
     def lens(self) -> Lens:
         """Return the way of showing things at this moment."""
         return Lens(self.clock.now(), self.glyphs, self.mask)
+
+    @property
+    def banner(self) -> Line:
+        """What needs a person now, the most urgent of it; () for nothing."""
+        notices = dict(self.notices)
+        return notices[min(notices)](self.lens()) if notices else ()
+
+    def notify(self, notice: Notice, present: Callable[[Lens], Line] | None) -> None:
+        """Let something stand above everything else, or no longer. Any thread; the screens are told by the app."""
+        if present is None:
+            self.notices.pop(notice, None)
+        else:
+            self.notices[notice] = present
 
     @property
     def session(self) -> ClusterSession | None:

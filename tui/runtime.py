@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from services.errors import Problem
 from services.model.source import SourceState, SourceStatus
 from services.sanitize import safe_text
 
@@ -23,6 +24,8 @@ T = TypeVar("T")
 
 SWITCH_INTERVAL = 0.001
 """Seconds a thread may keep the interpreter; the default of 5 ms is felt as lag under a busy watch."""
+
+ENDED = safe_text("Nothing is asked or watched any more: the service thread has ended. Leave with ctrl-c, start again.")
 
 
 class Runtime:
@@ -39,14 +42,16 @@ class Runtime:
         self._staying: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
-        self._early: list[Callable[[], None]] = []
+        self._early: list[tuple[Coroutine[Any, Any, Any], Future[Any]]] = []
         self._ended = False
+        self._broken = False
         self._thread: threading.Thread | None = None
         self._engine: Engine | None = None
         self._stopping: asyncio.Event | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self.on_login: Callable[[LoginNeeded | None], None] | None = None
         self.on_fault: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None] | None = None
+        self.on_broken: Callable[[BaseException], None] | None = None
 
     def start(self, desired: Callable[[], Desired] | None = None) -> None:
         """Start the thread, and watch what is desired as soon as it runs."""
@@ -55,9 +60,25 @@ class Runtime:
         self._thread.start()
 
     def _run(self, desired: Callable[[], Desired] | None) -> None:
-        asyncio.run(self._serve(desired))
+        try:
+            asyncio.run(self._serve(desired))
+        finally:
+            with self._lock:
+                early, self._early = self._early, []
+            for work, answer in early:
+                self._refuse(work, answer)
 
     async def _serve(self, desired: Callable[[], Desired] | None) -> None:
+        try:
+            await self._work(desired)
+        finally:
+            with self._lock:
+                self._broken = not self._ended
+            for task in list(self._tasks):
+                task.cancel()
+            await self._go_out()
+
+    async def _work(self, desired: Callable[[], Desired] | None) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self.on_fault)
         self._stopping = asyncio.Event()
@@ -65,15 +86,12 @@ class Runtime:
         with self._lock:
             self._loop = loop
             early, self._early = self._early, []
-        for launch in early:
-            launch()
+        for work, answer in early:
+            self._launch(work, answer)
         if desired is not None:
             await self._reconcile(desired)
         await self._stopping.wait()
         self._ended = True
-        for task in list(self._tasks):
-            task.cancel()
-        await self._go_out()
 
     async def _come_in(self) -> None:
         """Enter a cluster: first what takes its rows, then the engine that brings them."""
@@ -83,6 +101,12 @@ class Runtime:
         self._engine = Engine(self._stay.sink, self._clock)
         self._engine.on_login = self.on_login
         self._staying = asyncio.create_task(self._stay.run())
+        self._staying.add_done_callback(self._stay_ended)
+
+    def _stay_ended(self, task: asyncio.Task[None]) -> None:
+        """Say it where deriving or recording ended by itself: rows may come, but not all that is made of them."""
+        if not task.cancelled() and (error := task.exception()) is not None and self.on_broken is not None:
+            self.on_broken(error)
 
     async def _go_out(self) -> None:
         if self._engine is not None:
@@ -94,8 +118,13 @@ class Runtime:
             self._stay.close()
 
     async def _move(self, desired: Callable[[], Desired]) -> None:
-        await self._go_out()
-        await self._come_in()
+        try:
+            await self._go_out()
+            await self._come_in()
+        except Exception as error:
+            if self.on_broken is not None:
+                self.on_broken(error)
+            raise
         await self._reconcile(desired)
 
     def move(self, desired: Callable[[], Desired]) -> Future[None]:
@@ -130,15 +159,23 @@ class Runtime:
         """Run a coroutine on the service loop, now or as soon as there is one; never blocks the caller."""
         answer: Future[T] = Future()
         with self._lock:
-            if self._loop is None and not self._ended:
-                self._early.append(lambda: self._launch(work, answer))
+            if self._loop is None and not (self._ended or self._broken):
+                self._early.append((work, answer))
                 return answer
-        if self._ended or self._loop is None or self._loop.is_closed():
-            work.close()
-            answer.cancel()
+            loop = None if self._ended or self._broken else self._loop
+        if loop is None or loop.is_closed():
+            self._refuse(work, answer)
         else:
-            self._loop.call_soon_threadsafe(self._launch, work, answer)
+            loop.call_soon_threadsafe(self._launch, work, answer)
         return answer
+
+    def _refuse(self, work: Coroutine[Any, Any, Any], answer: Future[Any]) -> None:
+        """Answer what can no longer be done: with a reason where the thread broke, with silence after a `stop`."""
+        work.close()
+        if self._broken:
+            answer.set_exception(Problem(ENDED))
+        else:
+            answer.cancel()
 
     def call(self, act: Callable[[], None]) -> None:
         """Do something on the service loop."""
@@ -149,8 +186,21 @@ class Runtime:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda done: _settle(done, answer))
+        task.add_done_callback(lambda done: self._settle(done, answer))
         answer.add_done_callback(lambda future: self._withdraw(task) if future.cancelled() else None)
+
+    def _settle(self, done: asyncio.Task[T], answer: Future[T]) -> None:
+        if answer.cancelled():
+            return
+        if done.cancelled():
+            if self._broken:
+                answer.set_exception(Problem(ENDED))
+            else:
+                answer.cancel()
+        elif error := done.exception():
+            answer.set_exception(error)
+        else:
+            answer.set_result(done.result())
 
     def _withdraw(self, task: asyncio.Task[Any]) -> None:
         if self._loop is not None and not self._loop.is_closed():
@@ -167,14 +217,3 @@ class Runtime:
     async def _stop(self) -> None:
         if self._stopping is not None:
             self._stopping.set()
-
-
-def _settle(done: asyncio.Task[T], answer: Future[T]) -> None:
-    if answer.cancelled():
-        return
-    if done.cancelled():
-        answer.cancel()
-    elif error := done.exception():
-        answer.set_exception(error)
-    else:
-        answer.set_result(done.result())

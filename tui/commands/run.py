@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cache.live import LiveState
 from cache.state.records import Place
@@ -16,6 +17,9 @@ from tui.commands.setup import FIRST_TABLES, Setup, prepare, seed
 from tui.crash import CrashLog, guarded, install
 from tui.exitcodes import ExitCode
 from tui.terminal import Terminal, apply, detect, environment_for_textual, observe, refusal, window
+
+if TYPE_CHECKING:
+    from tui.console import Scope
 
 COLLECT = (5_000, 10, 10)
 """When garbage is collected: rarely, since what is held is large and lasts; a full collection is felt at a key."""
@@ -61,6 +65,17 @@ def interest_for(view: str, namespaces: tuple[str, ...]) -> Interest:
     return Interest(tuple(dict.fromkeys([*first, *WATCHED])), namespaces)
 
 
+def scope_for(arguments: argparse.Namespace, saved: Scope, place: Place | None) -> Scope:
+    """Return the scope to open with: what a flag says, else that of the place that was left, else the saved one."""
+    if arguments.namespace:
+        return replace(saved, namespaces=(arguments.namespace,))
+    if arguments.all_namespaces:
+        return replace(saved, namespaces=(), labels="")
+    if place is not None and place.scope:
+        return replace(saved, namespaces=place.scope)
+    return saved
+
+
 def _open(arguments: argparse.Namespace, setup: Setup, terminal: Terminal, log: CrashLog) -> int:
     apply(environment_for_textual(terminal, os.environ))
     clock = SystemClock()
@@ -73,10 +88,10 @@ def _open(arguments: argparse.Namespace, setup: Setup, terminal: Terminal, log: 
     from tui.assembly import Assembly
 
     assembly = Assembly(setup, terminal, live, clock, log)
+    install(log, assembly.thread_died)
     place = Place(view=arguments.view) if arguments.view else left
+    assembly.console.scope = scope_for(arguments, assembly.console.scope, place)
     namespaces = (arguments.namespace,) if arguments.namespace else ()
-    if place is not None and place.scope and not namespaces and not arguments.all_namespaces:
-        assembly.console.scope = replace(assembly.console.scope, namespaces=place.scope)
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from tui.presenters.lens import Lens
@@ -9,6 +10,29 @@ from widgets.viewmodels import Line, Span, Tone
 
 if TYPE_CHECKING:
     from services.kubernetes.exec_plugin import LoginNeeded
+
+
+class Notice(IntEnum):
+    """What may stand above everything else; where there are several, the first of them stands there."""
+
+    BROKEN = 0
+    LOGIN = 1
+    CONFIG = 2
+    SINCE = 3
+
+
+def present_broken(part: str, why: str, lens: Lens) -> Line:
+    """Return what a dead thread means for the operator, what to do about it, and where the details are."""
+    return (Span(" STOPPED ", Tone.PROD), Span(f" {part}  ", Tone.WARN), Span(lens.text(why), Tone.MUTED))
+
+
+def present_refused_config(sentence: str, lens: Lens) -> Line:
+    """Return why a changed configuration is not taken; the one before stays in use."""
+    return (
+        Span(" CONFIG ", Tone.PROD),
+        Span(f" {lens.text(sentence)}", Tone.WARN),
+        Span("; what was read before stays in use", Tone.MUTED),
+    )
 
 
 def present_login(needed: LoginNeeded, lens: Lens) -> Line:

@@ -50,8 +50,9 @@ class BaseScreen(Screen[None]):
 
     def show_banner(self) -> None:
         """Show what needs a person now, or nothing."""
-        self.banner.set_vm(BarVM((self.console.banner,)))
-        self.banner.display = bool(self.console.banner)
+        line = self.console.banner
+        self.banner.set_vm(BarVM((line,)))
+        self.banner.display = bool(line)
 
     def show_all(self) -> None:
         """Show everything anew, from the feed's present picture."""

@@ -116,3 +116,14 @@ def test_where_the_folder_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/a")
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     assert state_folder({}).is_relative_to("/home/a")
+
+
+def test_a_folder_with_crash_reports_alone_is_ours_and_tightened(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    folder.chmod(0o755)
+    (folder / "crash-20260101T000000Z-1-1.txt").touch()
+    store = opened(folder)
+    assert store.status.sentence == ""
+    assert store.close()
+    assert folder.stat().st_mode & 0o777 == 0o700

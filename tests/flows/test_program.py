@@ -1,0 +1,58 @@
+"""What the whole program does that no single room can: the service thread, the configuration and the login together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.rehearsal.server import Rehearsal
+from tests.flows.program import estate_served, kubeconfig_of, program
+from tui.palette import go
+from tui.presenters.goto import read_going
+from tui.stay import Stay
+
+
+@pytest.fixture(scope="module")
+def estate() -> Iterator[Rehearsal]:
+    with estate_served() as served:
+        yield served
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine of its own: state folder and configuration below `tmp_path`."""
+    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path
+
+
+async def test_a_service_thread_that_dies_is_said_and_its_questions_are_answered(
+    home: Path, estate: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("token=hunter2hunter2")
+
+    monkeypatch.setattr(Stay, "__init__", fail)
+    async with program("--kubeconfig", kubeconfig_of(estate)) as console:
+        await console.until_seen("STOPPED", "nothing is watched any more", "ctrl-c leaves", "ZeroDivisionError")
+        assert "NOT LIVE" in console.header
+        assert "hunter2" not in console.text
+        go(console.app, read_going("ingress"))
+        await console.until_seen("the service thread has ended")
+        (report,) = (home / "state").glob("crash-*.txt")
+        assert report.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_stay_that_breaks_is_said(home: Path, estate: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_: Stay) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Stay, "run", fail)
+    async with program("--kubeconfig", kubeconfig_of(estate)) as console:
+        await console.until_seen("STOPPED", "rows still come", "CrashLoop")
+        assert list((home / "state").glob("crash-*.txt"))
