@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from cache.live import LiveState
+from cache.retention import Retention
 from cache.state.records import HistoryStatus, Place
 from cache.state.store import StateStore
 from services.clock import Clock
@@ -83,6 +84,8 @@ class Assembly:
             log_tail=setup.loaded.config.logs.tail,
             login=settings.login,
             slow=terminal.slow_link,
+            recovered_for=setup.loaded.config.rollouts.recovered_seconds,
+            flapping_for=setup.loaded.config.rollouts.flapping_seconds,
         )
 
     def _scope(self) -> Scope:
@@ -127,7 +130,8 @@ class Assembly:
 
     def _begin(self) -> None:
         if self.setup.loaded.config.history.enabled and self.app is not None:
-            self.store = StateStore(self.setup.folder, self.clock)
+            kept = Retention(events=self.setup.loaded.config.history.events_days)
+            self.store = StateStore(self.setup.folder, self.clock, retention=kept)
             self.app.set_timer(HISTORY_AFTER, self._begin_history)
             self.console.on_place = self._keep_place
         self.runtime.start(self._desired)
@@ -157,7 +161,8 @@ class Assembly:
     # The service thread's side
 
     def _enter(self, runtime: Runtime) -> Stay:
-        return Stay(self.live, self.clock, self.store, self.setup.key, lambda: runtime.session)
+        thresholds = self.setup.loaded.config.rollouts
+        return Stay(self.live, self.clock, self.store, self.setup.key, lambda: runtime.session, thresholds)
 
     def _login_needed(self, needed: LoginNeeded | None) -> None:
         self._notify(Notice.LOGIN, (lambda lens: present_login(needed, lens)) if needed is not None else None)

@@ -128,6 +128,8 @@ class Console:
     on_place: Callable[[Place], None] | None = None
     login: tuple[str, ...] = ()
     slow: bool = False
+    recovered_for: float = 300.0
+    flapping_for: float = 900.0
     frozen_since: float = 0.0
     notices: dict[Notice, Callable[[Lens], Line]] = field(default_factory=dict)
     kinds: tuple[ApiResource, ...] = ()
@@ -135,7 +137,7 @@ class Console:
 
     def lens(self) -> Lens:
         """Return the way of showing things at this moment."""
-        return Lens(self.clock.now(), self.glyphs, self.mask)
+        return Lens(self.clock.now(), self.glyphs, self.mask, self.recovered_for, self.flapping_for)
 
     @property
     def banner(self) -> Line:

@@ -10,6 +10,7 @@ from cache.live import LiveState
 from cache.state.recorder import Recorder
 from cache.state.store import StateStore
 from services.clock import Clock
+from services.config_schema import RolloutSettings
 from services.ports import ClusterSession, Sink
 
 if TYPE_CHECKING:
@@ -29,13 +30,14 @@ class Stay:
         store: StateStore | None,
         key: str,
         session: Callable[[], ClusterSession | None],
+        settings: RolloutSettings | None = None,
     ) -> None:
         from services.kubernetes.derivation import Derivation
 
         self._live = live
         self._clock = clock
         self._session = session
-        self._derivation: Derivation = Derivation(live.sink(), clock)
+        self._derivation: Derivation = Derivation(live.sink(), clock, settings or RolloutSettings())
         self._leave = live.add_hook(self._derivation.flush)
         self._recorder = Recorder(live, store, key, clock) if store is not None else None
 
@@ -43,6 +45,11 @@ class Stay:
     def sink(self) -> Sink:
         """Where the cluster's sources write."""
         return self._derivation
+
+    def use(self, settings: RolloutSettings) -> None:
+        """Judge by other thresholds; on the service thread."""
+        self._derivation.use(settings)
+        self._live.nudge()
 
     async def run(self) -> None:
         """Record, let time pass and listen to crashed pods, until cancelled."""

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from services.clock import Clock
+from services.config_schema import RolloutSettings
 from services.kubernetes.diagnosis import crashes, diagnose
 from services.kubernetes.happenings import (
     SOURCE,
@@ -37,8 +38,8 @@ SYMPTOMS = "symptoms"
 AGAIN = 60.0
 """Seconds after which trouble is looked at again though nothing changed: what explains it may be old by then."""
 
-FLAP_WINDOW = 900.0
-FLAP_CHANGES = 3
+DEFAULTS = RolloutSettings()
+
 HEALTHY = Severity.NOTICE
 """The worst severity that is no trouble."""
 
@@ -51,17 +52,25 @@ class Derivation:
     console would give too.
     """
 
-    def __init__(self, sink: Sink, clock: Clock) -> None:
+    def __init__(self, sink: Sink, clock: Clock, settings: RolloutSettings = DEFAULTS) -> None:
         self._sink = sink
         self._clock = clock
+        self._settings = settings
+        self._placing: dict[str, float] = {}
         self._joins = Joins()
         self._rollouts: dict[Key, Rollout] = {}
         self._changes: dict[str, deque[float]] = {}
         self._recovered: dict[str, float] = {}
         self._words: dict[str, tuple[str, int]] = {}
-        self._symptoms = Symptoms()
+        self._symptoms = Symptoms(settings)
         self._complete = False
         self._due = 0.0
+
+    def use(self, settings: RolloutSettings) -> None:
+        """Judge by other thresholds from the next `flush` on, which judges everything anew."""
+        self._settings = self._symptoms.settings = settings
+        self._joins.dirty.update(self._joins.workloads)
+        self._joins.symptoms = True
 
     # The sink's side
 
@@ -101,6 +110,7 @@ class Derivation:
             self._changes.pop(uid, None)
             self._recovered.pop(uid, None)
             self._words.pop(uid, None)
+            self._placing.pop(uid, None)
         self._joins.left.clear()
         self._tell_revisions(now)
         removals = [key for key in self._joins.gone if key in self._rollouts]
@@ -126,37 +136,50 @@ class Derivation:
         return not self._joins.seen.isdisjoint(WORKLOADS)
 
     def _timed(self, uid: str) -> bool:
+        if uid in self._placing:
+            return True
         workload = self._joins.workloads[uid]
         row = self._rollouts.get(row_key(workload))
         return row is not None and (row.flapping or bool(row.deadline_at) or row.severity <= Severity.WARN)
 
     def _next_due(self, now: float) -> float:
-        waits = [self._symptoms.due]
+        waits = [self._symptoms.due, *self._placing.values()]
         for row in self._rollouts.values():
             if row.deadline_at > now:
                 waits.append(row.deadline_at)
             if row.severity <= Severity.WARN:
                 waits.append(now + AGAIN)
             if row.flapping and row.changes:
-                waits.append(row.changes[0] + FLAP_WINDOW)
+                waits.append(row.changes[0] + self._settings.flapping_seconds)
         return min((wait for wait in waits if wait > now), default=0.0)
 
     def _derive(self, workload: Workload, now: float) -> Rollout:
         uid = workload.ref.uid
         pods = self._joins.pods(uid)
-        row = diagnose(workload, self._joins.replicasets(uid), pods, now, self._joins.warnings(uid, pods))
+        warnings = self._joins.warnings(uid, pods)
+        row = diagnose(workload, self._joins.replicasets(uid), pods, now, warnings, self._settings)
+        self._await_places(uid, pods, now)
         before = self._rollouts.get(row_key(workload))
         if before is not None and before.ref.uid == uid:
             self._compare(before, row, now)
         changes = self._changes.get(uid, ())
-        lately = tuple(at for at in changes if now - at < FLAP_WINDOW)
+        lately = tuple(at for at in changes if now - at < self._settings.flapping_seconds)
         return structs.replace(
             row,
             changes=lately,
-            flapping=len(lately) >= FLAP_CHANGES,
+            flapping=len(lately) >= self._settings.flapping_changes,
             recovered_at=self._recovered.get(uid, 0.0) if row.severity > HEALTHY else 0.0,
             last_words=row.last_words or (self._said(pods) if row.severity < HEALTHY else ""),
         )
+
+    def _await_places(self, uid: str, pods: Iterable[Pod], now: float) -> None:
+        """Note when the first pod that waits for a node will have waited too long."""
+        ends = (pod.created_at + self._settings.pending_seconds for pod in pods if pod.unschedulable)
+        first = min((end for end in ends if end > now), default=0.0)
+        if first:
+            self._placing[uid] = first
+        else:
+            self._placing.pop(uid, None)
 
     def _compare(self, before: Rollout, row: Rollout, now: float) -> None:
         """Note a change of health, and put it on the timeline."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from services.config_schema import RolloutSettings
 from services.kubernetes.decode_workloads import revision_number
 from services.kubernetes.rollout_status import TIMED_OUT, condition, rollout_status
 from services.model.cluster import KubeEvent
@@ -17,9 +18,10 @@ NO_DEADLINE = 2**31 - 1
 """`progressDeadlineSeconds` that means "none" (math.MaxInt32)."""
 
 RESTARTED_LATELY = 600.0
-MANY_RESTARTS = 3
-"""A running container that restarted so often, the last time so many seconds ago, is in trouble though it is ready;
-in an unfinished rollout, which has proven nothing yet, one restart is enough."""
+"""A running container that restarted as often as the settings say, the last time so many seconds ago, is in trouble
+though it is ready; in an unfinished rollout, which has proven nothing yet, one restart is enough."""
+
+DEFAULTS = RolloutSettings()
 
 SAID_LATELY = 900.0
 """Seconds a Warning event goes on explaining; the kubelet and the controllers repeat theirs more often."""
@@ -34,13 +36,17 @@ _LOST = frozenset({"Unknown", "NodeLost"})
 
 
 class Finding(Struct, frozen=True):
-    """One explanation: `what` for a row, `cause` as a sentence; `blocks` when the pods concerned cannot serve."""
+    """One explanation: `what` for a row, `cause` as a sentence; `blocks` when the pods concerned cannot serve.
+
+    `counts_from` is since when (epoch seconds) pods have waited for a node, who may wait a while; 0 for all else.
+    """
 
     what: str
     cause: str
     since: float = 0.0
     last_words: str = ""
     blocks: bool = True
+    counts_from: float = 0.0
 
 
 def diagnose(
@@ -49,6 +55,7 @@ def diagnose(
     pods: Sequence[Pod],
     now: float,
     warnings: Iterable[KubeEvent] = (),
+    settings: RolloutSettings = DEFAULTS,
 ) -> Rollout:
     """Return one row of the rollouts table. `replicasets` and `pods` are those the workload owns; either may be empty.
 
@@ -58,8 +65,9 @@ def diagnose(
     CRIT     nothing is ready though something should be, other than in a young rollout that
              is within its deadline and has no failing pod; the progress deadline has passed;
              or fewer are available than wanted less a quarter, and pods fail or are refused
-    WARN     any other failing, refused, unschedulable or lost pod; fewer ready than wanted
-             outside a rollout; a container that restarted three times and again lately
+    WARN     any other failing, refused or lost pod; a pod that has had no node for
+             `pending_seconds`; fewer ready than wanted outside a rollout; a container that
+             restarted `restarts` times and again lately
     NOTICE   a rollout on its way; paused
     OK       all else, also what is scaled to nothing
     ======== ==============================================================================
@@ -70,9 +78,10 @@ def diagnose(
     status = rollout_status(workload)
     said = sorted((one for one in warnings if now - one.at < SAID_LATELY), key=lambda one: one.at, reverse=True)
     suspects = [pod for pod in pods if _suspect(pod)]
-    finding = _finding(workload, replicasets, suspects, now, said)
+    finding = _finding(workload, replicasets, suspects, now, said, settings.restarts)
     stalled = _stalled(workload)
-    severity = _severity(workload, finding, status.done, stalled, _failing(suspects))
+    counted = finding if finding is None or now >= finding.counts_from + settings.pending_seconds else None
+    severity = _severity(workload, counted, status.done, stalled, _failing(suspects))
     previous = _previous(workload, replicasets)
     what, cause, since = _words(workload, finding, status.done, stalled, severity)
     return Rollout(
@@ -106,6 +115,7 @@ def _finding(
     pods: Sequence[Pod],
     now: float,
     said: Sequence[KubeEvent],
+    many_restarts: int,
 ) -> Finding | None:
     explanations = (
         _refused(workload, replicasets, said),
@@ -116,7 +126,7 @@ def _finding(
         _unschedulable(pods),
         _lost(pods),
         _unready(workload, pods, said),
-        _restarting(pods, now, least=MANY_RESTARTS if rollout_status(workload).done else 1),
+        _restarting(pods, now, least=many_restarts if rollout_status(workload).done else 1),
     )
     return next((one for one in explanations if one is not None), None)
 
@@ -324,7 +334,8 @@ def _unschedulable(pods: Sequence[Pod]) -> Finding | None:
     what = f"unschedulable: {nodes[1]}" if nodes else "unschedulable"
     if short:
         what += f", {short[1].rstrip('.')}"
-    return Finding(what, f"{_count(bad)} cannot be scheduled: {words}", _first(bad))
+    cause = f"{_count(bad)} cannot be scheduled: {words}"
+    return Finding(what, cause, _first(bad), counts_from=min(pod.created_at for pod in bad))
 
 
 def _lost(pods: Sequence[Pod]) -> Finding | None:

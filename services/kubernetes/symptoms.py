@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from services.config_schema import RolloutSettings
 from services.kubernetes.podstatus import IMAGE_REASONS
 from services.model.cluster import Job, KubeEvent, Node, Symptom
 from services.model.ref import EVENTS, JOBS, NODES, PODS
@@ -12,24 +13,22 @@ from services.model.severity import Severity
 from services.model.workload import Pod
 from services.ports import Key
 
-BURST = 20
 BURST_WINDOW = 300.0
-"""So many Warning events within so many seconds are a burst."""
+"""Seconds within which as many Warning events as the settings say are a burst."""
 
 JOB_WINDOW = 86400.0
 """Seconds a failed job is counted."""
 
-UNPLACED_AFTER = 30.0
-"""Seconds a pod may wait for a node before it counts."""
-
+DEFAULTS = RolloutSettings()
 NAMED = 3
 
 
 class Symptoms:
     """Derives the table "symptoms" from the watched tables; `due` is when time alone will change it (0: never)."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: RolloutSettings = DEFAULTS) -> None:
         self.due = 0.0
+        self.settings = settings
 
     def derive(self, tables: Mapping[str, Mapping[Key, Any]], now: float) -> dict[Key, Symptom]:
         """Return the symptoms there are, by key."""
@@ -39,8 +38,8 @@ class Symptoms:
             for symptom in (
                 *_nodes(tables.get(NODES.table, {}).values()),
                 *_jobs(tables.get(JOBS.table, {}).values(), now, waits),
-                *_pods(tables.get(PODS.table, {}).values(), now, waits),
-                *_burst(tables.get(EVENTS.table, {}).values(), now, waits),
+                *_pods(tables.get(PODS.table, {}).values(), now, waits, self.settings.pending_seconds),
+                *_burst(tables.get(EVENTS.table, {}).values(), now, waits, self.settings.warning_burst),
             )
         }
         self.due = min((wait for wait in waits if wait > now), default=0.0)
@@ -92,17 +91,17 @@ def _jobs(jobs: Iterable[Job], now: float, waits: list[float]) -> list[Symptom]:
     return [Symptom("jobs-failed", Severity.WARN, text, len(bad), since, "jobs")]
 
 
-def _pods(pods: Iterable[Pod], now: float, waits: list[float]) -> list[Symptom]:
+def _pods(pods: Iterable[Pod], now: float, waits: list[float], patience: int) -> list[Symptom]:
     unplaced: list[Pod] = []
     unpulled: list[Pod] = []
     for pod in pods:
         if pod.severity is Severity.CRIT and pod.status.removeprefix("Init:") in IMAGE_REASONS:
             unpulled.append(pod)
         if pod.unschedulable:
-            if now - pod.created_at >= UNPLACED_AFTER:
+            if now - pod.created_at >= patience:
                 unplaced.append(pod)
             else:
-                waits.append(pod.created_at + UNPLACED_AFTER)
+                waits.append(pod.created_at + patience)
     return [
         Symptom(
             key,
@@ -120,12 +119,12 @@ def _pods(pods: Iterable[Pod], now: float, waits: list[float]) -> list[Symptom]:
     ]
 
 
-def _burst(events: Iterable[KubeEvent], now: float, waits: list[float]) -> list[Symptom]:
+def _burst(events: Iterable[KubeEvent], now: float, waits: list[float], burst: int) -> list[Symptom]:
     lately = [one for one in events if one.type == "Warning" and now - one.at < BURST_WINDOW]
-    if len(lately) < BURST:
+    if len(lately) < burst:
         return []
     ages = sorted(one.at for one in lately)
-    waits.append(ages[len(ages) - BURST] + BURST_WINDOW)
+    waits.append(ages[len(ages) - burst] + BURST_WINDOW)
     reasons: dict[str, int] = {}
     for one in lately:
         reasons[one.reason] = reasons.get(one.reason, 0) + 1

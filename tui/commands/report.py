@@ -73,7 +73,7 @@ async def _ask(setup: Setup, live: LiveState, clock: Clock, arguments: argparse.
 
     namespaces = (arguments.namespace,) if arguments.namespace else ()
     settings = setup.loaded.config.context(setup.identity.context)
-    derivation = Derivation(live, clock)
+    derivation = Derivation(live, clock, setup.loaded.config.rollouts)
     live.add_hook(derivation.flush)
     engine = Engine(derivation, clock)
     settled = asyncio.Event()

@@ -11,7 +11,7 @@ from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.workload import Pod, Rollout
 from services.ports import Snapshot
-from tui.presenters.lens import TONES, WORDS, Lens, countdown, plural
+from tui.presenters.lens import TONES, WORDS, Lens, age, countdown, plural
 from tui.presenters.pods import why
 from tui.presenters.rollouts import change
 from widgets.viewmodels import Line, Span, TextVM, Tone
@@ -83,7 +83,9 @@ def present_facts(rollout: Rollout, lens: Lens) -> list[Line]:
     if workload.images:
         lines.append(labelled("IMAGES", Span(lens.text("  ".join(workload.images), 300))))
     if rollout.flapping:
-        lines.append(labelled("FLAPS", Span(f"{len(rollout.changes)} changes of health in 15 minutes", Tone.WARN)))
+        lines.append(
+            labelled("FLAPS", Span(f"{len(rollout.changes)} changes of health in {age(lens.flapping_for)}", Tone.WARN))
+        )
     return lines
 
 

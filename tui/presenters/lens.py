@@ -30,11 +30,16 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """The moment and the way of showing. `mask` is the redaction in force: tokens always, names in share mode."""
+    """The moment and the way of showing. `mask` is the redaction in force: tokens always, names in share mode.
+
+    `recovered_for` and `flapping_for` are the seconds for which the settings let a recovery and a change be seen.
+    """
 
     now: float
     glyphs: Glyphs = UNICODE
     mask: Callable[[str], str] | None = None
+    recovered_for: float = 300.0
+    flapping_for: float = 900.0
 
     def text(self, raw: object, limit: int = 512) -> SafeText:
         """Return raw text as it may be shown."""

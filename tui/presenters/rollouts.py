@@ -12,9 +12,6 @@ from tui.presenters.terms import Subject
 from tui.presenters.view import View
 from widgets.viewmodels import Column, Line, Row, Span, Tone
 
-RECOVERED_FOR = 300.0
-"""Seconds a recovered row stays in the pane, dimmed."""
-
 SHORT_KIND = {"Deployment": "deploy", "StatefulSet": "sts", "DaemonSet": "ds"}
 
 COLUMNS = (
@@ -60,9 +57,9 @@ def what(rollout: Rollout) -> str:
     return words
 
 
-def recovering(rollout: Rollout, now: float) -> bool:
+def recovering(rollout: Rollout, lens: Lens) -> bool:
     """Return whether a healthy row recovered so lately that it should still be seen."""
-    return rollout.severity >= Severity.UNKNOWN and 0 < now - rollout.recovered_at < RECOVERED_FOR
+    return rollout.severity >= Severity.UNKNOWN and 0 < lens.now - rollout.recovered_at < lens.recovered_for
 
 
 def _cells(rollout: Rollout, lens: Lens) -> dict[str, Span]:
@@ -70,7 +67,7 @@ def _cells(rollout: Rollout, lens: Lens) -> dict[str, Span]:
     tone = TONES[rollout.severity]
     name = lens.text(f"{workload.ref.namespace}/{workload.ref.name}")
     words = what(rollout)
-    recovered = recovering(rollout, lens.now)
+    recovered = recovering(rollout, lens)
     if recovered and not words:
         words = f"recovered {lens.age(rollout.recovered_at)} ago"
     since = rollout.since or workload.created_at
@@ -136,7 +133,7 @@ def present_row(key: str, rollout: Rollout, lens: Lens) -> Row:
     left = _time_left(rollout, lens.now)
     if left:
         cells["what"] = Span(f"{cells['what'].text}  {left}", cells["what"].tone)
-    dimmed = recovering(rollout, lens.now)
+    dimmed = recovering(rollout, lens)
     return Row(key, tuple(cells[column.key] for column in COLUMNS), dimmed=dimmed)
 
 
@@ -146,7 +143,7 @@ def present_pane_row(key: str, rollout: Rollout, lens: Lens) -> Row:
     return Row(
         key,
         tuple(cells[column.key] for column in PANE_COLUMNS),
-        dimmed=recovering(rollout, lens.now),
+        dimmed=recovering(rollout, lens),
         details=_details(rollout, lens) if rollout.severity <= Severity.WARN else (),
     )
 

@@ -103,8 +103,9 @@ class DeckScreen(CursorScreen):
 
     def _listed(self, rollout: Rollout) -> bool:
         """Return whether a workload stands in the pane: in trouble, changing, flapping, or only just recovered."""
-        now = self.console.clock.now()
-        return rollout.severity <= Severity.NOTICE or rollout.flapping or rollouts.recovering(rollout, now)
+        if rollout.severity <= Severity.NOTICE or rollout.flapping:
+            return True
+        return bool(rollout.recovered_at) and rollouts.recovering(rollout, self.console.lens())
 
     def _healthy_row(self) -> Mapping[str, Row]:
         ordering = self._drivers["1"].ordering

@@ -234,9 +234,11 @@ def test_what_a_rollout_has_left_and_what_changed() -> None:
 
 def test_recovered_rows_are_seen_for_five_minutes() -> None:
     row = scene.workloads()["Deployment/identity/login"]
-    assert rollouts.recovering(row, NOW)
+    assert rollouts.recovering(row, LENS)
     assert rollouts.present_row("k", row, LENS).dimmed
-    assert not rollouts.recovering(row, NOW + 300)
+    assert not rollouts.recovering(row, Lens(NOW + 300))
+    assert rollouts.recovering(row, Lens(NOW + 300, recovered_for=3600))
+    assert not rollouts.recovering(row, Lens(NOW, recovered_for=0))
 
 
 def snapshot(state: SourceState = SourceState.LIVE, **tables: Mapping[str, Any]) -> Snapshot:
