@@ -19,7 +19,7 @@ def key_table() -> str:
     lines = ["| Key | Does | Where |", "| --- | --- | --- |"]
     for group in Group:
         for command in (one for one in COMMANDS if one.group is group):
-            keys = " ".join(f"`{printed(key)}`" for key in command.keys)
+            keys = " ".join(f"`{printed(key)}`" for key in command.keys) or f"`:` {command.label}"
             where = ", ".join(PLACES.get(place, place) for place in command.places)
             lines.append(f"| {keys} | {command.text} | {where} |")
     return "\n".join(lines)

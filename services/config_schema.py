@@ -144,8 +144,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keys: Annotated[
         dict[str, Annotated[str, Meta(min_length=1, max_length=32)]],
         Meta(
-            description="Other keys for actions, by the action's id (see the help screen).",
-            examples=[{"explain": "X"}],
+            description="Other keys for commands, by id (`quarterdeck config keys`), as the footer prints them.",
+            examples=[{"explain": "X", "page_down": "ctrl-f"}],
         ),
     ] = field(default_factory=dict)
 

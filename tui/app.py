@@ -21,11 +21,12 @@ from services.model.text import SafeText
 from services.model.workload import Rollout
 from services.ports import Changes, ClusterSession
 from services.sanitize import safe_text
-from tui.bindings import COMMANDS, K9S, command_for, hint_for
+from tui.bindings import Command
 from tui.bridge import Bridge
 from tui.clipboard import copy_to_terminal
 from tui.console import Console
 from tui.crash import CrashHygiene
+from tui.keymap import DEFAULT, Keymap
 from tui.navigation import HOME, Navigation
 from tui.presenters.banner import Notice
 from tui.presenters.since import present_since
@@ -45,8 +46,7 @@ SAID_FOR = 5.0
 
 
 def _keys() -> list[BindingType]:
-    names = {key for command in COMMANDS for key in command.keys} | {cousin.key for cousin in K9S}
-    return [Binding(name, f"press('{name}')", show=False) for name in sorted(names)]
+    return [Binding(name, f"press('{name}')", show=False) for name in sorted(DEFAULT.names)]
 
 
 class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None]):
@@ -77,6 +77,7 @@ class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None
         self._history: list[Place] = []
         self._at = -1
         self._asked: set[Future[Any]] = set()
+        self._bound = DEFAULT.names
         rows = console.feed.snapshot().tables.get("rollouts", {})
         self._left: tuple[Mapping[str, Rollout], float] | None = None
         if rows and self._place.seen_at:
@@ -87,6 +88,7 @@ class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None
         """Open the place that was left, then begin to watch."""
         for theme in themes():
             self.register_theme(theme)
+        self.use_keys(self.console_state.keymap)
         self.theme = self._theme_name
         self.set_class(self._ascii, ASCII_CLASS)
         self.animation_level = "none"
@@ -185,17 +187,28 @@ class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None
         front = self.front
         if front is None or self.screen is not front:
             return
-        command = command_for(front.place, key)
-        if command is not None:
-            own = getattr(self, f"do_{command.id}", None)
-            if front.perform(command):
-                return
-            if own is not None:
-                own()
-                return
-        hint = hint_for(front.place, key)
-        if hint:
+        keymap = self.console_state.keymap
+        command = keymap.command_for(front.place, key)
+        if (command is None or not self.run_command(command)) and (hint := keymap.hint_for(front.place, key)):
             self.say(hint)
+
+    def run_command(self, command: Command) -> bool:
+        """Do what a command means in the place in front; False where it means nothing there."""
+        own = getattr(self, f"do_{command.id}", None)
+        if self.front is not None and self.front.perform(command):
+            return True
+        if own is not None:
+            own()
+        return own is not None
+
+    def use_keys(self, keymap: Keymap) -> None:
+        """Take other keys from now on."""
+        self.console_state.keymap = keymap
+        for name in sorted(keymap.names - self._bound):
+            self.bind(name, f"press('{name}')", show=False)
+        self._bound |= keymap.names
+        if self.front is not None:
+            self.front.show_footer()
 
     def say(self, sentence: str) -> None:
         """Show one sentence in the footer for a while."""
@@ -229,7 +242,8 @@ class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None
         for screen in self.screen_stack:
             if isinstance(screen, DeckScreen | TableScreen) and screen.is_attached:
                 screen.set_scope()
-        self.say(f"namespace {namespace}; 0 shows all again" if namespace else "all namespaces")
+        again = f"{console.keymap.key('namespaces')} shows all again"
+        self.say(f"namespace {namespace}; {again}" if namespace else "all namespaces")
 
     def go_to_context(self, name: str) -> None:
         """Leave this cluster for another, without a restart; places of the one before are forgotten."""

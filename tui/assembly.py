@@ -25,6 +25,7 @@ from tui.commands.setup import FIRST_TABLES, Setup, actor, retarget, seed
 from tui.console import Console, Scope
 from tui.crash import CrashLog, loop_handler
 from tui.glyphs import ASCII, UNICODE
+from tui.keymap import keymap_of
 from tui.presenters.banner import Notice, present_broken, present_login
 from tui.presenters.freshness import CONNECTION
 from tui.presenters.lens import Lens
@@ -84,6 +85,7 @@ class Assembly:
             log_tail=setup.loaded.config.logs.tail,
             login=settings.login,
             slow=terminal.slow_link,
+            keymap=keymap_of(setup.loaded),
             recovered_for=setup.loaded.config.rollouts.recovered_seconds,
             flapping_for=setup.loaded.config.rollouts.flapping_seconds,
         )
@@ -165,7 +167,10 @@ class Assembly:
         return Stay(self.live, self.clock, self.store, self.setup.key, lambda: runtime.session, thresholds)
 
     def _login_needed(self, needed: LoginNeeded | None) -> None:
-        self._notify(Notice.LOGIN, (lambda lens: present_login(needed, lens)) if needed is not None else None)
+        if needed is None:
+            self._notify(Notice.LOGIN, None)
+        else:
+            self._notify(Notice.LOGIN, lambda lens: present_login(needed, self.console.keymap.key("login"), lens))
 
     def _notify(self, notice: Notice, present: Callable[[Lens], Line] | None) -> None:
         self.console.notify(notice, present)

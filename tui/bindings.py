@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -24,7 +26,7 @@ class Command:
     """One thing a key does. `places` names the screens it lives on ("*" all of them, "table" every table).
 
     `footer` orders the entries that the footer shows (0: not shown). `keys` are Textual's key names, the first one is
-    the one that is printed.
+    the one that is printed; a command without any is in the palette alone.
     """
 
     id: str
@@ -35,9 +37,15 @@ class Command:
     places: tuple[str, ...] = ("*",)
     footer: int = 0
 
+    @property
+    def key(self) -> str:
+        """The key that is printed, "" for a command that only the palette knows."""
+        return self.keys[0] if self.keys else ""
+
 
 TABLES = ("deck", "table", "workload")
 DOCUMENTS = ("text", "logs")
+FILTERED = ("deck", "table", *DOCUMENTS)
 ALL = ("*",)
 
 COMMANDS: tuple[Command, ...] = (
@@ -61,8 +69,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("freeze", ("z",), "freeze", "hold the display still, go on watching", Group.LOOK, TABLES),
     Command("mark", ("space",), "mark", "mark the row", Group.LOOK, TABLES),
     Command("copy", ("c",), "copy", "copy the name and the kubectl command", Group.LOOK, ALL),
-    Command("wide", ("ctrl+w",), "wide", "more or fewer columns", Group.LOOK, ("table",)),
-    Command("filter", ("slash",), "filter", "filter: text, !not, app=label, is:crit, ns:shop", Group.FIND, ALL, 6),
+    Command("filter", ("slash",), "filter", "filter: text, !not, app=label, is:crit, ns:shop", Group.FIND, FILTERED, 6),
     Command("next_match", ("n",), "next", "next match", Group.FIND, DOCUMENTS),
     Command("previous_match", ("N",), "previous", "match before", Group.FIND, DOCUMENTS),
     Command("faults", ("f",), "faults", "only rows with a fault, and back", Group.FIND, ("table",)),
@@ -87,7 +94,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("sources", ("s",), "sources", "show pod and container", Group.LOG, ("logs",)),
     Command("log_previous", ("p",), "previous", "the run before, and back", Group.LOG, ("logs",), 4),
     Command("since", ("T",), "since", "how far back: all, 1m, 5m, 15m, 1h", Group.LOG, ("logs",), 5),
-    Command("context", ("C",), "context", "lines around each match: 0, 2, 5", Group.LOG, ("logs",)),
+    Command("around", ("C",), "context", "lines around each match: 0, 2, 5", Group.LOG, ("logs",)),
     Command("log_mark", ("m",), "mark", "a line across the log, now", Group.LOG, ("logs",)),
     Command("login", ("L",), "log in", "run the configured login, and come back", Group.PROGRAM, ALL),
     Command("help", ("question_mark",), "help", "the keys that work here", Group.PROGRAM, ALL, 8),
@@ -108,7 +115,10 @@ class Kin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cousin:
-    """A k9s key in a k9s place, and what it does here: same meaning, ours (changing nothing by itself), or a hint."""
+    """A k9s key in a k9s place, and what it does here: same meaning, ours (changing nothing by itself), or a hint.
+
+    A command's id in braces stands for its key.
+    """
 
     key: str
     where: str
@@ -145,13 +155,15 @@ K9S: tuple[Cousin, ...] = (
     Cousin("S", "table", "sort by status", Kin.SAME),
     Cousin("P", "table", "sort by namespace", Kin.SAME),
     Cousin("O", "table", "sort by selected column", Kin.SAME),
-    Cousin("ctrl+z", "*", "only rows with a fault", Kin.OURS, "back to the shell, fg returns; f shows only faults"),
-    Cousin("ctrl+w", "table", "wide columns", Kin.SAME),
+    Cousin(
+        "ctrl+z", "*", "only rows with a fault", Kin.OURS, "back to the shell, fg returns; {faults} shows only faults"
+    ),
+    Cousin("ctrl+w", "table", "wide columns", Kin.INERT, "every column that fits is shown; more in a wider terminal"),
     Cousin("ctrl+c", "*", "quit", Kin.SAME),
     Cousin("w", "logs", "wrap", Kin.SAME),
     Cousin("t", "logs", "timestamps", Kin.SAME),
     Cousin("m", "logs", "mark line", Kin.SAME),
-    Cousin("s", "logs", "autoscroll", Kin.OURS, "shows or hides the sources; f follows"),
+    Cousin("s", "logs", "autoscroll", Kin.OURS, "shows or hides the sources; {follow} follows"),
     Cousin("f", "logs", "full screen", Kin.OURS, "follows the end; the log has the whole screen"),
     Cousin("1", "table", "favourite namespace", Kin.OURS, "the rollouts pane, on the control room"),
     Cousin("2", "table", "favourite namespace", Kin.OURS, "the alerts pane, on the control room"),
@@ -164,7 +176,7 @@ K9S: tuple[Cousin, ...] = (
     Cousin("ctrl+k", "table", "kill, without a question", Kin.INERT, "nothing is killed by a ctrl key here"),
     Cousin("r", "table", "restart / drain", Kin.INERT, "what changes a workload is a Shift key here"),
     Cousin("i", "table", "set image", Kin.INERT, "images are not set from here"),
-    Cousin("a", "table", "attach", Kin.INERT, "attach is not offered; l shows the logs"),
+    Cousin("a", "table", "attach", Kin.INERT, "attach is not offered; {logs} shows the logs"),
     Cousin("s", "table", "shell / scale", Kin.INERT, "shell comes with the actions"),
     Cousin("u", "table", "used by / uncordon", Kin.INERT, "not offered here"),
     Cousin("t", "table", "transfer / trigger", Kin.INERT, "not offered here"),
@@ -173,32 +185,36 @@ K9S: tuple[Cousin, ...] = (
     Cousin("b", "table", "benchmark", Kin.INERT, "no load is sent from here"),
     Cousin("v", "table", "vulnerabilities", Kin.INERT, "not offered here"),
     Cousin("x", "table", "decode secret", Kin.INERT, "secret values are never shown; x will be the action menu"),
-    Cousin("w", "table", "warp to namespace", Kin.INERT, "type :ns NAME"),
-    Cousin("J", "table", "jump to owner", Kin.INERT, "enter opens the workload"),
-    Cousin("ctrl+space", "table", "mark range", Kin.INERT, "space marks one row"),
-    Cousin("ctrl+backslash", "table", "clear marks", Kin.INERT, "space takes a mark away"),
+    Cousin("w", "table", "warp to namespace", Kin.INERT, "type {palette}ns NAME"),
+    Cousin("J", "table", "jump to owner", Kin.INERT, "{open} opens the workload"),
+    Cousin("ctrl+space", "table", "mark range", Kin.INERT, "{mark} marks one row"),
+    Cousin("ctrl+backslash", "table", "clear marks", Kin.INERT, "{mark} takes a mark away"),
     Cousin("ctrl+l", "table", "roll back", Kin.OURS, "paints the screen anew; nothing is rolled back by a ctrl key"),
-    *(Cousin(digit, "table", "favourite namespace", Kin.INERT, "type :ns NAME") for digit in "56789"),
-    *(Cousin(digit, "logs", "how far back", Kin.INERT, "T chooses how far back") for digit in "0123456"),
+    *(Cousin(digit, "table", "favourite namespace", Kin.INERT, "type {palette}ns NAME") for digit in "56789"),
+    *(Cousin(digit, "logs", "how far back", Kin.INERT, "{since} chooses how far back") for digit in "0123456"),
     Cousin("a", "logs", "all containers", Kin.INERT, "all containers are shown already"),
     Cousin("c", "logs", "copy", Kin.SAME),
-    Cousin("C", "logs", "clear", Kin.OURS, "lines around each match; m draws a line instead of clearing"),
+    Cousin("C", "logs", "clear", Kin.OURS, "lines around each match; {log_mark} draws a line and clears nothing"),
     Cousin("L", "logs", "column lock", Kin.OURS, "the configured login"),
     Cousin("ctrl+s", "table", "save", Kin.INERT, "saving is not offered here"),
     Cousin("ctrl+e", "*", "toggle header", Kin.INERT, "the header stays: it says where you are"),
     Cousin("ctrl+g", "*", "toggle crumbs", Kin.INERT, "there are no crumbs to hide"),
-    Cousin("ctrl+r", "*", "refresh", Kin.INERT, "everything here is live; ctrl-l paints the screen anew"),
-    Cousin("ctrl+a", "*", "aliases", Kin.INERT, "type : for every view and kind"),
+    Cousin("ctrl+r", "*", "refresh", Kin.INERT, "everything here is live; {redraw} paints the screen anew"),
+    Cousin("ctrl+a", "*", "aliases", Kin.INERT, "type {palette} for every view and kind"),
 )
 """Every k9s key (its table and log views, version 0.51) and what it does here; `tests/unit/tui` holds it complete."""
 
-_PRINTED = {
+PRINTED = {
     "slash": "/",
     "colon": ":",
     "question_mark": "?",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "minus": "-",
+    "plus": "+",
+    "underscore": "_",
+    "backslash": "\\",
+    "at": "@",
     "escape": "esc",
     "exclamation_mark": "!",
     "pagedown": "pgdn",
@@ -212,25 +228,31 @@ _PRINTED = {
 
 def printed(key: str) -> str:
     """Return a key's name as the screen prints it: "/" for slash, "ctrl-f" for ctrl+f."""
-    return _PRINTED.get(key, key.replace("ctrl+", "ctrl-"))
+    shape = PRINTED.get(key)
+    if shape is None and len(key) > 1 and key.replace("_", "").isalpha():
+        try:
+            shape = unicodedata.lookup(key.replace("_", " ").upper())
+        except KeyError:
+            shape = ""
+    return shape if shape and shape.isprintable() and shape != " " else key.replace("ctrl+", "ctrl-")
 
 
-def commands_for(place: str) -> tuple[Command, ...]:
+def commands_for(place: str, commands: Sequence[Command] = COMMANDS) -> tuple[Command, ...]:
     """Return the commands that work in a place, in the registry's order."""
-    return tuple(command for command in COMMANDS if place in command.places or "*" in command.places)
+    return tuple(command for command in commands if place in command.places or "*" in command.places)
 
 
-def command_for(place: str, key: str) -> Command | None:
+def command_for(place: str, key: str, commands: Sequence[Command] = COMMANDS) -> Command | None:
     """Return what a key does in a place; the place's own commands win over those of everywhere."""
-    here = [command for command in commands_for(place) if key in command.keys]
+    here = [command for command in commands_for(place, commands) if key in command.keys]
     own = [command for command in here if place in command.places]
     return next(iter(own or here), None)
 
 
-def hint_for(place: str, key: str) -> str:
-    """Return what to say to an operator who pressed a k9s key that does nothing here, "" for any other key."""
+def hinting(place: str, key: str) -> Cousin | None:
+    """Return the k9s key that does nothing in this place but say what to do instead, None for any other key."""
     kind = "logs" if place == "logs" else "table"
-    for cousin in K9S:
-        if cousin.key == key and cousin.where in ("*", kind) and cousin.kin is Kin.INERT:
-            return f"{printed(key)} ({cousin.theirs} in k9s): {cousin.hint}"
-    return ""
+    return next(
+        (one for one in K9S if one.key == key and one.where in ("*", kind) and one.kin is Kin.INERT),
+        None,
+    )

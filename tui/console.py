@@ -15,6 +15,7 @@ from services.model.ref import Resource
 from services.model.severity import Severity
 from services.ports import ClusterSession, Snapshot, StateFeed
 from tui.glyphs import UNICODE, Glyphs
+from tui.keymap import DEFAULT, Keymap
 from tui.presenters.banner import Notice
 from tui.presenters.freshness import Reading, narrowness, read
 from tui.presenters.header import Situation
@@ -130,6 +131,7 @@ class Console:
     slow: bool = False
     recovered_for: float = 300.0
     flapping_for: float = 900.0
+    keymap: Keymap = DEFAULT
     frozen_since: float = 0.0
     notices: dict[Notice, Callable[[Lens], Line]] = field(default_factory=dict)
     kinds: tuple[ApiResource, ...] = ()

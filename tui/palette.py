@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.errors import Problem
 from services.model.cluster import ApiResource
-from tui.bindings import COMMANDS, K9S, Group, Kin, commands_for, printed
+from tui.bindings import K9S, Group, Kin, printed
 from tui.presenters.goto import Going, choices, find_resource, read_going
 from tui.presenters.views import view_named
 from widgets.help_screen import HelpScreen
@@ -29,7 +29,7 @@ def open_palette(app: QuarterdeckApp) -> None:
     def offered() -> list[Choice]:
         place = app.front.place if app.front is not None else "deck"
         namespaces = sorted(console.feed.snapshot().tables.get("namespaces", {}))
-        return choices(commands_for(place), console.kinds, namespaces, _contexts(app), console.lens())
+        return choices(console.keymap.commands_for(place), console.kinds, namespaces, _contexts(app), console.lens())
 
     def more(take: Callable[[Sequence[Choice]], None]) -> None:
         def arrived(kinds: Sequence[ApiResource] | None, _: Problem | None) -> None:
@@ -56,9 +56,9 @@ def _answered(app: QuarterdeckApp, answer: str | None) -> None:
         return
     kind, _, rest = answer.partition(" ")
     if kind == "key" and rest:
-        command = next((one for one in COMMANDS if one.id == rest), None)
+        command = app.console_state.keymap.named(rest)
         if command is not None:
-            app.action_press(command.keys[0])
+            app.run_command(command)
     elif kind == "view" and rest:
         go(app, read_going(rest))
     else:
@@ -123,11 +123,11 @@ def open_help(app: QuarterdeckApp) -> None:
     front = app.front
     if front is None:
         return
-    sections = []
+    keymap, sections = app.console_state.keymap, []
     for group in Group:
         rows = tuple(
             HelpEntry(" ".join(printed(key) for key in command.keys), command.label, command.text)
-            for command in commands_for(front.place)
+            for command in keymap.commands_for(front.place)
             if command.group is group and front.why_not(command) is not None
         )
         if rows:
@@ -135,7 +135,7 @@ def open_help(app: QuarterdeckApp) -> None:
     strange: dict[str, list[str]] = {}
     for cousin in K9S:
         if cousin.kin is not Kin.SAME and cousin.where in ("*", "logs" if front.place == "logs" else "table"):
-            strange.setdefault(cousin.hint, []).append(printed(cousin.key))
+            strange.setdefault(keymap.says(cousin), []).append(printed(cousin.key))
     sections.append(
         HelpSection("From k9s", tuple(HelpEntry(" ".join(keys), "", hint) for hint, keys in strange.items()))
     )

@@ -16,6 +16,7 @@ from services.clock import ManualClock
 from tui.app import QuarterdeckApp
 from tui.console import Console, Scope
 from tui.glyphs import UNICODE, Glyphs
+from tui.keymap import DEFAULT, Keymap
 
 
 @dataclass
@@ -78,6 +79,7 @@ def open_deck() -> Open:
         live: LiveState | None = None,
         place: Place | None = None,
         glyphs: Glyphs = UNICODE,
+        keymap: Keymap = DEFAULT,
         **settings: object,
     ) -> AsyncIterator[Deck]:
         clock = ManualClock(scene.NOW)
@@ -94,6 +96,7 @@ def open_deck() -> Open:
             steering=steering,
             on_place=places.append,
             glyphs=glyphs,
+            keymap=keymap,
         )
         app = QuarterdeckApp(console, place, **settings)
         async with app.run_test(size=size) as pilot:

@@ -30,7 +30,7 @@ def test_no_picture_is_left_over() -> None:
 def test_the_table_of_keys_is_that_of_the_registry() -> None:
     assert keys.with_keys(README) == README, "stale: make screenshots"
     for command in COMMANDS:
-        assert f"`{printed(command.keys[0])}`" in README
+        assert f"`{printed(command.key)}`" in README or f"`:` {command.label}" in README
 
 
 def test_a_readme_without_markers_is_refused() -> None:

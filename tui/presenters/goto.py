@@ -77,7 +77,5 @@ def choices(
             group = one.resource.group or "core"
             hint = lens.text(f"{group}{short}")
             offered.append(Choice(f"view {one.resource.table}", lens.text(one.resource.plural), hint))
-    offered += [
-        Choice(f"key {command.id}", command.label, command.text, printed(command.keys[0])) for command in commands
-    ]
+    offered += [Choice(f"key {command.id}", command.label, command.text, printed(command.key)) for command in commands]
     return offered

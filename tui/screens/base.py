@@ -8,7 +8,7 @@ from textual.screen import Screen
 
 from cache.state.records import Place
 from services.ports import Changes
-from tui.bindings import Command, commands_for, printed
+from tui.bindings import Command, printed
 from tui.console import Console
 from tui.presenters.header import present_header
 from widgets.bars import FooterBar, HeaderBar
@@ -77,10 +77,10 @@ class BaseScreen(Screen[None]):
             self.footer.set_vm(FooterVM((), (Span(self.note, Tone.NOTICE),)))
             return
         hints = []
-        for command in sorted(commands_for(self.place), key=lambda one: one.footer):
+        for command in sorted(self.console.keymap.commands_for(self.place), key=lambda one: one.footer):
             reason = self.why_not(command)
             if command.footer and reason is not None:
-                hints.append(KeyHint(printed(command.keys[0]), command.label, reason))
+                hints.append(KeyHint(printed(command.key), command.label, reason))
         self.footer.set_vm(FooterVM(tuple(hints), self.aside()))
 
     def aside(self) -> Line:

@@ -66,7 +66,7 @@ class CursorScreen(BaseScreen):
         if driver is None or not (driver.ordering.moved or driver.ordering.fresh_crit):
             return super().aside()
         crit = f"{driver.ordering.fresh_crit} new CRIT, " if driver.ordering.fresh_crit else ""
-        return (Span(f"{crit}{driver.ordering.moved} moved o", Tone.NOTICE),)
+        return (Span(f"{crit}{driver.ordering.moved} moved {self.console.keymap.key('reorder')}", Tone.NOTICE),)
 
     def parse(self, text: str) -> tuple[Test | None, str]:
         """Return the test of a filter text and what is wrong with the text."""

@@ -262,4 +262,4 @@ class DeckScreen(CursorScreen):
         if self.expanded:
             self.do_expand()
         else:
-            self.deck.say("this is the control room; ctrl-c leaves")
+            self.deck.say(f"this is the control room; {self.console.keymap.key('quit')} leaves")

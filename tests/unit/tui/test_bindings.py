@@ -6,7 +6,8 @@ from itertools import combinations
 
 import pytest
 
-from tui.bindings import COMMANDS, K9S, Kin, command_for, commands_for, hint_for
+from tui.bindings import COMMANDS, K9S, Kin, command_for, commands_for
+from tui.keymap import DEFAULT
 
 PLACES = ("deck", "table", "workload", "text", "logs")
 
@@ -47,7 +48,7 @@ def test_a_k9s_key_is_what_the_table_says(cousin: object) -> None:
     if cousin.kin is Kin.INERT:
         assert not commands
         assert cousin.hint
-        assert hint_for(places[0], cousin.key)
+        assert DEFAULT.hint_for(places[0], cousin.key)
     else:
         assert commands, cousin.key
         assert cousin.kin is Kin.SAME or cousin.hint
