@@ -417,3 +417,7 @@ class SceneSteering:
     def logged_in(self) -> None:
         """Note it."""
         self.done.append(("logged in", True))
+
+    def reload(self) -> None:
+        """Note it."""
+        self.done.append(("reload", True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -126,30 +126,52 @@ def changed(path: Path, stamp: Stamp) -> bool:
 
 
 def difference(old: Config, new: Config) -> tuple[Difference, ...]:
-    """List the settings that differ, in the order of their paths."""
-    before, after = _flat(old, ()), _flat(new, ())
+    """List the settings that differ, in the order of their paths; a context that one lacks has its defaults there."""
+    names = old.contexts.keys() | new.contexts.keys()
+    before, after = (
+        _flat(structs.replace(one, contexts={name: one.contexts.get(name, ContextSettings()) for name in names}), ())
+        for one in (old, new)
+    )
     paths = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
     return tuple(Difference(dotted(path), _shown(before.get(path, "")), _shown(after.get(path, ""))) for path in paths)
 
 
 class ConfigWatch:
-    """Keeps the configuration in use, and takes a new one only when it is good."""
+    """Keeps the configuration in use, and takes a new one only when it is good.
 
-    def __init__(self, loaded: Loaded, env: Mapping[str, str], flags: Mapping[str, object]) -> None:
+    `check` may refuse what has been read (ConfigProblem), or amend it; `problem` is why the file as it is now is not
+    in use, None where it is.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        env: Mapping[str, str],
+        flags: Mapping[str, object],
+        check: Callable[[Loaded], Loaded] | None = None,
+    ) -> None:
         self.loaded = loaded
+        self.problem: ConfigProblem | None = None
         self._env = env
         self._flags = flags
+        self._check = check
         self._seen = loaded.stamp
 
-    def poll(self) -> tuple[Difference, ...]:
-        """Look once (one `stat`); return what changed, or nothing.
+    def poll(self, *, anew: bool = False) -> tuple[Difference, ...]:
+        """Look once (one `stat`); return what changed, or nothing. `anew` reads the file even where it is the same.
 
         Raises ConfigProblem, once for each new state of the file, when it is bad: `loaded` then stays what it was.
         """
-        if not changed(self.loaded.path, self._seen):
+        if not anew and not changed(self.loaded.path, self._seen):
             return ()
         self._seen = stamp_of(self.loaded.path)
-        fresh = load(self.loaded.path if self.loaded.found else None, self._env, self._flags)
+        try:
+            fresh = load(self.loaded.path if self.loaded.found else None, self._env, self._flags)
+            fresh = self._check(fresh) if self._check is not None else fresh
+        except ConfigProblem as problem:
+            self.problem = problem
+            raise
+        self.problem = None
         differences = difference(self.loaded.config, fresh.config)
         self.loaded = fresh
         return differences

@@ -239,11 +239,25 @@ class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None
         console.scope = replace(console.scope, namespaces=(namespace,) if namespace else ())
         if console.steering is not None:
             console.steering.widen(console.scope.namespaces)
+        self.rescope()
+        again = f"{console.keymap.key('namespaces')} shows all again"
+        self.say(f"namespace {namespace}; {again}" if namespace else "all namespaces")
+
+    def rescope(self) -> None:
+        """Let every screen take the console's scope."""
         for screen in self.screen_stack:
             if isinstance(screen, DeckScreen | TableScreen) and screen.is_attached:
                 screen.set_scope()
-        again = f"{console.keymap.key('namespaces')} shows all again"
-        self.say(f"namespace {namespace}; {again}" if namespace else "all namespaces")
+
+    def draw_in(self, *, ascii_only: bool) -> None:
+        """Draw with ASCII only, or with all that the terminal has."""
+        self._ascii = ascii_only
+        self.set_class(ascii_only, ASCII_CLASS)
+
+    def do_reload(self) -> None:
+        """Read the configuration again now."""
+        if self.console_state.steering is not None:
+            self.console_state.steering.reload()
 
     def go_to_context(self, name: str) -> None:
         """Leave this cluster for another, without a restart; places of the one before are forgotten."""
@@ -258,9 +272,7 @@ class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None
         self.console_state.kinds = ()
         self.forget_places()
         self.go_home()
-        for screen in self.screen_stack:
-            if isinstance(screen, DeckScreen):
-                screen.set_scope()
+        self.rescope()
         self.say(f"context {name}; this console stays on it")
 
     def show_banner(self) -> None:

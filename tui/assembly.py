@@ -38,6 +38,7 @@ from widgets.viewmodels import Line
 if TYPE_CHECKING:
     from services.engine import Desired
     from services.kubernetes.exec_plugin import LoginNeeded
+    from tui.reload import Reload
 
 STOP_WITHIN = 3.0
 """Seconds the service thread has to end once the screen is gone."""
@@ -71,11 +72,12 @@ class Assembly:
         self.store: StateStore | None = None
         self.app: QuarterdeckApp | None = None
         self._history_begun = False
+        self._reload: Reload | None = None
         settings = setup.loaded.config.context(setup.identity.context)
         self.console = Console(
             clock=clock,
             feed=live,
-            scope=self._scope(),
+            scope=self.saved_scope(),
             runtime=self.runtime,
             steering=self,
             actor=actor(),
@@ -90,7 +92,8 @@ class Assembly:
             flapping_for=setup.loaded.config.rollouts.flapping_seconds,
         )
 
-    def _scope(self) -> Scope:
+    def saved_scope(self) -> Scope:
+        """Return the scope that the configuration has for the cluster that is watched."""
         identity = self.setup.identity
         settings = self.setup.loaded.config.context(identity.context)
         return Scope(
@@ -137,6 +140,26 @@ class Assembly:
             self.app.set_timer(HISTORY_AFTER, self._begin_history)
             self.console.on_place = self._keep_place
         self.runtime.start(self._desired)
+        self.runtime.submit(self._watch_config())
+
+    async def _watch_config(self) -> None:
+        await self.clock.sleep(HISTORY_AFTER)
+        await self._reloading().run()
+
+    def _reloading(self) -> Reload:
+        if self._reload is None:
+            from tui.reload import Reload
+
+            self._reload = Reload(self)
+        return self._reload
+
+    def reload(self) -> None:
+        """Read the configuration again now, on a thread of its own."""
+        threading.Thread(target=self._reloading().look, args=(True,), name="reload", daemon=True).start()
+
+    def rewatch(self) -> None:
+        """Watch what is desired now; what stays the same goes on."""
+        self.runtime.reconcile(self._desired)
 
     def _begin_history(self) -> None:
         if self.store is not None and not self._history_begun:
@@ -168,13 +191,14 @@ class Assembly:
 
     def _login_needed(self, needed: LoginNeeded | None) -> None:
         if needed is None:
-            self._notify(Notice.LOGIN, None)
+            self.notify(Notice.LOGIN, None)
         else:
-            self._notify(Notice.LOGIN, lambda lens: present_login(needed, self.console.keymap.key("login"), lens))
+            self.notify(Notice.LOGIN, lambda lens: present_login(needed, self.console.keymap.key("login"), lens))
 
-    def _notify(self, notice: Notice, present: Callable[[Lens], Line] | None) -> None:
+    def notify(self, notice: Notice, present: Callable[[Lens], Line] | None) -> None:
+        """Let something stand above everything else, or no longer. Any thread."""
         self.console.notify(notice, present)
-        self._tell_app(lambda app: app.show_banner())
+        self.tell_app(lambda app: app.show_banner())
 
     def thread_died(self, line: SafeText) -> None:
         """Say what the end of a thread means, and what to do; called on the thread that died, before it ends."""
@@ -184,18 +208,19 @@ class Assembly:
             now = self.clock.now()
             self.live.status(SourceStatus(CONNECTION, SourceState.FAILED, since=now, error=safe_text(meaning)))
             self.live.publish()
-        self._notify(Notice.BROKEN, lambda lens: present_broken(meaning, line.partition(": ")[2], lens))
+        self.notify(Notice.BROKEN, lambda lens: present_broken(meaning, line.partition(": ")[2], lens))
 
     def _stay_broke(self, error: BaseException) -> None:
         line = self.log.report(error, "the service thread").partition(": ")[2]
-        self._notify(Notice.BROKEN, lambda lens: present_broken(PARTS["stay"], line, lens))
+        self.notify(Notice.BROKEN, lambda lens: present_broken(PARTS["stay"], line, lens))
 
     def _history_changed(self, status: HistoryStatus) -> None:
         sentence = status.notice or status.sentence
         if sentence:
-            self._tell_app(lambda app: app.say(sentence))
+            self.tell_app(lambda app: app.say(sentence))
 
-    def _tell_app(self, act: Callable[[QuarterdeckApp], None]) -> None:
+    def tell_app(self, act: Callable[[QuarterdeckApp], None]) -> None:
+        """Do something with the screen, on its own loop. Any thread."""
         app = self.app
         if app is not None and app.is_running:
             with contextlib.suppress(RuntimeError):
@@ -217,7 +242,7 @@ class Assembly:
         """Leave this cluster for another. Raises Problem where the kubeconfig cannot say which."""
         self.setup = retarget(self.setup, name)
         self.interest = structs.replace(self.interest, namespaces=(), generic=())
-        self.console.scope = self._scope()
+        self.console.scope = self.saved_scope()
         self.console.login = self.setup.loaded.config.context(name).login
         self.live.clear()
         seed(self.live, self.setup, FIRST_TABLES, self.clock)

@@ -97,6 +97,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("around", ("C",), "context", "lines around each match: 0, 2, 5", Group.LOG, ("logs",)),
     Command("log_mark", ("m",), "mark", "a line across the log, now", Group.LOG, ("logs",)),
     Command("login", ("L",), "log in", "run the configured login, and come back", Group.PROGRAM, ALL),
+    Command("reload", (), "reload config", "read the configuration again now", Group.PROGRAM, ALL),
     Command("help", ("question_mark",), "help", "the keys that work here", Group.PROGRAM, ALL, 8),
     Command("suspend", ("ctrl+z",), "shell", "back to the shell; fg returns here", Group.PROGRAM, ALL),
     Command("redraw", ("ctrl+l",), "redraw", "paint the screen anew", Group.PROGRAM, ALL),

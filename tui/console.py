@@ -110,6 +110,10 @@ class Steering(Protocol):
         """Ask everything again after a login."""
         ...
 
+    def reload(self) -> None:
+        """Read the configuration again now."""
+        ...
+
 
 @dataclass
 class Console:

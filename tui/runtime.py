@@ -15,6 +15,7 @@ from services.sanitize import safe_text
 
 if TYPE_CHECKING:
     from services.clock import Clock
+    from services.config_schema import RolloutSettings
     from services.engine import Desired, Engine
     from services.kubernetes.exec_plugin import LoginNeeded
     from services.ports import ClusterSession
@@ -144,6 +145,10 @@ class Runtime:
     def reconcile(self, desired: Callable[[], Desired]) -> Future[None]:
         """Watch this from now on; what stays the same goes on without a restart."""
         return self.submit(self._reconcile(desired))
+
+    def judge_by(self, settings: RolloutSettings) -> None:
+        """Judge rollouts and symptoms by other thresholds from now on."""
+        self.call(lambda: self._stay.use(settings) if self._stay is not None else None)
 
     @property
     def session(self) -> ClusterSession | None:

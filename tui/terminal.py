@@ -130,6 +130,11 @@ def detect(
     )
 
 
+def draws_ascii(terminal: Terminal, setting: str) -> bool:
+    """Return whether to draw with ASCII only on this terminal, by the setting auto, on or off."""
+    return _decide(setting, not terminal.utf8 or terminal.term == "linux")
+
+
 def refusal(terminal: Terminal) -> str | None:
     """Return why no screen can be drawn here and what to do instead, None when one can."""
     instead = "for the same facts without a screen use `quarterdeck status`"

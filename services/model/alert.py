@@ -92,7 +92,7 @@ class Alert(Struct, frozen=True, gc=False):
 
 
 class AlertGroup(Struct, frozen=True, gc=False):
-    """Alerts that belong together, in the table "alert-groups": the keys of `members`, the lead first (worst, earliest).
+    """Alerts that belong together, in the table "alert-groups": keys in `members`, the lead first (worst, earliest).
 
     `reasons` says for each member, in the same order, why it is in the group; the lead's is "". `key` is sticky: it
     survives until all members have ended.

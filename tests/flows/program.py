@@ -86,7 +86,8 @@ class Program:
 async def program(*words: str, size: tuple[int, int] = (160, 48)) -> AsyncIterator[Program]:
     """Run `quarterdeck run WORDS` without a terminal; the state folder and the configuration are the environment's."""
     arguments = parser().parse_args(["run", *words])
-    setup = prepare(arguments)
+    flags = {"ui.theme": arguments.theme, "ui.ascii": arguments.ascii, "ui.slow_link": arguments.slow_link}
+    setup = prepare(arguments, {name: value for name, value in flags.items() if value is not None})
     clock = SystemClock()
     live = LiveState(clock)
     left, _ = seed(live, setup, FIRST_TABLES, clock)

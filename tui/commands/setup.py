@@ -28,25 +28,40 @@ FIRST_TABLES = ("rollouts", "symptoms")
 
 
 class Setup(Struct, frozen=True):
-    """Where the operator is going: configuration, cluster and user, and the key their cached rows stand under."""
+    """Where the operator is going: configuration, cluster and user, and the key their cached rows stand under.
+
+    `environ`, `flags` and `environment` are what the configuration was read with, and will be read with again.
+    """
 
     loaded: Loaded
     identity: Identity
     key: str
     folder: Path
+    environ: Mapping[str, str] = {}
+    flags: Mapping[str, object] = {}
+    environment: str = ""
+
+    def amended(self, loaded: Loaded) -> Loaded:
+        """Return a configuration with the environment that the command itself names (the demo's)."""
+        return _amended(loaded, self.environment)
 
 
 def prepare(arguments: argparse.Namespace, flags: Mapping[str, object] | None = None) -> Setup:
     """Read the configuration and the kubeconfig. Raises Problem."""
-    loaded = load(getattr(arguments, "config", "") or None, os.environ, flags or {})
+    environ = dict(os.environ)
     environment = getattr(arguments, "environment", "")
-    if environment:
-        contexts = {"*": ContextSettings(environment=environment)} | loaded.config.contexts
-        loaded = structs.replace(loaded, config=structs.replace(loaded.config, contexts=contexts))
+    loaded = _amended(load(getattr(arguments, "config", "") or None, environ, flags or {}), environment)
     explicit = getattr(arguments, "kubeconfig", "")
     identity = identify((explicit,) if explicit else None, getattr(arguments, "context", ""))
     key = identity_key(identity.server, identity.ca_fingerprint, identity.user)
-    return Setup(loaded, identity, key, state_folder())
+    return Setup(loaded, identity, key, state_folder(), environ, flags or {}, environment)
+
+
+def _amended(loaded: Loaded, environment: str) -> Loaded:
+    if not environment:
+        return loaded
+    contexts = {"*": ContextSettings(environment=environment)} | loaded.config.contexts
+    return structs.replace(loaded, config=structs.replace(loaded.config, contexts=contexts))
 
 
 def retarget(setup: Setup, context: str) -> Setup:

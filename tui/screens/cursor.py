@@ -29,8 +29,8 @@ class CursorScreen(BaseScreen):
     def target(self) -> tuple[View, Any] | None:
         """Return the view and the object of the row that is seen under the cursor."""
         driver = self.driver
-        if driver is None:
-            return None
+        if driver is None or not driver.ordering.order:
+            return None  # a table without rows is not painted, and still aims at what it showed last
         obj = driver.object(driver.widget.target_key)
         return (driver.view, obj) if obj is not None else None
 
