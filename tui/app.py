@@ -26,6 +26,7 @@ from tui.bridge import Bridge
 from tui.clipboard import copy_to_terminal
 from tui.console import Console
 from tui.crash import CrashHygiene
+from tui.glyphs import ASCII, UNICODE
 from tui.keymap import DEFAULT, Keymap
 from tui.navigation import HOME, Navigation
 from tui.presenters.banner import Notice
@@ -252,7 +253,9 @@ class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None
     def draw_in(self, *, ascii_only: bool) -> None:
         """Draw with ASCII only, or with all that the terminal has."""
         self._ascii = ascii_only
+        self.console_state.glyphs = ASCII if ascii_only else UNICODE
         self.set_class(ascii_only, ASCII_CLASS)
+        self.rebuild()
 
     def do_reload(self) -> None:
         """Read the configuration again now."""

@@ -141,6 +141,8 @@ class Assembly:
             self.console.on_place = self._keep_place
         self.runtime.start(self._desired)
         self.runtime.submit(self._watch_config())
+        if self.app is not None and (notes := self.setup.loaded.notes):
+            self.app.say(notes[0])
 
     async def _watch_config(self) -> None:
         await self.clock.sleep(HISTORY_AFTER)

@@ -133,6 +133,15 @@ class Navigation(_Base):
             front.show_all()
         self.remember()
 
+    def rebuild(self) -> None:
+        """Make every screen anew, where it is: what was drawn in another way is nowhere any more. Dialogs close."""
+        anew = [screen.anew() for screen in self.screen_stack if isinstance(screen, BaseScreen)]
+        with self.batch_update():
+            while len(self.screen_stack) > 1:
+                self.pop_screen()
+            for screen in anew:
+                self.push_screen(screen)
+
     def go_to(self, place: Place) -> None:
         """Go to a remembered place; one that is no more leads to the control room."""
         while len(self.screen_stack) > 2:

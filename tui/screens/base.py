@@ -109,6 +109,10 @@ class BaseScreen(Screen[None]):
             answer()
         return True
 
+    def anew(self) -> BaseScreen:
+        """Return this screen made anew, at the same place: nothing of what it has drawn is in it."""
+        raise NotImplementedError
+
     def where(self) -> Place | None:
         """Return the place to come back to, None where there is nothing to keep."""
         return None

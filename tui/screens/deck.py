@@ -194,6 +194,12 @@ class DeckScreen(CursorScreen):
         super().on_live_table_cursor_moved(message)
         self._show_detail()
 
+    def anew(self) -> DeckScreen:
+        """Return the control room with the same pane and row."""
+        made = DeckScreen(self.console, self.where())
+        made.active, made.expanded = self.active, self.expanded
+        return made
+
     def where(self) -> Place:
         """Return the control room and the row under the cursor."""
         return Place(view="deck", scope=self.console.scope.namespaces, cursor=self.rollouts.cursor_key or "")

@@ -106,6 +106,10 @@ class TextScreen(ReadingScreen):
         self.text.focus()
         self.deck.ask(self._get, self._arrived)
 
+    def anew(self) -> TextScreen:
+        """Return the same document, fetched again."""
+        return TextScreen(self.console, self._title, self._fetch)
+
     async def _get(self, session: ClusterSession) -> Sequence[Line]:
         return await self._fetch(session)
 

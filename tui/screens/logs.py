@@ -69,6 +69,12 @@ class LogScreen(ReadingScreen):
         if self._pump is not None:
             self._pump.stop()
 
+    def anew(self) -> LogScreen:
+        """Return the same logs, streamed again."""
+        made = LogScreen(self.console, self.ref, self.previous)
+        made._since = self._since
+        return made
+
     def _pods(self) -> Mapping[str, Sequence[str]]:
         snapshot = self.console.feed.snapshot()
         if self.ref.kind == "Pod":

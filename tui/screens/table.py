@@ -137,6 +137,12 @@ class TableScreen(CursorScreen):
             return Face.WAITING, f"{empty}."
         return Face.WAITING, waiting_message(reading, f"{self.view.noun}s")
 
+    def anew(self) -> TableScreen:
+        """Return the table with the same filter, order and row."""
+        made = TableScreen(self.console, self.view, self.where())
+        made._faults = self._faults
+        return made
+
     def where(self) -> Place:
         """Return the view and what is narrowed in it."""
         return Place(

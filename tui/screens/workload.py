@@ -203,6 +203,10 @@ class WorkloadScreen(CursorScreen):
         """Go to the pods."""
         self.tables["pods"].focus()
 
+    def anew(self) -> WorkloadScreen:
+        """Return the workload's screen."""
+        return WorkloadScreen(self.console, self.ref)
+
     def where(self) -> Place:
         """Return the way back here."""
         return Place(view="workload", subject=f"{self.ref.kind}/{self.ref.key}", scope=self.console.scope.namespaces)
