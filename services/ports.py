@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from services.model.alert import Alert
 from services.model.cluster import ApiResource, KubeEvent, TableInfo
+from services.model.cost import CostHour
 from services.model.metric import Golden, Series
 from services.model.ref import Ref, Resource
 from services.model.source import SourceStatus
@@ -189,4 +190,16 @@ class MetricsSession(Protocol):
 
     async def alert_firing(self, alert: Alert, since: float, until: float, columns: int) -> Series:
         """When it fired (1) and was pending (0.5), from the range of `ALERTS`."""
+        ...
+
+
+class CostHistory(Protocol):
+    """The hourly costs of one cluster that outlive a console. Safe from any thread; raises nothing."""
+
+    def hours(self, since: float, until: float) -> Sequence[CostHour]:
+        """Hours that begin in [since, until), epoch seconds, oldest first; blocks for as long as the disk takes."""
+        ...
+
+    def keep(self, hour: CostHour) -> None:
+        """Keep an hour, instead of what was kept of it before; returns at once."""
         ...
