@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 from sys import intern
+from typing import Any
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 from msgspec.json import Decoder
 
 from services.kubernetes.podstatus import explain, parse_duration, pod_state, status_severity
@@ -157,7 +158,7 @@ class _Column(Struct, frozen=True, gc=False):
 
 
 class _PlainRow(Struct, frozen=True, gc=False):
-    cells: list[Raw] | None = None
+    cells: list[Any] | None = None
 
 
 class _PlainTable(Struct, frozen=True, gc=False, rename="camel"):
@@ -166,7 +167,11 @@ class _PlainTable(Struct, frozen=True, gc=False, rename="camel"):
 
 
 _table_decoder: Decoder[_PlainTable] = Decoder(_PlainTable)
-_cell_decoder: Decoder[str | int | float | bool | None] = Decoder(str | int | float | bool | None)
+
+_SHOWN = ("Name", "Ready", "Status", "Restarts", "Age", "IP", "Node")
+_UNTOLD = frozenset({"<none>", "<unknown>"})
+
+_State = tuple[str, Severity, int, int, int, float, float]
 
 
 def partial_pods(body: bytes, namespace: str, cluster: str, now: float) -> dict[str, Pod]:
@@ -176,45 +181,58 @@ def partial_pods(body: bytes, namespace: str, cluster: str, now: float) -> dict[
     left out.
     """
     table = _table_decoder.decode(body)
-    places = {column.name: index for index, column in enumerate(table.column_definitions or ())}
+    titles = [column.name for column in table.column_definitions or ()]
+    places = [titles.index(name) if name in titles else -1 for name in _SHOWN]
+    namespace = intern(namespace)
+    states: dict[tuple[str, str, str, str], _State] = {}  # pods of one workload share most of them
     pods = {}
     for row in table.rows or ():
         cells = row.cells or []
-        values = {name: _text(cells[index]) for name, index in places.items() if index < len(cells) and name in _SHOWN}
-        if values.get("Name"):
-            pod = _partial_pod(values, namespace, cluster, now)
-            pods[pod.ref.key] = pod
+        name, ready, status, restarts, age, ip, node = [_text(cells, place) for place in places]
+        if not name:
+            continue
+        told = ready, status, restarts, age
+        state = states.get(told)
+        if state is None:
+            state = states[told] = _state(*told, now)
+        status, severity, up, containers, restarted, created_at, restarted_at = state
+        ref = Ref(cluster, PODS.group, PODS.kind, namespace, name)
+        pods[f"{namespace}/{name}"] = Pod(
+            ref,
+            status,
+            severity,
+            up,
+            containers,
+            restarted,
+            created_at,
+            node=intern(node),
+            ip=ip,
+            last_restart_at=restarted_at,
+        )
     return pods
 
 
-_SHOWN = frozenset({"Name", "Ready", "Status", "Restarts", "Age", "IP", "Node"})
-
-
-def _text(raw: Raw) -> str:
-    try:
-        value = _cell_decoder.decode(raw)
-    except ValueError:
+def _text(cells: list[Any], place: int) -> str:
+    if not 0 <= place < len(cells):
         return ""
-    return "" if value in (None, "<none>", "<unknown>") else str(value)
+    value = cells[place]
+    if type(value) is str:
+        return "" if value in _UNTOLD else value
+    return str(value) if isinstance(value, int | float) else ""
 
 
-def _partial_pod(values: dict[str, str], namespace: str, cluster: str, now: float) -> Pod:
-    ready, _, containers = values.get("Ready", "").partition("/")
-    restarts, _, ago = values.get("Restarts", "").partition(" (")
-    age = parse_duration(values.get("Age", ""))
-    since_restart = parse_duration(ago.removesuffix(" ago)"))
-    status = intern(values.get("Status", ""))
-    counts = _count(ready), _count(containers)
-    return Pod(
-        Ref(cluster, PODS.group, PODS.kind, intern(namespace), values["Name"]),
-        status,
+def _state(ready: str, status: str, restarts: str, age: str, now: float) -> _State:
+    up, _, containers = ready.partition("/")
+    counts = _count(up), _count(containers)
+    times, _, ago = restarts.partition(" (")
+    lived, since_restart = parse_duration(age), parse_duration(ago.removesuffix(" ago)"))
+    return (
+        intern(status),
         status_severity(status, *counts),
         *counts,
-        _count(restarts),
-        now - age if now and age is not None else 0.0,
-        node=intern(values.get("Node", "")),
-        ip=values.get("IP", ""),
-        last_restart_at=now - since_restart if now and since_restart is not None else 0.0,
+        _count(times),
+        now - lived if now and lived is not None else 0.0,
+        now - since_restart if now and since_restart is not None else 0.0,
     )
 
 
