@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import NODEFAULT, Struct, structs
 
 from services.config_decode import Fault, Override, decode
 from services.config_locate import KeyPath, did_you_mean, dotted, key_lines, line_of
@@ -26,7 +26,7 @@ MAX_BYTES = 262_144
 PREFIX = "QUARTERDECK_"
 PATH_VARIABLE = "QUARTERDECK_CONFIG"
 # Sections whose settings the environment can name, as QUARTERDECK_<SECTION>_<SETTING>.
-_OPEN_SECTIONS = ("ui", "history", "rollouts", "logs")
+_OPEN_SECTIONS = ("ui", "history", "rollouts", "logs", "costs")
 
 Stamp = tuple[int, int, int] | None
 
@@ -107,6 +107,8 @@ def variables() -> dict[str, KeyPath]:
     for section in structs.fields(Config):
         if section.name in _OPEN_SECTIONS:
             for setting in structs.fields(type(section.default)):
+                if setting.default is NODEFAULT:  # a table of its own
+                    continue
                 named[f"{PREFIX}{section.name}_{setting.name}".upper()] = (section.name, setting.name)
     return named
 

@@ -151,6 +151,8 @@ def _describe(info: inspect.Type) -> str:
         words = "one of " + ", ".join(f'"{value}"' for value in plain.values)
     elif isinstance(plain, inspect.IntType) and plain.le is not None:
         words = f"a whole number from {plain.ge} to {plain.le}"
+    elif isinstance(plain, inspect.DictType) and isinstance(_plain(plain.value_type), inspect.FloatType):
+        words = 'a table of numbers, each under a name in quotes: {"name" = 0.1}'
     elif isinstance(plain, inspect.StrType) and plain.max_length is not None:
         letters = " of letters, digits, _ and -" if plain.pattern else ""
         words = f"a text{letters}, {plain.max_length} characters at most"

@@ -46,7 +46,7 @@ def _table(kind: type[msgspec.Struct], header: str) -> Iterator[str]:
         meta, _ = _split(inspect.type_info(setting.type))
         yield from textwrap.wrap(meta["description"], 116, initial_indent="# ", subsequent_indent="# ")
         value = setting.default
-        if value in (None, "", ()) or setting.name == "colour":
+        if value in (None, "", (), msgspec.NODEFAULT) or setting.name == "colour":
             value = meta["examples"][0]
         yield f"#{setting.name} = {_toml(value)}"
     yield ""
@@ -61,6 +61,8 @@ def _toml(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml(name)} = {_toml(entry)}" for name, entry in value.items()) + "}"
     if isinstance(value, str | SecretRef):
         return msgspec.json.encode(str(value)).decode()
     return str(value)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from services.config_costs import CostSettings
 from services.config_secret import SecretRef
 
 Switch = Literal["auto", "on", "off"]
@@ -141,6 +142,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     history: HistorySettings = HistorySettings()
     rollouts: RolloutSettings = RolloutSettings()
     logs: LogSettings = LogSettings()
+    costs: CostSettings = CostSettings()
     keys: Annotated[
         dict[str, Annotated[str, Meta(min_length=1, max_length=32)]],
         Meta(
