@@ -1,0 +1,204 @@
+"""Says which changes may have caused what broke, with every reason an operator would give, and why not for the rest.
+
+A score is a sum of lines: what the change and the trouble have in common, how soon the one followed the other, what
+else speaks for it, and how often the same trouble came without it. Pure and deterministic. Machines suspect; only a
+person says "cause".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct, field
+
+from services.model.alert import Alert, Entity
+from services.model.change import Change, ChangeKind, ScoreLine, Suspect
+
+EARLY = 30.0
+"""Seconds by which a change may follow the onset it is suspected of: clocks differ, watches lag."""
+AFTERGLOW = 300.0
+"""Seconds after a change settled during which an onset counts as within it."""
+LATEST = 3600.0
+"""Seconds after a change settled from which on it is no longer suspected."""
+HALVING = 600.0
+"""Seconds in which the weight of time halves once the afterglow is over."""
+DAY = 86400.0
+
+SAME_WORKLOAD, SAME_NODE, DEPENDS_ON, SAME_NAMESPACE = 45, 30, 28, 15
+IN_TIME, UNHEALTHY, NEW_POD, WITHOUT_IT, MOST_WITHOUT_IT = 35, 12, 12, 6, 25
+LIKELY, POSSIBLE, NEARBY = 75, 50, 30
+
+Named = tuple[str, str]
+"""A workload as (namespace, name)."""
+
+
+class Trouble(Struct, frozen=True):
+    """What broke: where, when (epoch seconds UTC; up to `slack` seconds earlier), and when the same began before."""
+
+    entity: Entity
+    onset: float
+    slack: float = 0.0
+    before: tuple[float, ...] = ()
+
+
+class Context(Struct, frozen=True):
+    """What is known around alerts and changes; all of it may be empty.
+
+    `depends_on` names what a workload needs, `uses` the workloads that a ConfigMap or Secret ((namespace, name)) feeds.
+    `template_hashes` are those of pods ("namespace/name"); where a pod is missing its name tells. `onsets` are the
+    known onsets of an alert in the last day, by fingerprint.
+    """
+
+    depends_on: Mapping[Named, frozenset[Named]] = field(default_factory=dict)
+    uses: Mapping[Named, frozenset[Named]] = field(default_factory=dict)
+    template_hashes: Mapping[str, str] = field(default_factory=dict)
+    onsets: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+class Verdict(Struct, frozen=True):
+    """What was found about one change: a suspect, or the reason why it is none, as the operator reads it."""
+
+    change: Change
+    suspect: Suspect | None
+    reason: str = ""
+
+
+NO_CONTEXT = Context()
+
+
+def trouble_of(alert: Alert, context: Context = NO_CONTEXT) -> Trouble:
+    """Return what an alert says broke, with the onsets of the same alert that came before."""
+    before = tuple(at for at in context.onsets.get(alert.fingerprint, ()) if at < alert.onset)
+    return Trouble(alert.entity, alert.onset, alert.onset_slack, before)
+
+
+def suspects(about: Alert | Trouble, changes: Iterable[Change], context: Context = NO_CONTEXT) -> tuple[Suspect, ...]:
+    """Return the changes suspected of an alert or a trouble, the strongest first."""
+    trouble = about if isinstance(about, Trouble) else trouble_of(about, context)
+    found = (judge(trouble, change, context).suspect for change in changes)
+    return tuple(sorted((one for one in found if one is not None), key=_strongest_first))
+
+
+def verdicts(about: Alert | Trouble, changes: Iterable[Change], context: Context = NO_CONTEXT) -> tuple[Verdict, ...]:
+    """Return what was found about every change: suspects first, then the others with the reason, the latest first."""
+    trouble = about if isinstance(about, Trouble) else trouble_of(about, context)
+    judged = [judge(trouble, change, context) for change in changes]
+    suspected = sorted((one for one in judged if one.suspect), key=lambda one: _strongest_first(_the(one)))
+    cleared = sorted((one for one in judged if not one.suspect), key=lambda one: (-one.change.start, one.change.id))
+    return (*suspected, *cleared)
+
+
+def suspects_of_group(
+    alerts: Sequence[Alert], changes: Iterable[Change], context: Context = NO_CONTEXT
+) -> tuple[Suspect, ...]:
+    """Return the suspects of alerts that belong together: those of the earliest, with what of the rest speaks against.
+
+    Counter-evidence is a line without points: "1 of 4 began before it".
+    """
+    if not alerts:
+        return ()
+    earliest = min(alerts, key=lambda alert: (alert.onset, alert.key))
+    result = []
+    for suspect in suspects(earliest, changes, context):
+        before = sum(alert.onset < suspect.change.start for alert in alerts)
+        against = ScoreLine(f"{before} of {len(alerts)} began before it", 0)
+        lines = (*suspect.lines, against) if before else suspect.lines
+        result.append(Suspect(suspect.change, suspect.score, lines, suspect.band))
+    return tuple(result)
+
+
+def judge(trouble: Trouble, change: Change, context: Context = NO_CONTEXT) -> Verdict:
+    """Return whether one change is suspected of one trouble, with the lines of its score or the reason against."""
+    scope, against = _scope(trouble.entity, change, context)
+    if scope is None:
+        return Verdict(change, None, against)
+    settled = change.end or max(trouble.onset, change.start)
+    if trouble.onset < change.start - EARLY:
+        return Verdict(change, None, f"began {span(change.start - trouble.onset)} before the change")
+    if trouble.onset - trouble.slack > settled + LATEST:
+        return Verdict(change, None, f"began {span(trouble.onset - settled)} after the change had settled")
+    lines = [scope, _time(trouble, change.start, settled), *_corroboration(trouble.entity, change, context)]
+    lines += _base_rate(trouble, change)
+    score = max(0, min(100, sum(line.points for line in lines)))
+    band = "likely" if score >= LIKELY else "possible" if score >= POSSIBLE else "nearby"
+    if score < NEARBY:
+        why = ", ".join(f"{line.reason} {line.points:+d}" for line in lines)
+        return Verdict(change, None, f"too weak: {score} ({why})")
+    return Verdict(change, Suspect(change, score, tuple(lines), band))
+
+
+def span(seconds: float) -> str:
+    """Return a duration as it is said in a reason: "90 s", "42 min", "3 h"."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+
+
+def _scope(entity: Entity, change: Change, context: Context) -> tuple[ScoreLine | None, str]:
+    """Return the strongest thing the two have in common, or why nothing counts."""
+    ref = change.ref
+    if entity.cluster != ref.cluster:
+        return None, "another cluster"
+    if change.kind is ChangeKind.SILENCE:
+        return None, "a silence changes who is told, not what breaks"
+    namespace, workload = entity.namespace, entity.workload
+    if ref.kind == "Node":
+        if ref.name == entity.node:
+            return ScoreLine(f"same node {entity.node}", SAME_NODE), ""
+        return None, "nothing in common"
+    changed = (ref.namespace, ref.name)
+    if workload and namespace == ref.namespace:
+        name = f"{namespace}/{workload}"
+        if workload == ref.name and ref.kind not in ("ConfigMap", "Secret"):
+            return ScoreLine(f"same workload {name}", SAME_WORKLOAD), ""
+        if (namespace, workload) in context.uses.get(changed, ()):
+            return ScoreLine(f"{name} uses {ref.kind} {ref.name}", SAME_WORKLOAD), ""
+    if workload and changed in context.depends_on.get((namespace, workload), ()):
+        return ScoreLine(f"{namespace}/{workload} depends on {ref.namespace}/{ref.name}", DEPENDS_ON), ""
+    if namespace and namespace == ref.namespace:
+        return ScoreLine(f"same namespace {namespace}", SAME_NAMESPACE), ""
+    return None, "nothing in common"
+
+
+def _time(trouble: Trouble, start: float, settled: float) -> ScoreLine:
+    """Weigh the time between; where the onset is uncertain, its earliest moment counts: it widens, never narrows."""
+    late = max(0.0, trouble.onset - trouble.slack - settled - AFTERGLOW)
+    points = round(IN_TIME * 2.0 ** (-late / HALVING))
+    after = trouble.onset - start
+    about = f", give or take {span(trouble.slack)}" if trouble.slack else ""
+    if after < 0:
+        return ScoreLine(f"began {span(-after)} before it was seen to start{about}", points)
+    if late:
+        return ScoreLine(f"began {span(trouble.onset - settled)} after it had settled{about}", points)
+    return ScoreLine(f"began {span(after)} after it started{about}", points)
+
+
+def _corroboration(entity: Entity, change: Change, context: Context) -> list[ScoreLine]:
+    lines = []
+    if change.healthy is False:
+        lines.append(ScoreLine(f"{change.kind.value} unhealthy", UNHEALTHY))
+    if change.template_hash and entity.pod and entity.namespace == change.ref.namespace:
+        known = context.template_hashes.get(f"{entity.namespace}/{entity.pod}", "")
+        named = entity.pod.startswith(f"{change.ref.name}-{change.template_hash}-")
+        if known == change.template_hash or (not known and named):
+            lines.append(ScoreLine("the pod is one it made", NEW_POD))
+    return lines
+
+
+def _base_rate(trouble: Trouble, change: Change) -> list[ScoreLine]:
+    """Count against a change how often the same began within the day before it."""
+    since, until = trouble.onset - DAY, min(change.start - EARLY, trouble.onset)
+    times = sum(since <= at < until for at in trouble.before)
+    if not times:
+        return []
+    often = f"{times} times" if times > 1 else "once"
+    return [ScoreLine(f"fired {often} in 24 h without it", -min(MOST_WITHOUT_IT, WITHOUT_IT * times))]
+
+
+def _strongest_first(suspect: Suspect) -> tuple[int, float, str]:
+    return -suspect.score, -suspect.change.start, suspect.change.id
+
+
+def _the(verdict: Verdict) -> Suspect:
+    assert verdict.suspect is not None  # noqa: S101 - only suspects are asked
+    return verdict.suspect
