@@ -8,9 +8,9 @@ import os
 import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
+from msgspec import structs
 from textual import events
 from textual.app import SuspendNotSupported
 from textual.binding import Binding, BindingType
@@ -23,7 +23,6 @@ from services.ports import Changes, ClusterSession
 from services.sanitize import safe_text
 from tui.bindings import Command
 from tui.bridge import Bridge
-from tui.clipboard import copy_to_terminal
 from tui.console import Console
 from tui.crash import CrashHygiene
 from tui.glyphs import ASCII, UNICODE
@@ -34,6 +33,7 @@ from tui.presenters.since import present_since
 from tui.screens.base import BaseScreen
 from tui.screens.deck import DeckScreen
 from tui.screens.table import TableScreen
+from tui.sharemode import ShareMode
 from tui.signals import suspend_to_shell
 from tui.themes import is_native, theme_name, themes
 from widgets.frugal_app import FrugalApp
@@ -50,7 +50,7 @@ def _keys() -> list[BindingType]:
     return [Binding(name, f"press('{name}')", show=False) for name in sorted(DEFAULT.names)]
 
 
-class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None]):
+class QuarterdeckApp(CrashHygiene, ShareMode, Navigation, OrderedKeys[None], FrugalApp[None]):
     """One console on one cluster. Keys are looked up in the registry, for the place in front."""
 
     CSS_PATH = "styles/quarterdeck.tcss"
@@ -114,6 +114,8 @@ class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None
     # Data
 
     def _accept(self, changes: Changes) -> None:
+        if self.console_state.sharing is not None:
+            self.console_state.sharing.look_at_changes(changes)
         if self._left is not None and "rollouts" in changes.keys and self.console_state.summary().reading.trusted:
             self._say_since(changes)
         if (front := self.front) is not None and front.is_attached:
@@ -214,7 +216,7 @@ class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None
     def say(self, sentence: str) -> None:
         """Show one sentence in the footer for a while."""
         if (front := self.front) is not None:
-            front.say(safe_text(sentence))
+            front.say(self.console_state.lens().text(sentence))
             self._said_until = self.console_state.clock.monotonic() + SAID_FOR
 
     def do_palette(self) -> None:
@@ -237,7 +239,7 @@ class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None
     def enter_namespace(self, namespace: str) -> None:
         """Show this namespace only; "" shows all again."""
         console = self.console_state
-        console.scope = replace(console.scope, namespaces=(namespace,) if namespace else ())
+        console.scope = structs.replace(console.scope, namespaces=(namespace,) if namespace else ())
         if console.steering is not None:
             console.steering.widen(console.scope.namespaces)
         self.rescope()
@@ -273,6 +275,7 @@ class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None
             self.say(problem.sentence)
             return
         self.console_state.kinds = ()
+        self.console_state.learn_names()
         self.forget_places()
         self.go_home()
         self.rescope()
@@ -306,10 +309,6 @@ class QuarterdeckApp(CrashHygiene, Navigation, OrderedKeys[None], FrugalApp[None
         self.enter_namespace("")
 
     # The program
-
-    def copy(self, text: str) -> None:
-        """Send a text to the terminal's clipboard, and show it, since nothing tells whether it arrived."""
-        self.say(copy_to_terminal(self, text, self.console_state.mask))
 
     def do_redraw(self) -> None:
         """Paint the screen anew."""

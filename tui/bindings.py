@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Group(StrEnum):
@@ -21,8 +22,7 @@ class Group(StrEnum):
     PROGRAM = "Program"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One thing a key does. `places` names the screens it lives on ("*" all of them, "table" every table).
 
     `footer` orders the entries that the footer shows (0: not shown). `keys` are Textual's key names, the first one is
@@ -97,6 +97,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("around", ("C",), "context", "lines around each match: 0, 2, 5", Group.LOG, ("logs",)),
     Command("log_mark", ("m",), "mark", "a line across the log, now", Group.LOG, ("logs",)),
     Command("login", ("L",), "log in", "run the configured login, and come back", Group.PROGRAM, ALL),
+    Command("share", ("H",), "share", "mask hosts, addresses, accounts and names; twice to end", Group.PROGRAM, ALL),
     Command("reload", (), "reload config", "read the configuration again now", Group.PROGRAM, ALL),
     Command("help", ("question_mark",), "help", "the keys that work here", Group.PROGRAM, ALL, 8),
     Command("suspend", ("ctrl+z",), "shell", "back to the shell; fg returns here", Group.PROGRAM, ALL),
@@ -114,8 +115,7 @@ class Kin(StrEnum):
     INERT = "inert"
 
 
-@dataclass(frozen=True, slots=True)
-class Cousin:
+class Cousin(Struct, frozen=True):
     """A k9s key in a k9s place, and what it does here: same meaning, ours (changing nothing by itself), or a hint.
 
     A command's id in braces stands for its key.

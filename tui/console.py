@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from shlex import quote
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
 
 from cache.state.records import Place
 from services.clock import Clock
@@ -22,6 +23,7 @@ from tui.presenters.header import Situation
 from tui.presenters.lens import Lens
 from tui.presenters.summary import Summary, sum_up
 from tui.presenters.terms import Subject, Test, parse_filter
+from tui.sharing import Sharing
 from widgets.viewmodels import Line
 
 T = TypeVar("T")
@@ -40,8 +42,7 @@ class ServiceThread(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """Which cluster, and which part of it. `namespaces` empty: all. `labels` are terms of a label selector."""
 
     context: str
@@ -115,9 +116,12 @@ class Steering(Protocol):
         ...
 
 
-@dataclass
-class Console:
-    """One operator's console on one cluster: the feed, the clock and the scope that its screens share."""
+class Console(Struct):
+    """One operator's console on one cluster: the feed, the clock and the scope that its screens share.
+
+    `private` are names of the cluster and its people that no row tells (kind, names), `salt` what pseudonyms are made
+    from where the configuration says so.
+    """
 
     clock: Clock
     feed: StateFeed
@@ -128,6 +132,10 @@ class Console:
     mode: str = "RO"
     glyphs: Glyphs = UNICODE
     mask: Callable[[str], str] | None = None
+    sharing: Sharing | None = None
+    private: Callable[[], Iterable[tuple[str, Iterable[str]]]] = tuple
+    salt: Callable[[], Coroutine[Any, Any, bytes]] | None = None
+    share_names: tuple[str, ...] = ()
     log_lines: int = 10_000
     log_tail: int = 500
     on_place: Callable[[Place], None] | None = None
@@ -137,13 +145,36 @@ class Console:
     flapping_for: float = 900.0
     keymap: Keymap = DEFAULT
     frozen_since: float = 0.0
-    notices: dict[Notice, Callable[[Lens], Line]] = field(default_factory=dict)
+    notices: dict[Notice, Callable[[Lens], Line]] = {}
     kinds: tuple[ApiResource, ...] = ()
-    _summed: tuple[tuple[int, int, Scope], Summary] | None = field(default=None, repr=False)
+    _summed: tuple[tuple[int, int, Scope], Summary] | None = None
 
     def lens(self) -> Lens:
         """Return the way of showing things at this moment."""
-        return Lens(self.clock.now(), self.glyphs, self.mask, self.recovered_for, self.flapping_for)
+        now, sharing = self.clock.now(), self.sharing
+        if sharing is None:
+            return Lens(now, self.glyphs, self.mask, self.recovered_for, self.flapping_for)
+        return Lens(now, self.glyphs, sharing.mask, self.recovered_for, self.flapping_for, sharing.name)
+
+    def share(self, salt: bytes = b"") -> None:
+        """Show only stand-ins of names from the next drawing on; what has been drawn is the app's to make anew."""
+        self.sharing = Sharing(salt, self.share_names)
+        self.learn_names()
+
+    def learn_names(self) -> None:
+        """Know every name there is by now; to be called again when the cluster is another."""
+        if self.sharing is None:
+            return
+        self.sharing.learn("cluster", (self.scope.cluster, self.scope.context))
+        self.sharing.learn("user", (self.actor,))
+        for kind, names in self.private():
+            self.sharing.learn(kind, names)
+        self.sharing.look_at(self.feed.snapshot())
+
+    @property
+    def redaction(self) -> Callable[[str], str] | None:
+        """What is masked now: secrets always, names in share mode."""
+        return self.sharing.mask if self.sharing is not None else self.mask
 
     @property
     def banner(self) -> Line:
@@ -185,7 +216,7 @@ class Console:
             reading=summary.reading,
             counts=dict(summary.counts),
             hidden={Severity.CRIT: summary.hidden.get(Severity.CRIT, 0)},
-            mode=self.mode,
+            mode=f"{self.mode} SHARE" if self.sharing is not None else self.mode,
             actor=self.actor,
             scope="; ".join(words),
             frozen_since=self.frozen_since,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+
+from msgspec import Struct, structs
 
 from services.model.severity import Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(Struct, frozen=True):
     """One table of signs. Each is one character in one cell; `bars` holds eight of them, lowest first."""
 
     crit: str
@@ -57,7 +57,7 @@ class Glyphs:
 
     def signs(self) -> dict[str, str]:
         """Return every single sign by name."""
-        table = {field.name: str(getattr(self, field.name)) for field in fields(self)}
+        table = {field.name: str(getattr(self, field.name)) for field in structs.fields(self)}
         return table | {f"bar {height}": sign for height, sign in enumerate(table.pop("bars"))}
 
 

@@ -117,7 +117,7 @@ def keymap_of(loaded: Loaded) -> Keymap:
 def _with_key(command: Command, key: str | None) -> Command:
     if key is None:
         return command
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     return replace(command, keys=(key, *(other for other in command.keys[1:] if other != key)))
 

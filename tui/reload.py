@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ EVERY = 3.0
 ROOM = 110
 """Characters that the sentence has for changes; the first is named however long it is."""
 
-RESTART = ("ui.mouse", "ui.slow_link", "ui.share_salt", "history.")
+RESTART = ("ui.mouse", "ui.slow_link", "ui.share_salt", "ui.share_names", "history.")
 """Settings that are taken at the next start."""
 
 
@@ -88,6 +87,9 @@ class Reload:
             late.append("ui.theme")
         if config.ui.ascii != before.ui.ascii:
             app.draw_in(ascii_only=draws_ascii(assembly.terminal, config.ui.ascii))
+        console.share_names = config.ui.share_names
+        if config.ui.share and not before.ui.share and console.sharing is None:
+            app.do_share()
         self._rescope(app, fresh, before.context(console.scope.context))
         for screen in app.screen_stack:
             if isinstance(screen, BaseScreen) and screen.is_attached:
@@ -100,7 +102,7 @@ class Reload:
         if settings == before:
             return
         saved = assembly.saved_scope()
-        scope = replace(console.scope, environment=saved.environment)
+        scope = structs.replace(console.scope, environment=saved.environment)
         if (settings.namespaces, settings.labels) != (before.namespaces, before.labels):
             scope = saved
         console.login = settings.login

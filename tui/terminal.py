@@ -6,9 +6,10 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import IO
+
+from msgspec import Struct
 
 
 class Colours(StrEnum):
@@ -28,8 +29,7 @@ class Guess(StrEnum):
     UNLIKELY = "unlikely"
 
 
-@dataclass(frozen=True, slots=True)
-class Streams:
+class Streams(Struct, frozen=True):
     """The streams the screen lives on: keys come from standard input, frames go to standard error."""
 
     keys_from_terminal: bool
@@ -37,8 +37,7 @@ class Streams:
     encoding: str
 
 
-@dataclass(frozen=True, slots=True)
-class Terminal:
+class Terminal(Struct, frozen=True):
     """A terminal as the screen will use it.
 
     `ascii_only`, `mouse` and `slow_link` are decided, not merely detected; `no_colour` is so too: NO_COLOR asks for it,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from widgets.ink import cells_of
 from widgets.log_layout import LogFilter, LogLayout, about_the_log
@@ -10,8 +10,7 @@ from widgets.log_paint import LogGeometry, fit_columns
 from widgets.ring import MAX_BYTES, MAX_LINES, LogRing
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What a call of `settle` did: rows rose by `shift`; all are new when `rebuilt`, and look new when `redrawn`.
 
     Lines from the serial `revised` on were laid out anew. `done` when nothing is left to do.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from widgets.ring import LogRing
 from widgets.search import Pattern
@@ -13,8 +14,7 @@ from widgets.viewmodels import LogEntry
 _LINE_COST = 40
 
 
-@dataclass(frozen=True, slots=True)
-class LogFilter:
+class LogFilter(Struct, frozen=True):
     """Shows the lines whose text or source matches (not, when `inverse`) with `context` lines around each.
 
     Marks and reports of dropped lines are always shown: they are about the log, not of it.

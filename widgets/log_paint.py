@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -23,8 +23,7 @@ _WIDEST_SOURCE = 32
 _LEVELS = {Tone.CRIT: ("▲ ", "!!"), Tone.WARN: ("◆ ", "! ")}
 
 
-@dataclass(frozen=True, slots=True)
-class LogGeometry:
+class LogGeometry(Struct, frozen=True):
     """The cells of a row: a gutter of two, the time, the source, and the rest for the text; 0 hides a column."""
 
     width: int
@@ -81,8 +80,7 @@ class SourceColours:
         return self._given[source]
 
 
-@dataclass(frozen=True, slots=True)
-class LogInks:
+class LogInks(Struct, frozen=True):
     """The styles that a row is drawn in."""
 
     tones: dict[Tone, Style]
@@ -117,8 +115,7 @@ def dropped_words(entry: LogEntry) -> str:
     return f"{counted(entry.dropped)} dropped{source}" + (f": {entry.text}" if entry.text else "")
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Struct, frozen=True):
     """What is worked out once for all rows of a line: where they start, and where the sought text is."""
 
     entry: LogEntry

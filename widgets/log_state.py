@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from widgets.log_book import LogBook
 from widgets.search import MatchIndex
 
 
-@dataclass(frozen=True, slots=True)
-class LogState:
+class LogState(Struct, frozen=True):
     """What a title or footer says about a log.
 
     `shown` of `lines` lines pass the filter, `evicted` went from the old end, `lost` never arrived, `unseen` came since

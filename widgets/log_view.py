@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from msgspec import structs
 from textual import events
 from textual.message import Message
 from textual.timer import Timer
@@ -199,7 +200,7 @@ class LogView(LogCanvas):
             self._seen = ring.end
         unseen = ring.end - max(self._seen, ring.first)
         state = log_state(self.book, self.index, self.match)
-        state = replace(state, following=self.following, unseen=unseen, busy=self._behind or not self.scanned)
+        state = structs.replace(state, following=self.following, unseen=unseen, busy=self._behind or not self.scanned)
         if state != self.state:
             self.state = state
             self.post_message(self.StateChanged(self, state))

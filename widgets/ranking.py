@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+
+from msgspec import Struct
 
 from widgets.viewmodels import Choice
 
@@ -21,8 +22,7 @@ class Fit(IntEnum):
     HINT = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """Where a word was found: `start` and `gaps` (letters left out between its own) rank within the same fit."""
 
     fit: Fit
@@ -31,8 +31,7 @@ class Match:
     spans: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """One line to choose: a choice with the stretches of its title to highlight, or (None) the text as typed."""
 
     choice: Choice | None

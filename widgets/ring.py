@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from widgets.viewmodels import LogEntry
 
@@ -52,7 +53,7 @@ class LogRing:
             self.lost += entry.dropped
             last = self._entries[-1] if self._entries else None
             if entry.dropped and not entry.text and last and _same_report(last, entry):
-                self._entries[-1] = replace(last, dropped=last.dropped + entry.dropped)
+                self._entries[-1] = structs.replace(last, dropped=last.dropped + entry.dropped)
                 continue
             self._entries.append(entry)
             self.text_bytes += weight(entry)

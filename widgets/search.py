@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MAX_PATTERN = 500
 
@@ -17,8 +18,7 @@ class PatternError(ValueError):
     """A pattern that cannot be searched for; its text is one sentence for the operator."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """What to look for. Lower case finds both cases; one capital makes it exact (the smart case of vim).
 
     Plain text is sought as it stands, `regex` text as a regular expression of Python's `re`.

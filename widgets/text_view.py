@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Self
 
+from msgspec import Struct
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region, Size
@@ -23,8 +24,7 @@ from widgets.viewport import SearchView
 _LINES_KEPT = 200
 
 
-@dataclass(frozen=True, slots=True)
-class TextState:
+class TextState(Struct, frozen=True):
     """What a title says about a document: the line at the top (1-based) of how many, and the search."""
 
     line: int = 0

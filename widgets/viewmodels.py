@@ -6,8 +6,9 @@ Text in here has been through the text gate and carries no markup. Equal view-mo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Tone(StrEnum):
@@ -24,8 +25,7 @@ class Tone(StrEnum):
     MATCH = "match"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A run of text in one tone."""
 
     text: str
@@ -35,8 +35,7 @@ class Span:
 Line = tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column of a table.
 
     `width` is the least number of cells; columns with `weight` share what room is left. Where the whole is too narrow,
@@ -51,8 +50,7 @@ class Column:
     right: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One row as drawn: a cell a column (missing ones are empty), and detail lines below it, indented."""
 
     key: str
@@ -62,8 +60,7 @@ class Row:
     details: tuple[Line, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TableVM:
+class TableVM(Struct, frozen=True):
     """A table: an order of keys, and a way to build the row of a key when it comes on screen.
 
     `tall` gives the number of detail lines of the rows that have any. `sort` names the sorted column and direction.
@@ -73,7 +70,7 @@ class TableVM:
     columns: tuple[Column, ...]
     order: Sequence[str]
     row: Callable[[str], Row]
-    tall: Mapping[str, int] = field(default_factory=dict)
+    tall: Mapping[str, int] = {}
     sort: tuple[str, bool] = ("", False)
     empty: str = ""
 
@@ -87,8 +84,7 @@ class Face(StrEnum):
     NOT_CONFIGURED = "not-configured"
 
 
-@dataclass(frozen=True, slots=True)
-class PaneVM:
+class PaneVM(Struct, frozen=True):
     """The frame of a pane: number and title left in its border, freshness right; `stale` dims the rows."""
 
     number: str
@@ -99,16 +95,14 @@ class PaneVM:
     stale: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BarVM:
+class BarVM(Struct, frozen=True):
     """One line of spans, left, and right-aligned ones that go first to last when there is no room."""
 
     left: tuple[Line, ...]
     right: tuple[Line, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class KeyHint:
+class KeyHint(Struct, frozen=True):
     """One entry of the footer: a key and what it does here; `reason` says why it is off when it is."""
 
     key: str
@@ -116,24 +110,21 @@ class KeyHint:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FooterVM:
+class FooterVM(Struct, frozen=True):
     """The footer: the keys that apply here, most needed first, and what the display holds back ("3 moved o") right."""
 
     hints: tuple[KeyHint, ...]
     right: Line = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PaneStripVM:
+class PaneStripVM(Struct, frozen=True):
     """The panes in one line for small screens; `active` is the index of the one shown, muted spans go first."""
 
     panes: tuple[Line, ...]
     active: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class TextVM:
+class TextVM(Struct, frozen=True):
     """A document: lines of spans, with a title; for describe, YAML, diffs, help."""
 
     title: Line
@@ -141,8 +132,7 @@ class TextVM:
     state: Line = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(Struct, frozen=True):
     """One log line as drawn; `source` picks the colour of its name, `tone` says the line's level.
 
     With `dropped`, it reports instead that so many lines never arrived. With `marker`, it is a rule drawn across the
@@ -157,8 +147,7 @@ class LogEntry:
     marker: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One entry of a list to choose from (palette, menu). `reason` greys it and says why."""
 
     id: str
@@ -168,8 +157,7 @@ class Choice:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HelpEntry:
+class HelpEntry(Struct, frozen=True):
     """One key in the help: its short label as the footer shows it, and a text that says what it does."""
 
     key: str
@@ -177,8 +165,7 @@ class HelpEntry:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HelpSection:
+class HelpSection(Struct, frozen=True):
     """The keys of one group, under its title."""
 
     title: str

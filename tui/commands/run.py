@@ -6,8 +6,9 @@ import argparse
 import gc
 import os
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from cache.live import LiveState
 from cache.state.records import Place
@@ -68,11 +69,11 @@ def interest_for(view: str, namespaces: tuple[str, ...]) -> Interest:
 def scope_for(arguments: argparse.Namespace, saved: Scope, place: Place | None) -> Scope:
     """Return the scope to open with: what a flag says, else that of the place that was left, else the saved one."""
     if arguments.namespace:
-        return replace(saved, namespaces=(arguments.namespace,))
+        return structs.replace(saved, namespaces=(arguments.namespace,))
     if arguments.all_namespaces:
-        return replace(saved, namespaces=(), labels="")
+        return structs.replace(saved, namespaces=(), labels="")
     if place is not None and place.scope:
-        return replace(saved, namespaces=place.scope)
+        return structs.replace(saved, namespaces=place.scope)
     return saved
 
 
@@ -83,7 +84,8 @@ def _open(arguments: argparse.Namespace, setup: Setup, terminal: Terminal, log: 
     from tui.presenters.views import view_named
 
     view = view_named(arguments.view) if arguments.view else None
-    tables = tuple(dict.fromkeys([*FIRST_TABLES, *((view.table,) if view is not None else ())]))
+    names = ("nodes", "namespaces") if setup.loaded.config.ui.share else ()
+    tables = tuple(dict.fromkeys([*FIRST_TABLES, *names, *((view.table,) if view is not None else ())]))
     left, _ = seed(live, setup, tables, clock)
     from tui.assembly import Assembly
 

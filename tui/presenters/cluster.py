@@ -29,7 +29,7 @@ def present_node(key: str, node: Node, lens: Lens) -> Row:
         key,
         (
             lens.badge(node.severity),
-            Span(lens.text(node.ref.name)),
+            Span(lens.name("host", node.ref.name)),
             Span(lens.text(node.status), tone),
             Span(lens.text(", ".join(node.pressure)), tone),
             Span(lens.text(node.roles or "-"), Tone.MUTED),

@@ -38,7 +38,7 @@ def present_rollouts_pane(summary: Summary, reading: Reading, shown: int, lens: 
         title.append(
             Span(f"{need} of {summary.workloads:,} need you" if need else f"{summary.workloads:,} healthy", tone)
         )
-    message = waiting_message(reading, "workloads")
+    message = waiting_message(reading, "workloads", lens)
     face = Face.FAILED if reading.freshness is Freshness.FAILED else Face.DATA
     if not summary.workloads and face is Face.DATA:
         face = Face.WAITING
@@ -49,10 +49,10 @@ def present_rollouts_pane(summary: Summary, reading: Reading, shown: int, lens: 
     )
 
 
-def waiting_message(reading: Reading, noun: str) -> str:
+def waiting_message(reading: Reading, noun: str, lens: Lens) -> str:
     """Return the sentence a pane shows instead of rows."""
     if reading.freshness is Freshness.FAILED:
-        return reading.reason or f"The {noun} could not be read."
+        return lens.text(reading.reason) or f"The {noun} could not be read."
     if reading.freshness is Freshness.NEVER:
         return f"Nothing is known yet: waiting for the first answer about {noun}."
     return f"Waiting for {noun}."

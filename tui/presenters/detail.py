@@ -112,7 +112,7 @@ def pod_line(pod: Pod, lens: Lens) -> Line:
         lens.badge(pod.severity),
         Span(f" {lens.text(pod.ref.name)}  "),
         Span(f"{lens.text(pod.status)}{restarts}", tone),
-        Span(f"  {lens.text(pod.node)}", Tone.MUTED),
+        Span(f"  {lens.name('host', pod.node)}", Tone.MUTED),
         Span(f"  {lens.text(reason, 200)}" if reason else ""),
     )
 

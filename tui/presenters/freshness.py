@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from services.model.source import SourceState, SourceStatus
 from tui.presenters.lens import Lens, age, moment
@@ -31,8 +32,7 @@ class Freshness(StrEnum):
     NOT_CONFIGURED = "not configured"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """How one source stands now: `age` seconds since it last gave a sign of life, `reason` why it does not."""
 
     freshness: Freshness

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from services.model.cluster import ApiResource
 from tui.bindings import Command, printed
@@ -15,8 +16,7 @@ WORDS = {"q": "quit", "q!": "quit", "quit": "quit", "exit": "quit", "help": "hel
 """Words that stand for a command."""
 
 
-@dataclass(frozen=True, slots=True)
-class Going:
+class Going(Struct, frozen=True):
     """Where to: `view` is a name still to be looked up ("" stays), `namespace` None leaves the scope alone."""
 
     view: str = ""

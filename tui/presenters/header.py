@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from msgspec import Struct
+
 from services.model.severity import Severity
+from services.sanitize import safe_text
 from tui.presenters.freshness import Reading, present_liveness
 from tui.presenters.lens import TONES, WORDS, Lens
 from widgets.viewmodels import BarVM, Line, Span, Tone
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """What the header knows; `counts` are of the scope, `hidden` of what it leaves out ("+3 CRIT outside")."""
 
     cluster: str
     environment: str
     reading: Reading
-    counts: dict[Severity, int] = field(default_factory=dict)
-    hidden: dict[Severity, int] = field(default_factory=dict)
+    counts: dict[Severity, int] = {}
+    hidden: dict[Severity, int] = {}
     mode: str = "RO"
     actor: str = ""
     scope: str = ""
@@ -31,7 +32,8 @@ def _place(situation: Situation, lens: Lens) -> Line:
     spans = [Span(f"{lens.glyphs.here} "), Span(lens.text(situation.cluster, 60), Tone.STRONG)]
     word = situation.environment.upper()
     if word:
-        spans += [Span(" "), Span(f" {lens.text(word, 12)} " if word.startswith("PROD") else word, Tone.PROD)]
+        shown = safe_text(word, 16)  # never masked: a context may be called prod, and where it counts must be seen
+        spans += [Span(" "), Span(f" {shown} " if word.startswith("PROD") else shown, Tone.PROD)]
     return tuple(spans)
 
 

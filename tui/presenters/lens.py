@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from services.model.severity import Severity
 from services.model.text import SafeText
-from services.sanitize import safe_text
+from services.sanitize import safe_line, safe_text
 from tui.glyphs import ASCII, UNICODE, Glyphs
 from widgets.viewmodels import Span, Tone
 
@@ -28,10 +29,14 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Lens:
+LONGEST_NAME = 253
+"""Characters of the longest host's name (RFC 1035): so many more are masked before a text is cut."""
+
+
+class Lens(Struct, frozen=True):
     """The moment and the way of showing. `mask` is the redaction in force: tokens always, names in share mode.
 
+    `names` is there in share mode alone: it gives the stand-in for a name of a kind (host, user), and remembers it.
     `recovered_for` and `flapping_for` are the seconds for which the settings let a recovery and a change be seen.
     """
 
@@ -40,13 +45,25 @@ class Lens:
     mask: Callable[[str], str] | None = None
     recovered_for: float = 300.0
     flapping_for: float = 900.0
+    names: Callable[[str, str], str] | None = None
 
     def text(self, raw: object, limit: int = 512) -> SafeText:
         """Return raw text as it may be shown."""
-        safe = safe_text(raw, limit)
+        safe = safe_text(raw, limit if self.names is None else limit + LONGEST_NAME)
         if self.mask is not None:
             safe = safe_text(self.mask(safe), limit)
         return safe if self.glyphs is not ASCII or safe.isascii() else safe_text(_plain(safe), limit)
+
+    def name(self, kind: str, raw: str) -> SafeText:
+        """Return the name of a host or a person as it may be shown, also where it looks like any other word."""
+        if self.names is None or not raw:
+            return self.text(raw)
+        return self.text(self.names(kind, safe_text(raw)))
+
+    def line(self, raw: object) -> SafeText:
+        """Return a long raw line (of a log, of YAML) as it may be shown."""
+        safe = safe_line(raw)
+        return safe if self.mask is None else safe_line(self.mask(safe))
 
     def shape(self, severity: Severity) -> str:
         """Return the severity's shape: one cell."""

@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime
 
 from services.ports import LogLine
-from services.sanitize import safe_line
 from tui.presenters.lens import Lens
 from widgets.log_state import LogState
 from widgets.viewmodels import Line, LogEntry, Span, Tone
@@ -35,9 +34,7 @@ def level_of(text: str) -> Tone:
 def present_line(line: LogLine, lens: Lens) -> LogEntry:
     """Return a log line as it may be drawn."""
     stamp = datetime.fromtimestamp(line.at, UTC).strftime("%H:%M:%S.%f")[:-3] if line.at else ""
-    text = safe_line(line.text)
-    if lens.mask is not None:
-        text = safe_line(lens.mask(text))
+    text = lens.line(line.text)
     source = lens.text(f"{line.pod}/{line.container}" if line.container else line.pod)
     return LogEntry(stamp, source, text, level_of(text), line.dropped)
 

@@ -64,7 +64,7 @@ def present_row(key: str, pod: Pod, lens: Lens) -> Row:
         Span(restarts),
         Span(lens.text(why(pod))),
         Span(lens.text(pod.ip), Tone.MUTED),
-        Span(lens.text(pod.node), Tone.MUTED),
+        Span(lens.name("host", pod.node), Tone.MUTED),
         Span(lens.age(pod.created_at)),
     )
     return Row(key, cells, dimmed=pod.status in ("Completed", "Succeeded"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from services.model.cluster import Symptom
 from services.model.severity import Severity
@@ -17,13 +18,12 @@ from tui.presenters.terms import Test
 ROLLOUT_SOURCES = tuple(f"{CONNECTION}/{table}" for table in rollouts.VIEW.sources)
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """Counts by severity of what is in scope and of what the scope hides, and how far they may be believed."""
 
     reading: Reading
-    counts: Mapping[Severity, int] = field(default_factory=dict)
-    hidden: Mapping[Severity, int] = field(default_factory=dict)
+    counts: Mapping[Severity, int] = {}
+    hidden: Mapping[Severity, int] = {}
     workloads: int = 0
     healthy: int = 0
     symptoms: tuple[Symptom, ...] = ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from services.model.ref import Ref, Resource
 from services.model.severity import Severity
@@ -15,8 +16,7 @@ from widgets.viewmodels import Column, Row
 Rank = Callable[[Any], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """A table an operator can ask for by name.
 
     `table` is the live-state table it shows, `sources` the tables that must be watched for it. `ranks` are its orders
@@ -36,7 +36,7 @@ class View:
     aliases: tuple[str, ...] = ()
     resource: Resource | None = None
     severity: Callable[[Any], Severity] | None = None
-    resource_of: Callable[[Any], Resource | None] = field(default=lambda _: None)
+    resource_of: Callable[[Any], Resource | None] = lambda _: None
     empty: str = ""
 
     @property

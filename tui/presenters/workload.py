@@ -73,7 +73,7 @@ def _revision_row(key: str, revision: Revision, lens: Lens) -> Row:
             Span(lens.text(f"{revision.number}{was}"), Tone.STRONG if revision.current else Tone.PLAIN),
             Span(lens.text(" ".join(tag(image) for image in revision.images))),
             Span(lens.age(revision.created_at)),
-            Span(lens.text(revision.who), Tone.MUTED),
+            Span(lens.name("user", revision.who), Tone.MUTED),
             Span(counts),
             Span(lens.text(revision.mark), Tone.MUTED),
             Span(lens.text(revision.change_cause), Tone.MUTED),
@@ -158,7 +158,7 @@ def present_diff(old: Revision, new: Revision, lens: Lens) -> tuple[Line, ...]:
     """Return what changed from one revision to another, field by field; values that look secret are masked."""
 
     def head(revision: Revision) -> str:
-        by = f"  by {revision.who}" if revision.who else ""
+        by = f"  by {lens.name('user', revision.who)}" if revision.who else ""
         return f"rev {revision.number}  {moment(revision.created_at, lens.now)}{by}"
 
     lines: list[Line] = [
