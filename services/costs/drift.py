@@ -1,0 +1,113 @@
+"""Tells when the rate has moved for good, and who moved it: a jump is a step that has lasted, not a flicker."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from services.costs.allocation import Rates
+from services.model.cost import MICRO, CostKind, CostShare
+
+LEAST = MICRO // 10
+"""Micro-USD an hour below which no change of the rate is worth a line: a dime."""
+
+LASTED = 45.0
+"""Seconds a change must have lasted."""
+
+EVERY = 300.0
+KEPT = 3600.0
+"""Seconds between two remembered readings, and how far back they reach."""
+
+
+class Jump(Struct, frozen=True, gc=False):
+    """A step of the rate, in micro-USD an hour; `at` is when it was first seen."""
+
+    before: int
+    after: int
+    at: float
+
+
+class Level:
+    """The rate as it settled last; `at` is since when."""
+
+    def __init__(self, percent: int, least: int = LEAST) -> None:
+        self.rate = -1
+        self.at = 0.0
+        self._percent = percent
+        self._least = least
+        self._moved_at = 0.0
+
+    def settle(self, rate: int, now: float) -> None:
+        """Take a rate as the level, and tell nobody: the first one, or after a change of the measure itself."""
+        self.rate, self.at, self._moved_at = rate, now, 0.0
+
+    def look(self, rate: int, now: float) -> Jump | None:
+        """Take a reading; returns the jump that has just lasted long enough."""
+        if self.rate < 0:
+            self.settle(rate, now)
+            return None
+        if abs(rate - self.rate) < max(self._least, self.rate * self._percent // 100):
+            self._moved_at = 0.0
+            return None
+        self._moved_at = self._moved_at or now
+        if now - self._moved_at < LASTED:
+            return None
+        jump = Jump(self.rate, rate, self._moved_at)
+        self.settle(rate, self._moved_at)
+        return jump
+
+
+class Reading(Struct, frozen=True):
+    """The rates at a moment."""
+
+    at: float
+    rates: Rates
+
+
+class Readings:
+    """The readings of the last hour, so that the present can be compared."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Reading] = deque()
+
+    def clear(self) -> None:
+        """Forget them: the measure itself has changed, and a comparison would mislead."""
+        self._kept.clear()
+
+    def note(self, now: float, rates: Rates) -> None:
+        """Remember a reading now and then."""
+        if not self._kept or now - self._kept[-1].at >= EVERY:
+            self._kept.append(Reading(now, rates))
+        while len(self._kept) > 1 and now - self._kept[1].at >= KEPT:
+            self._kept.popleft()
+
+    @property
+    def oldest(self) -> Reading | None:
+        """The reading to compare with: an hour old, or as old as there is."""
+        return self._kept[0] if self._kept else None
+
+    def before(self, at: float) -> Reading | None:
+        """Return the last reading taken before a moment, else the oldest."""
+        earlier = [reading for reading in self._kept if reading.at < at]
+        return earlier[-1] if earlier else self.oldest
+
+
+def movers(before: Mapping[CostShare, int], now: Mapping[CostShare, int]) -> list[tuple[CostShare, int]]:
+    """Return the workloads whose rate differs, the largest difference first, with the difference."""
+    moved = {
+        share: now.get(share, 0) - before.get(share, 0)
+        for share in {**before, **now}
+        if share.kind is CostKind.WORKLOAD and now.get(share, 0) != before.get(share, 0)
+    }
+    return sorted(moved.items(), key=lambda one: (-abs(one[1]), one[0]))
+
+
+def by_namespace(rates: Mapping[CostShare, int]) -> dict[str, int]:
+    """Return the rates of the workloads, added up by namespace."""
+    sums: dict[str, int] = {}
+    for share, rate in rates.items():
+        if share.kind is CostKind.WORKLOAD:
+            sums[share.namespace] = sums.get(share.namespace, 0) + rate
+    return sums
