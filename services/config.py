@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import NODEFAULT, Struct, structs
 
-from services.config_decode import Fault, Override, decode
 from services.config_locate import KeyPath, did_you_mean, dotted, key_lines, line_of
 from services.config_schema import Config, ContextSettings
 from services.config_secret import SecretRef
@@ -20,6 +18,9 @@ from services.model.text import SafeText
 from services.redact import redact
 from services.sanitize import safe_line
 
+if TYPE_CHECKING:
+    from services.config_decode import Fault, Override
+
 __all__ = ["Config", "ConfigProblem", "ConfigWatch", "ContextSettings", "Loaded", "SecretRef", "difference", "load"]
 
 MAX_BYTES = 262_144
@@ -27,6 +28,7 @@ PREFIX = "QUARTERDECK_"
 PATH_VARIABLE = "QUARTERDECK_CONFIG"
 # Sections whose settings the environment can name, as QUARTERDECK_<SECTION>_<SETTING>.
 _OPEN_SECTIONS = ("ui", "history", "rollouts", "logs", "costs")
+_OPEN_PREFIXES = tuple(f"{PREFIX}{section.upper()}_" for section in _OPEN_SECTIONS)
 
 Stamp = tuple[int, int, int] | None
 
@@ -88,8 +90,12 @@ def load(
     path, named = config_path(explicit, env)
     stamp = stamp_of(path)
     text = _read(path, named)
-    raw = _parse(path, text)
     overrides, notes = _overrides(env, flags)
+    if not text and not overrides:  # most of this room is not even loaded where nothing was configured
+        return Loaded(Config(), path, stamp is not None, stamp, tuple(notes))
+    from services.config_decode import decode
+
+    raw = _parse(path, text)
     config, faults = decode(raw, overrides)
     lines = key_lines(text) if raw else {}
     if faults:
@@ -200,6 +206,8 @@ def _read(path: Path, named: bool) -> str:
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -223,20 +231,25 @@ def _syntax(text: str, message: str) -> tuple[int, int, str]:
 
 
 def _overrides(env: Mapping[str, str], flags: Mapping[str, object]) -> tuple[dict[KeyPath, Override], list[SafeText]]:
-    known = variables()
     overrides: dict[KeyPath, Override] = {}
     notes: list[SafeText] = []
-    for name in sorted(env):
+    told = [name for name in sorted(env) if name.startswith(_OPEN_PREFIXES)]
+    given = {name: value for name, value in flags.items() if value is not None}
+    if not told and not given:
+        return overrides, notes
+    from services.config_decode import Override
+
+    known = variables()
+    for name in told:
         if name in known:
             overrides[known[name]] = Override(name, env[name])
-        elif name.startswith(tuple(f"{PREFIX}{section.upper()}_" for section in _OPEN_SECTIONS)):
+        else:
             notes.append(
                 _safe(f"{name} is set but names no setting{did_you_mean(name, map(str.lower, known)).upper()}")
             )
-    for dotted_path, value in flags.items():
-        if value is not None:
-            path = tuple(dotted_path.split("."))
-            overrides[path] = Override("--" + path[-1].replace("_", "-"), value)
+    for dotted_path, value in given.items():
+        path = tuple(dotted_path.split("."))
+        overrides[path] = Override("--" + path[-1].replace("_", "-"), value)
     return overrides, notes
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 
 KeyPath = tuple[str, ...]
@@ -37,6 +36,8 @@ def key_lines(text: str) -> dict[KeyPath, int]:
 
 def _statement(lines: list[str], start: int) -> tuple[Mapping[str, object], int]:
     """Parse the one statement that starts at a line; return its content and how many lines it takes."""
+    import tomllib
+
     for end in range(start + 1, min(len(lines), start + _MAX_STATEMENT_LINES) + 1):
         try:
             return tomllib.loads("\n".join(lines[start:end])), end - start

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
-from services.model.alert import Alert
-from services.model.cluster import ApiResource, KubeEvent, TableInfo
-from services.model.cost import CostHour
-from services.model.metric import Golden, Series
-from services.model.ref import Ref, Resource
+from services.model.ref import Resource
 from services.model.source import SourceStatus
 from services.model.timeline import Event
-from services.model.workload import Revision
+
+if TYPE_CHECKING:
+    from services.model.alert import Alert
+    from services.model.cluster import ApiResource, KubeEvent, TableInfo
+    from services.model.cost import CostHour
+    from services.model.metric import Golden, Series
+    from services.model.ref import Ref
+    from services.model.workload import Revision
 
 Key = str
 Table = str

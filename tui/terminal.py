@@ -61,10 +61,8 @@ class Terminal(Struct, frozen=True):
 
 
 # Terminals known by TERM or TERM_PROGRAM to take OSC 52 writes and synchronised output (mode 2026).
-_CAPABLE = re.compile(
-    r"(?i)kitty|ghostty|foot|alacritty|wezterm|contour|rio|iterm|windows.terminal|mintty|warp|vscode|zellij"
-)
-_LACKING = re.compile(r"(?i)apple_terminal|^linux$|^vt\d|^dumb$|^cons25|^sun|^eterm|^rxvt")
+_CAPABLE = r"(?i)kitty|ghostty|foot|alacritty|wezterm|contour|rio|iterm|windows.terminal|mintty|warp|vscode|zellij"
+_LACKING = r"(?i)apple_terminal|^linux$|^vt\d|^dumb$|^cons25|^sun|^eterm|^rxvt"
 _UNWANTED = {
     "TEXTUAL",
     "TEXTUAL_DEBUG",
@@ -76,7 +74,7 @@ _UNWANTED = {
     "TEXTUAL_SCREENSHOT_LOCATION",
     "TEXTUAL_SCREENSHOT_FILENAME",
 }
-_COLOURLESS = re.compile(r"^(?:vt(?:52|100|102|220|320|420)|.*-m(?:ono)?$|ansi-m)")
+_COLOURLESS = r"^(?:vt(?:52|100|102|220|320|420)|.*-m(?:ono)?$|ansi-m)"
 
 
 def observe() -> Streams:
@@ -204,7 +202,7 @@ def _speaks_utf8(env: Mapping[str, str], encoding: str, multiplexer: str) -> boo
 
 def _colours(env: Mapping[str, str], term: str, multiplexer: str) -> Colours:
     """Follow COLORTERM, then the end of TERM; GNU screen inherits COLORTERM and cannot do what it says."""
-    if _COLOURLESS.match(term):
+    if re.match(_COLOURLESS, term):
         return Colours.NONE
     many = term.endswith("-256color") or "kitty" in term
     true = env.get("COLORTERM", "").strip().lower() in {"truecolor", "24bit"} or term.endswith("-direct")
@@ -217,8 +215,8 @@ def _guess(env: Mapping[str, str], term: str, multiplexer: str) -> Guess:
     program = env.get("TERM_PROGRAM", "")
     if multiplexer:
         return Guess.UNKNOWN
-    if _CAPABLE.search(program) or _CAPABLE.search(term) or env.get("WT_SESSION") or env.get("KITTY_WINDOW_ID"):
+    if re.search(_CAPABLE, program) or re.search(_CAPABLE, term) or env.get("WT_SESSION") or env.get("KITTY_WINDOW_ID"):
         return Guess.LIKELY
-    if _LACKING.search(program) or _LACKING.search(term):
+    if re.search(_LACKING, program) or re.search(_LACKING, term):
         return Guess.UNLIKELY
     return Guess.UNKNOWN

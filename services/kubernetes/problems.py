@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import email.utils
 import socket
 import ssl
 import time
@@ -92,8 +91,11 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     value = headers.get("retry-after", "").strip()
     if value.isdecimal():
         return float(min(int(value), 3600))
-    moment = email.utils.parsedate_to_datetime(value) if value.endswith("GMT") and len(value) < 40 else None
-    return max(0.0, min(moment.timestamp() - time.time(), 3600.0)) if moment is not None else 0.0
+    if not value.endswith("GMT") or len(value) >= 40:
+        return 0.0
+    from email.utils import parsedate_to_datetime
+
+    return max(0.0, min(parsedate_to_datetime(value).timestamp() - time.time(), 3600.0))
 
 
 def unreached(error: BaseException, server: str, what: str, proxy: str = "") -> Unreached:

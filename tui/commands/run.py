@@ -44,6 +44,7 @@ WATCHED = (
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the control room; returns the exit code."""
+    gc.disable()  # what is loaded from here on stays; it is frozen before the first frame
     flags = {"ui.theme": arguments.theme, "ui.ascii": arguments.ascii, "ui.slow_link": arguments.slow_link}
     setup = prepare(arguments, {name: value for name, value in flags.items() if value is not None})
     ui = setup.loaded.config.ui
@@ -94,7 +95,7 @@ def _open(arguments: argparse.Namespace, setup: Setup, terminal: Terminal, log: 
     place = Place(view=arguments.view) if arguments.view else left
     assembly.console.scope = scope_for(arguments, assembly.console.scope, place)
     namespaces = (arguments.namespace,) if arguments.namespace else ()
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT)
+    gc.enable()
     return assembly.run(place, interest_for(arguments.view, namespaces))
