@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 STATE_FILE = "state.db"
-STATE_VERSION = 1
+STATE_VERSION = 2
 STATE_APPLICATION = 0x51445354
 
 LEDGER_FILE = "ledger.db"

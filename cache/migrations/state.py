@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 from sqlite_utils import Database, Migrations
 
+from cache.state.packing import EventDetail, object_key
 from cache.versions import STATE_APPLICATION
 
 STATE = Migrations("state")
@@ -56,3 +58,41 @@ def _first(db: Database) -> None:
         strict=True,
     )
     db.execute("PRAGMA user_version = 1")
+
+
+@STATE(name="0002 samples, watch spans, hours of cost; events by namespace and object")
+def _second(db: Database) -> None:
+    """Samples stand hour by hour: what is written now, and what is forgotten, lies together on the disk."""
+    db.table("series").create(
+        {"id": int, "identity": int, "name": str, "last_hour": int},
+        pk="id",
+        not_null={"identity", "name", "last_hour"},
+        strict=True,
+    )
+    db.table("series").create_index(["identity", "name"], unique=True)
+    for name in ("samples", "thinned"):
+        db.execute(
+            f"CREATE TABLE {name} (hour INTEGER NOT NULL, series INTEGER NOT NULL, packed BLOB NOT NULL, "
+            "PRIMARY KEY (hour, series)) STRICT, WITHOUT ROWID"
+        )
+    db.table("watched").create(
+        {"identity": int, "began": float, "ended": float}, pk=("identity", "began"), not_null={"ended"}, strict=True
+    )
+    db.table("cost_hours").create(
+        {"identity": int, "hour": int, "watched": float, "packed": bytes},
+        pk=("identity", "hour"),
+        not_null={"watched", "packed"},
+        strict=True,
+    )
+    db.table("events").add_column("namespace", str, not_null_default="")
+    db.table("events").add_column("object", str, not_null_default="")
+    found = []
+    for number, packed in db.execute("SELECT rowid, packed FROM events").fetchall():
+        try:
+            ref = msgspec.msgpack.decode(packed, type=EventDetail).ref
+        except msgspec.MsgspecError:
+            continue
+        found.append((ref.namespace, object_key(ref), number))
+    db.conn.executemany("UPDATE events SET namespace = ?, object = ? WHERE rowid = ?", found)
+    db.table("events").create_index(["identity", "object", "at"])
+    db.execute("PRAGMA user_version = 2")

@@ -7,9 +7,16 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from cache.state.records import Memo, Place
+from cache.samples import Sampled
+from cache.state.records import BRIDGED, Memo, Place, Span
+from services.model.cost import CostHour
 from services.model.timeline import Event
 from services.ports import Key, Table
+
+SAMPLES_TOGETHER = 300.0
+"""Seconds of samples that are written at once."""
+
+_MOST_SAMPLES = 240
 
 
 class Saved(Struct, frozen=True):
@@ -35,10 +42,18 @@ class Entries(Struct):
     tables: dict[Table, Saved] = {}
     vouched: dict[Table, float] = {}
     marks: dict[tuple[str, int], Marked] = {}
+    samples: list[Sampled] = []
+    spans: list[Span] = []
+    costs: dict[int, CostHour] = {}
 
-    def empty(self) -> bool:
-        """Whether nothing waits."""
-        return not (self.events or self.tables or self.vouched or self.marks)
+    def empty(self, patient: bool = False) -> bool:
+        """Whether nothing waits; `patient` leaves out samples that may still wait for others to be written with."""
+        urgent = self.events or self.tables or self.vouched or self.marks or self.spans or self.costs
+        return not (urgent or (self.samples and not (patient and self.samples_wait())))
+
+    def samples_wait(self) -> bool:
+        """Whether the samples may wait: many are written with little more work than one."""
+        return not self.samples or 0 <= self.samples[-1].at - self.samples[0].at < SAMPLES_TOGETHER
 
 
 class Batch(Struct):
@@ -98,6 +113,24 @@ class Backlog:
             )
         marks[mark.workload, mark.revision] = mark
 
+    def samples(self, identity: str, sampled: Sampled) -> None:
+        """Add what was measured at one moment."""
+        waiting = self._of(identity).samples
+        waiting.append(sampled)
+        del waiting[:-_MOST_SAMPLES]
+
+    def span(self, identity: str, span: Span) -> None:
+        """Note that somebody watched; a span that follows closely makes the one before longer."""
+        spans = self._of(identity).spans
+        if spans and 0 <= span.began - spans[-1].ended <= BRIDGED:
+            spans[-1] = Span(spans[-1].began, span.ended)
+        else:
+            spans.append(span)
+
+    def cost(self, identity: str, hour: CostHour) -> None:
+        """Set an hour of cost."""
+        self._of(identity).costs[hour.hour] = hour
+
     def place(self, identity: str, place: Place) -> None:
         """Set the operator's place."""
         self._batch.places[identity] = place
@@ -106,13 +139,19 @@ class Backlog:
         """Remember what a kubeconfig meant."""
         self._batch.memos[fingerprint] = memo
 
-    def take(self, held: Collection[str]) -> Batch:
-        """Return what may be written now: places and memos of all, the rest of the identities that are held."""
+    def take(self, held: Collection[str], everything: bool = True) -> Batch:
+        """Return what may be written now: places and memos of all, the rest of the identities that are held.
+
+        Samples that may still wait stay, unless `everything` is wanted.
+        """
         batch = Batch(places=self._batch.places, memos=self._batch.memos)
         for identity in held:
             entries = self._batch.identities.pop(identity, None)
-            if entries is not None and not entries.empty():
-                batch.identities[identity] = entries
+            if entries is None or entries.empty():
+                continue
+            batch.identities[identity] = entries
+            if not everything and entries.samples_wait():
+                self._of(identity).samples, entries.samples = entries.samples, []
         self._batch.places, self._batch.memos = {}, {}
         return batch
 
@@ -130,19 +169,27 @@ class Backlog:
             }
             for mark in entries.marks.values():
                 self.mark(identity, mark)
+            newer.samples[:0] = entries.samples
+            del newer.samples[:-_MOST_SAMPLES]
+            newer.spans[:0] = entries.spans
+            newer.costs = entries.costs | newer.costs
 
     def waits(self, held: Collection[str]) -> bool:
         """Whether anything may be written now."""
         batch = self._batch
         return bool(batch.places or batch.memos) or any(
-            identity in held and not entries.empty() for identity, entries in batch.identities.items()
+            identity in held and not entries.empty(patient=True) for identity, entries in batch.identities.items()
         )
 
     def trim(self, lost: Collection[str], now: float) -> None:
-        """Let go of old events of the identities that another console writes."""
+        """Let go of what is old of the identities that another console writes."""
         for identity, entries in self._batch.identities.items():
             if identity in lost:
-                entries.events = [event for event in entries.events if event.seen_at >= now - self._standby]
+                since = now - self._standby
+                entries.events = [event for event in entries.events if event.seen_at >= since]
+                entries.samples = [sampled for sampled in entries.samples if sampled.at >= since]
+                entries.spans = [span for span in entries.spans if span.ended >= since]
+                entries.costs = {hour: one for hour, one in entries.costs.items() if hour >= since - 3600}
 
     def forget(self, identity: str) -> None:
         """Let go of all that waits for an identity that is no longer watched, but its place."""

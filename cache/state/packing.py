@@ -49,6 +49,11 @@ class EventDetail(Struct, frozen=True, gc=False, array_like=True):
     payload: dict[str, str] = {}
 
 
+def object_key(ref: Ref) -> str:
+    """Return what an object is found by in history: "Deployment/shop/cart", "Node/worker-1"."""
+    return f"{ref.kind}/{ref.key}"
+
+
 def pack_rows(rows: Mapping[Key, Any]) -> bytes:
     """Return the rows as one compressed blob, encoded page by page so that other threads get their turn."""
     pages = []

@@ -61,6 +61,17 @@ class Memo(Struct, frozen=True):
     files: dict[str, str] = {}
 
 
+BRIDGED = 90.0
+"""Seconds between two signs of life that still count as watched: three samples."""
+
+
+class Span(Struct, frozen=True, gc=False, order=True):
+    """A span of time, epoch seconds: began and ended."""
+
+    began: float
+    ended: float
+
+
 class HealthyMark(Struct, frozen=True, gc=False):
     """When a console saw this revision of a workload complete: first and last, epoch seconds."""
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 
+from cache.state import measures
 from cache.state.backlog import Batch, Marked, Saved
-from cache.state.packing import EventDetail, pack, pack_rows
+from cache.state.packing import EventDetail, object_key, pack, pack_rows
 from cache.state.records import Memo, Place
 from services.model.timeline import Event
 from services.ports import Table
 from services.sanitize import MAX_LINE, safe_text
 
 _EVENT = """
-INSERT INTO events (identity, id, at, seen_at, kind, severity, text, packed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO events (identity, id, at, seen_at, kind, severity, text, namespace, object, packed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (identity, id) DO NOTHING
 """
 _AGE = """
@@ -42,7 +44,7 @@ ON CONFLICT (fingerprint) DO UPDATE SET packed = excluded.packed, used_at = excl
 _NAME = "INSERT INTO identities (key) VALUES (?) ON CONFLICT (key) DO NOTHING"
 _NUMBER = "SELECT id FROM identities WHERE key = ?"
 
-STATEMENTS = (_EVENT, _AGE, _ROWS, _VOUCH, _MARK, _PLACE, _MEMO, _NAME, _NUMBER)
+STATEMENTS = (_EVENT, _AGE, _ROWS, _VOUCH, _MARK, _PLACE, _MEMO, _NAME, _NUMBER, *measures.STATEMENTS)
 """All that a batch may run: a database that compiles them has the schema that is needed."""
 
 
@@ -54,6 +56,9 @@ def write(connection: sqlite3.Connection, batch: Batch, now: float) -> None:
         _write_tables(connection, identity, entries.tables, now)
         _vouch(connection, identity, entries.vouched)
         _write_marks(connection, identity, entries.marks.values())
+        measures.write_samples(connection, identity, entries.samples)
+        measures.write_spans(connection, identity, entries.spans)
+        measures.write_costs(connection, identity, entries.costs.values())
     for key, place in batch.places.items():
         _write_place(connection, _identity(connection, key), place)
     for fingerprint, memo in batch.memos.items():
@@ -78,6 +83,8 @@ def _write_events(connection: sqlite3.Connection, identity: int, events: Iterabl
                 event.kind.value,
                 int(event.severity),
                 safe_text(event.text),
+                event.ref.namespace,
+                object_key(event.ref),
                 pack(EventDetail(event.ref, {key: safe_text(value, MAX_LINE) for key, value in event.payload.items()})),
             )
             for event in events

@@ -12,10 +12,12 @@ from typing import Any
 from msgspec import structs
 
 from cache.retention import Retention
+from cache.samples import Sampled
 from cache.state.backlog import Backlog, Batch, Marked, Saved
-from cache.state.records import HistoryStatus, Memo, Place
+from cache.state.records import HistoryStatus, Memo, Place, Span
 from cache.state.writer import HistoryWriter, Pace
 from services.clock import Clock
+from services.model.cost import CostHour
 from services.model.timeline import Event
 from services.ports import Key, Table
 
@@ -40,7 +42,7 @@ class StateStore:
         self._marked: dict[tuple[str, str, int], float] = {}
         self._changed = threading.Condition()
         self._asked = self._answered = 0
-        self._closing = False
+        self._closing = self._everything = False
         self._wrote_at = float("-inf")
         self._thread: threading.Thread | None = None
         self._listener: Callable[[HistoryStatus], None] | None = None
@@ -125,6 +127,22 @@ class StateStore:
             self._marked[mark] = at
             self._hand(identity, lambda: self._backlog.mark(identity, Marked(workload_uid, revision, at, at)))
 
+    def keep_samples(self, identity: str, at: float, values: Mapping[str, float]) -> None:
+        """Keep what was measured at `at` (epoch seconds), by the name of the series (`cache.samples`).
+
+        `values` must never change again. The samples of some minutes are written together, or when asked to `flush`.
+        """
+        if values:
+            self._hand(identity, lambda: self._backlog.samples(identity, Sampled(at, values)))
+
+    def watched(self, identity: str, since: float, until: float) -> None:
+        """Note that this console saw all that happened between two moments (epoch seconds)."""
+        self._hand(identity, lambda: self._backlog.span(identity, Span(since, until)))
+
+    def keep_costs(self, identity: str, hour: CostHour) -> None:
+        """Keep what one hour cost; of two records of an hour the one that was watched for longer stays."""
+        self._hand(identity, lambda: self._backlog.cost(identity, hour))
+
     def save_place(self, identity: str, place: Place) -> None:
         """Keep where the operator is; `place.seen_at` 0 stands for now."""
         stamped = place if place.seen_at else structs.replace(place, seen_at=self._clock.now())
@@ -156,6 +174,7 @@ class StateStore:
                 self._rest()
                 ended, asked = self._closing, self._asked
                 attended, leaving = frozenset(self._attended), frozenset(self._leaving)
+                self._everything = ended or bool(leaving) or asked > self._answered
             self._writer.turn(attended | leaving, self._take, self._give_back)
             self._let_go(leaving)
             if ended:
@@ -193,7 +212,7 @@ class StateStore:
         with self._changed:
             self._wrote_at = time.monotonic()
             self._backlog.trim(self._writer.lost, self._clock.now())
-            return self._backlog.take(self._writer.held)
+            return self._backlog.take(self._writer.held, self._everything)
 
     def _give_back(self, batch: Batch) -> None:
         with self._changed:

@@ -59,19 +59,19 @@ def test_an_older_database_is_carried_forward_with_its_content(tmp_path: Path, m
     for step in state_migrations.STATE.pending(Database(memory=True)):
         later(name=step.name)(step.fn)
 
-    @later(name="0002 a column more")
-    def _second(db: Database) -> None:
+    @later(name="0003 a column more")
+    def _third(db: Database) -> None:
         db.table("places").add_column("colour", str)
-        db.execute("PRAGMA user_version = 2")
+        db.execute("PRAGMA user_version = 3")
 
     monkeypatch.setattr(state_migrations, "STATE", later)
-    monkeypatch.setattr("cache.state.database.STATE_VERSION", 2)
-    monkeypatch.setattr("cache.state.first_paint.STATE_VERSION", 2)
+    monkeypatch.setattr("cache.state.database.STATE_VERSION", 3)
+    monkeypatch.setattr("cache.state.first_paint.STATE_VERSION", 3)
     store = opened(path.parent)
     assert store.status.state is HistoryState.WRITING
     assert store.close()
     connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (3,)
     assert "colour" in [row[1] for row in connection.execute("PRAGMA table_info(places)")]
     connection.close()
     assert len(HistoryReader(path.parent).events(ALICE, 0, NOW + 1).events) == 400
@@ -83,13 +83,13 @@ def test_a_migration_that_fails_leaves_the_version_before(tmp_path: Path, monkey
     for step in state_migrations.STATE.pending(Database(memory=True)):
         later(name=step.name)(step.fn)
 
-    @later(name="0002 half of a step")
-    def _second(db: Database) -> None:
+    @later(name="0003 half of a step")
+    def _third(db: Database) -> None:
         db.table("places").drop()
         raise RuntimeError("broken")
 
     monkeypatch.setattr(state_migrations, "STATE", later)
-    monkeypatch.setattr("cache.state.database.STATE_VERSION", 2)
+    monkeypatch.setattr("cache.state.database.STATE_VERSION", 3)
     store = opened(path.parent)
     assert store.status.state is HistoryState.OFF
     assert store.close()

@@ -76,7 +76,7 @@ def test_two_processes_write_two_clusters_at_once_from_an_empty_folder(tmp_path:
         assert len(HistoryReader(folder).events(identity, 0, NOW + 1).events) == 400
     connection = sqlite3.connect(folder / "state.db")
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone() == (1,)
+    assert connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone() == (2,)
     connection.close()
 
 
