@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.bench import history
 from tests.bench.cluster import WORD, Cluster
 from tests.bench.program import ROOT, idle, memory, processor, running, until
 from tests.budgets.pty import TRUECOLOR, Terminal
@@ -224,7 +225,7 @@ def main() -> None:
     """Measure, and print one line a figure."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--only", default="", help="load, events, keys, stalls or paint")
+    parser.add_argument("--only", default="", help="load, events, keys, stalls, paint or history")
     arguments = parser.parse_args()
     quick, only = arguments.quick, arguments.only
     say = sys.stdout.write
@@ -240,6 +241,7 @@ def main() -> None:
             "stalls": lambda: stalls(kubeconfig),
             "paint": lambda: first_paint(kubeconfig, quick),
             "keys": lambda: keys(quick),
+            "history": lambda: [Figure(*figure) for figure in history.measure(0.25 if quick else 1)],
         }
         for name, part in parts.items():
             if only in ("", name):
