@@ -94,6 +94,13 @@ class UiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             examples=["env:QUARTERDECK_SALT"],
         ),
     ] = None
+    share_names: Annotated[
+        tuple[Annotated[str, Meta(min_length=3, max_length=63)], ...],
+        Meta(
+            description="Words that share mode masks too: customers, products, teams.",
+            examples=[["acme", "project-x"]],
+        ),
+    ] = ()
 
 
 class HistorySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -32,7 +32,6 @@ from tui.presenters.banner import Notice
 from tui.presenters.since import present_since
 from tui.screens.base import BaseScreen
 from tui.screens.deck import DeckScreen
-from tui.screens.table import TableScreen
 from tui.sharemode import ShareMode
 from tui.signals import suspend_to_shell
 from tui.themes import is_native, theme_name, themes
@@ -233,6 +232,8 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Navigation, OrderedKeys[None], Fru
 
     def begin_filter(self) -> None:
         """Open the filter of the screen in front."""
+        from tui.screens.table import TableScreen
+
         if isinstance(self.front, TableScreen):
             self.front.do_filter()
 
@@ -249,7 +250,7 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Navigation, OrderedKeys[None], Fru
     def rescope(self) -> None:
         """Let every screen take the console's scope."""
         for screen in self.screen_stack:
-            if isinstance(screen, DeckScreen | TableScreen) and screen.is_attached:
+            if isinstance(screen, BaseScreen) and screen.is_attached:
                 screen.set_scope()
 
     def draw_in(self, *, ascii_only: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
@@ -10,10 +11,9 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from cache.live import LiveState
-from cache.retention import Retention
 from cache.state.records import HistoryStatus, Place
-from cache.state.store import StateStore
 from services.clock import Clock
+from services.errors import Problem
 from services.model.ref import Resource
 from services.model.source import SourceState, SourceStatus
 from services.model.text import SafeText
@@ -31,14 +31,15 @@ from tui.presenters.freshness import CONNECTION
 from tui.presenters.lens import Lens
 from tui.runtime import Runtime
 from tui.signals import SignalWatch
-from tui.stay import Stay
 from tui.terminal import Terminal
 from widgets.viewmodels import Line
 
 if TYPE_CHECKING:
+    from cache.state.store import StateStore
     from services.engine import Desired
     from services.kubernetes.exec_plugin import LoginNeeded
     from tui.reload import Reload
+    from tui.stay import Stay
 
 STOP_WITHIN = 3.0
 """Seconds the service thread has to end once the screen is gone."""
@@ -73,6 +74,7 @@ class Assembly:
         self.app: QuarterdeckApp | None = None
         self._history_begun = False
         self._reload: Reload | None = None
+        self._notes: list[str] = list(setup.loaded.notes)
         settings = setup.loaded.config.context(setup.identity.context)
         self.console = Console(
             clock=clock,
@@ -88,9 +90,14 @@ class Assembly:
             login=settings.login,
             slow=terminal.slow_link,
             keymap=keymap_of(setup.loaded),
+            private=self._private,
+            salt=self._salt if setup.loaded.config.ui.share_salt is not None else None,
+            share_names=setup.loaded.config.ui.share_names,
             recovered_for=setup.loaded.config.rollouts.recovered_seconds,
             flapping_for=setup.loaded.config.rollouts.flapping_seconds,
         )
+        if setup.loaded.config.ui.share:
+            self._share_from_the_start()
 
     def saved_scope(self) -> Scope:
         """Return the scope that the configuration has for the cluster that is watched."""
@@ -103,6 +110,38 @@ class Assembly:
             namespaces=settings.namespaces,
             labels=settings.labels,
         )
+
+    # Share mode
+
+    def _private(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Return the names that only the kubeconfig tells."""
+        from urllib.parse import urlsplit
+
+        identity = self.setup.identity
+        with contextlib.suppress(Problem):
+            return [
+                ("cluster", (*self.contexts(), identity.cluster_name)),
+                ("host", (urlsplit(identity.server).hostname or "",)),
+                ("user", (identity.user,)),
+            ]
+        return [("user", (identity.user,))]
+
+    async def _salt(self) -> bytes:
+        reference = self.setup.loaded.config.ui.share_salt
+        return (await reference.resolve()).reveal().encode() if reference is not None else b""
+
+    def _share_from_the_start(self) -> None:
+        """Mask names before anything is drawn; without the salt they are this session's own, which is said."""
+        salt = b""
+        if self.console.salt is not None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(1) as pool:
+                try:
+                    salt = pool.submit(asyncio.run, self._salt()).result()
+                except Problem as problem:
+                    self._notes.append(f"share mode: names are this session's own: {problem.sentence}")
+        self.console.share(salt)
 
     # One run
 
@@ -135,14 +174,12 @@ class Assembly:
 
     def _begin(self) -> None:
         if self.setup.loaded.config.history.enabled and self.app is not None:
-            kept = Retention(events=self.setup.loaded.config.history.events_days)
-            self.store = StateStore(self.setup.folder, self.clock, retention=kept)
             self.app.set_timer(HISTORY_AFTER, self._begin_history)
             self.console.on_place = self._keep_place
         self.runtime.start(self._desired)
         self.runtime.submit(self._watch_config())
-        if self.app is not None and (notes := self.setup.loaded.notes):
-            self.app.say(notes[0])
+        if self.app is not None and self._notes:
+            self.app.say(self._notes[0])
 
     async def _watch_config(self) -> None:
         await self.clock.sleep(HISTORY_AFTER)
@@ -188,8 +225,19 @@ class Assembly:
     # The service thread's side
 
     def _enter(self, runtime: Runtime) -> Stay:
+        from tui.stay import Stay
+
+        if self.store is None and self.setup.loaded.config.history.enabled:
+            self.store = self._new_store()
         thresholds = self.setup.loaded.config.rollouts
         return Stay(self.live, self.clock, self.store, self.setup.key, lambda: runtime.session, thresholds)
+
+    def _new_store(self) -> StateStore:
+        from cache.retention import Retention
+        from cache.state.store import StateStore
+
+        kept = Retention(events=self.setup.loaded.config.history.events_days)
+        return StateStore(self.setup.folder, self.clock, retention=kept)
 
     def _login_needed(self, needed: LoginNeeded | None) -> None:
         if needed is None:

@@ -11,7 +11,6 @@ from itertools import islice
 
 from services.errors import Problem
 from services.ports import LogLine, LogOptions
-from services.sanitize import safe_text
 from tui.console import ServiceThread
 from tui.presenters.lens import Lens
 from tui.presenters.logs import present_line
@@ -70,7 +69,7 @@ class LogPump:
         self._poke()
 
     def _say(self, sentence: str) -> None:
-        self._waiting.append(LogEntry("", "", safe_text(sentence), Tone.NOTICE))
+        self._waiting.append(LogEntry("", "", self._lens().text(sentence), Tone.NOTICE))
         self._poke()
 
     def _poke(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from cache.state.records import Place
@@ -11,12 +11,10 @@ from services.model.ref import WORKLOAD_KINDS, Ref, Resource
 from services.ports import ClusterSession
 from services.sanitize import safe_text
 from tui.console import Console
-from tui.presenters.generic import INFO_TABLE, generic_view
+from tui.presenters.lens import Lens
 from tui.presenters.view import View
-from tui.presenters.views import view_named
 from tui.screens.base import BaseScreen
 from tui.screens.deck import DeckScreen
-from tui.screens.table import TableScreen
 from widgets.viewmodels import Line
 
 if TYPE_CHECKING:
@@ -52,6 +50,8 @@ class Navigation(_Base):
 
     def open_view(self, name: str, filter_text: str = "") -> bool:
         """Open a table by name; returns False when nothing is called that."""
+        from tui.presenters.views import view_named
+
         view = view_named(name)
         if view is None:
             return False
@@ -60,6 +60,8 @@ class Navigation(_Base):
 
     def open_table(self, view: View, place: Place | None = None) -> None:
         """Open a table of any kind."""
+        from tui.screens.table import TableScreen
+
         self._open(TableScreen(self.console_state, view, place))
 
     def open_kind(self, resource: Resource, filter_text: str = "") -> None:
@@ -67,6 +69,8 @@ class Navigation(_Base):
         console = self.console_state
         if console.steering is not None:
             console.steering.want(resource)
+        from tui.presenters.generic import INFO_TABLE, generic_view
+
         info = console.feed.snapshot().tables.get(INFO_TABLE, {}).get(resource.table)
         self.open_table(generic_view(resource, info), Place(view=resource.table, filter=filter_text))
 
@@ -84,30 +88,31 @@ class Navigation(_Base):
 
     def open_description(self, ref: Ref, resource: Resource | None) -> None:
         """Describe an object."""
-        from tui.screens.document import TextScreen, plain_lines
+        from tui.screens.document import Present, TextScreen, plain_lines
 
-        async def fetch(session: ClusterSession) -> Sequence[Line]:
-            kind = resource or await resource_of(session, ref)
-            return plain_lines(await session.describe(ref, kind))
+        async def fetch(session: ClusterSession) -> Present:
+            lines = await session.describe(ref, resource or await resource_of(session, ref))
+            return lambda lens: plain_lines(lines, lens)
 
         self._open(TextScreen(self.console_state, f"Describe {ref.kind} {ref.key}", fetch))
 
     def open_yaml(self, ref: Ref, resource: Resource | None) -> None:
         """Show an object as YAML."""
-        from tui.screens.document import TextScreen, plain_lines
+        from tui.screens.document import Present, TextScreen, plain_lines
 
-        async def fetch(session: ClusterSession) -> Sequence[Line]:
+        async def fetch(session: ClusterSession) -> Present:
             kind = resource or await resource_of(session, ref)
-            return plain_lines((await session.yaml(kind, ref.namespace, ref.name)).splitlines())
+            text = await session.yaml(kind, ref.namespace, ref.name)
+            return lambda lens: plain_lines(text.splitlines(), lens)
 
         self._open(TextScreen(self.console_state, f"YAML {ref.kind} {ref.key}", fetch))
 
-    def open_lines(self, title: str, lines: Sequence[Line]) -> None:
+    def open_lines(self, title: str, present: Callable[[Lens], Sequence[Line]]) -> None:
         """Show a document that is at hand."""
-        from tui.screens.document import TextScreen
+        from tui.screens.document import Present, TextScreen
 
-        async def fetch(_: ClusterSession) -> Sequence[Line]:
-            return lines
+        async def fetch(_: ClusterSession) -> Present:
+            return present
 
         self._open(TextScreen(self.console_state, title, fetch))
 
@@ -144,6 +149,8 @@ class Navigation(_Base):
 
     def go_to(self, place: Place) -> None:
         """Go to a remembered place; one that is no more leads to the control room."""
+        from tui.presenters.views import view_named
+
         while len(self.screen_stack) > 2:
             self.pop_screen()
         if place.view == "workload":
@@ -151,6 +158,8 @@ class Navigation(_Base):
             if found is not None:
                 self.open_workload(found.ref)
         elif (view := view_named(place.view)) is not None:
+            from tui.screens.table import TableScreen
+
             self.push_screen(TableScreen(self.console_state, view, place))
         elif place.view not in ("", HOME.view):
             from tui.palette import go

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from cache.live import LiveState
 from cache.state.recorder import Recorder
-from cache.state.store import StateStore
 from services.clock import Clock
 from services.config_schema import RolloutSettings
 from services.ports import ClusterSession, Sink
 
 if TYPE_CHECKING:
+    from cache.state.store import StateStore
     from services.kubernetes.derivation import Derivation
 
 BEAT = 1.0

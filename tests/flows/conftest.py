@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -80,6 +81,7 @@ def open_deck() -> Open:
         place: Place | None = None,
         glyphs: Glyphs = UNICODE,
         keymap: Keymap = DEFAULT,
+        console: Mapping[str, Any] | None = None,
         **settings: object,
     ) -> AsyncIterator[Deck]:
         clock = ManualClock(scene.NOW)
@@ -87,18 +89,16 @@ def open_deck() -> Open:
         runtime = scene.SceneRuntime()
         places: list[Place] = []
         steering = scene.SceneSteering()
-        console = Console(
-            clock,
-            feed,
-            Scope("prod-eu-1", "prod-eu-1", "PROD"),
-            runtime=runtime,
-            actor="duty1@bastion-2",
-            steering=steering,
-            on_place=places.append,
-            glyphs=glyphs,
-            keymap=keymap,
-        )
-        app = QuarterdeckApp(console, place, **settings)
+        parts: dict[str, Any] = {
+            "scope": Scope("prod-eu-1", "prod-eu-1", "PROD"),
+            "runtime": runtime,
+            "actor": "duty1@bastion-2",
+            "steering": steering,
+            "on_place": places.append,
+            "glyphs": glyphs,
+            "keymap": keymap,
+        }
+        app = QuarterdeckApp(Console(clock, feed, **(parts | dict(console or {}))), place, **settings)
         async with app.run_test(size=size) as pilot:
             deck = Deck(app, pilot, clock, feed, runtime, places, steering)
             await deck.settle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,3 +57,24 @@ async def test_a_stay_that_breaks_is_said(home: Path, estate: Rehearsal, monkeyp
     async with program("--kubeconfig", kubeconfig_of(estate)) as console:
         await console.until_seen("STOPPED", "rows still come", "CrashLoop")
         assert list((home / "state").glob("crash-*.txt"))
+
+
+async def test_shared_from_the_start_no_name_is_ever_on_screen(home: Path, estate: Rehearsal) -> None:
+    folder = home / "config" / "quarterdeck"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text('[ui]\nshare = true\nshare_salt = "file:~/salt"\n')
+    (home / "salt").write_text("team\n")
+    seen = []
+    for _ in range(2):
+        async with program("--kubeconfig", kubeconfig_of(estate), size=(200, 60)) as console:
+            await console.until(lambda: "SHARE" in console.header and "   live" in console.header)
+            tables = console.assembly.live.snapshot().tables
+            names = {node.ref.name for node in tables["nodes"].values()} | {estate.address.cluster}
+            names |= {name for name in tables["namespaces"] if not name.startswith(("kube-", "default"))}
+            for view in ("pods", "nodes", "namespaces"):
+                console.app.open_view(view)
+                await console.pilot.pause()
+                words = set(re.split(r"[^\w-]+", console.text))
+                assert not words & names
+            seen.append(console.header.split()[1])
+    assert seen[0] == seen[1]

@@ -60,10 +60,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def interest_for(view: str, namespaces: tuple[str, ...]) -> Interest:
     """Return what to watch, the table of the view to open first."""
-    from tui.presenters.views import view_named
+    first = []
+    if view:
+        from tui.presenters.views import view_named
 
-    wanted = view_named(view)
-    first = [table for table in (wanted.sources if wanted is not None else ()) if table in WATCHED]
+        wanted = view_named(view)
+        first = [table for table in (wanted.sources if wanted is not None else ()) if table in WATCHED]
     return Interest(tuple(dict.fromkeys([*first, *WATCHED])), namespaces)
 
 
@@ -82,9 +84,11 @@ def _open(arguments: argparse.Namespace, setup: Setup, terminal: Terminal, log: 
     apply(environment_for_textual(terminal, os.environ))
     clock = SystemClock()
     live = LiveState(clock)
-    from tui.presenters.views import view_named
+    view = None
+    if arguments.view:
+        from tui.presenters.views import view_named
 
-    view = view_named(arguments.view) if arguments.view else None
+        view = view_named(arguments.view)
     names = ("nodes", "namespaces") if setup.loaded.config.ui.share else ()
     tables = tuple(dict.fromkeys([*FIRST_TABLES, *names, *((view.table,) if view is not None else ())]))
     left, _ = seed(live, setup, tables, clock)

@@ -67,6 +67,9 @@ class BaseScreen(Screen[None]):
         """Let a second pass."""
         self.show_header()
 
+    def set_scope(self) -> None:
+        """Take the console's new scope, where there are rows that it concerns."""
+
     def show_header(self) -> None:
         """Bring the header up to date."""
         self.header.set_vm(present_header(self.console.situation(), self.console.lens()))

@@ -9,9 +9,8 @@ from textual.app import ComposeResult
 
 from services.errors import Problem
 from services.ports import ClusterSession
-from services.sanitize import safe_line, safe_text
 from tui.console import Console
-from tui.presenters.lens import plural
+from tui.presenters.lens import Lens, plural
 from tui.screens.base import BaseScreen
 from widgets.pane import Pane
 from widgets.prompt import FilterBar
@@ -19,7 +18,8 @@ from widgets.text_view import TextView
 from widgets.viewmodels import Face, Line, PaneVM, Span, TextVM, Tone
 from widgets.viewport import SearchView
 
-Fetch = Callable[[ClusterSession], Awaitable[Sequence[Line]]]
+Present = Callable[[Lens], Sequence[Line]]
+Fetch = Callable[[ClusterSession], Awaitable[Present]]
 
 
 class ReadingScreen(BaseScreen):
@@ -78,7 +78,7 @@ class TextScreen(ReadingScreen):
 
     def __init__(self, console: Console, title: str, fetch: Fetch) -> None:
         super().__init__(console)
-        self._title = safe_text(title)
+        self._title = title
         self._fetch = fetch
         self._search = ""
         self._lines: Sequence[Line] = ()
@@ -110,26 +110,27 @@ class TextScreen(ReadingScreen):
         """Return the same document, fetched again."""
         return TextScreen(self.console, self._title, self._fetch)
 
-    async def _get(self, session: ClusterSession) -> Sequence[Line]:
+    async def _get(self, session: ClusterSession) -> Present:
         return await self._fetch(session)
 
-    def _arrived(self, lines: Sequence[Line] | None, problem: Problem | None) -> None:
+    def _arrived(self, present: Present | None, problem: Problem | None) -> None:
         if not self.is_attached:
             return
-        if lines is None:
+        if present is None:
             self._show(Face.FAILED, problem.sentence if problem is not None else "The server was not asked.")
             return
-        self._lines = lines
-        self.text.set_vm(TextVM((), lines))
+        self._lines = present(self.console.lens())
+        self.text.set_vm(TextVM((), tuple(self._lines)))
         self._show(Face.DATA, "")
 
     def _show(self, face: Face, message: str) -> None:
-        title = [Span(self._title, Tone.STRONG)]
+        lens = self.console.lens()
+        title = [Span(lens.text(self._title), Tone.STRONG)]
         if self._lines:
-            title += [self.console.lens().dash(), Span(plural(len(self._lines), "line"), Tone.MUTED)]
+            title += [lens.dash(), Span(plural(len(self._lines), "line"), Tone.MUTED)]
         if self._search:
-            title.append(Span(f"  /{safe_text(self._search)}", Tone.KEY))
-        self.pane.set_vm(PaneVM("", tuple(title), (), face, message))
+            title.append(Span(f"  /{lens.text(self._search)}", Tone.KEY))
+        self.pane.set_vm(PaneVM("", tuple(title), (), face, lens.text(message)))
 
     def do_filter(self) -> None:
         """Open the search."""
@@ -175,11 +176,11 @@ class TextScreen(ReadingScreen):
         self.deck.copy("\n".join("".join(span.text for span in line) for line in self._lines))
 
 
-def plain_lines(lines: Sequence[str]) -> tuple[Line, ...]:
+def plain_lines(lines: Sequence[str], lens: Lens) -> tuple[Line, ...]:
     """Return raw lines as they may be drawn; a heading is a line that ends in a colon with nothing after it."""
     shown: list[Line] = []
     for raw in lines:
-        text = safe_line(raw)
+        text = lens.line(raw)
         key, colon, rest = text.partition(":")
         if colon and (not rest or rest.startswith(" ")) and not key.strip().startswith(("-", '"', "'")):
             shown.append((Span(key + colon, Tone.MUTED), Span(rest)))

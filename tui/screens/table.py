@@ -14,7 +14,7 @@ from tui.driver import TableDriver
 from tui.presenters.deck import waiting_message
 from tui.presenters.freshness import Freshness, Reading, present_state, worst
 from tui.presenters.generic import INFO_TABLE, generic_view
-from tui.presenters.lens import TONES
+from tui.presenters.lens import TONES, Lens
 from tui.presenters.view import View
 from tui.screens.cursor import CursorScreen
 from widgets.live_table import LiveTable
@@ -105,7 +105,8 @@ class TableScreen(CursorScreen):
         shown = len(ordering.order)
         title = [Span(self.view.title, Tone.STRONG), lens.dash(), Span(f"{shown:,}", Tone.STRONG)]
         if self._filter or self._faults:
-            title.append(Span(f" of {ordering.total:,}  /{self._filter or 'is:bad'}", Tone.KEY))
+            narrowed = lens.text(self._filter) or "is:bad"
+            title.append(Span(f" of {ordering.total:,}  /{narrowed}", Tone.KEY))
         title += [
             Span(f"  {lens.shape(severity)}{count}", TONES[severity])
             for severity in (Severity.CRIT, Severity.WARN)
@@ -122,20 +123,22 @@ class TableScreen(CursorScreen):
             )
         if status is not None and status.quarantined:
             state.append(Span(f" {status.quarantined} unreadable", Tone.WARN))
-        face, message = self._face(reading, shown)
+        face, message = self._face(reading, shown, lens)
         trusted = reading.trusted or (reading.freshness is Freshness.LOADING and reading.last_ok == 0)
         self.pane.set_vm(PaneVM("", tuple(title), tuple(state), face, message, stale=shown > 0 and not trusted))
 
-    def _face(self, reading: Reading, shown: int) -> tuple[Face, str]:
+    def _face(self, reading: Reading, shown: int, lens: Lens) -> tuple[Face, str]:
         if reading.freshness is Freshness.FAILED:
-            return Face.FAILED, waiting_message(reading, f"{self.view.noun}s")
+            return Face.FAILED, waiting_message(reading, f"{self.view.noun}s", lens)
         if shown:
             return Face.DATA, ""
         if reading.trusted:
             total = self.driver.ordering.total
-            empty = f"none of {total:,} matches /{self._filter}" if total and self._filter else self.view.empty
+            empty = (
+                f"none of {total:,} matches /{lens.text(self._filter)}" if total and self._filter else self.view.empty
+            )
             return Face.WAITING, f"{empty}."
-        return Face.WAITING, waiting_message(reading, f"{self.view.noun}s")
+        return Face.WAITING, waiting_message(reading, f"{self.view.noun}s", lens)
 
     def anew(self) -> TableScreen:
         """Return the table with the same filter, order and row."""

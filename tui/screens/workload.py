@@ -88,7 +88,7 @@ class WorkloadScreen(CursorScreen):
     def _arrived(self, answer: tuple[Sequence[Revision], Sequence[KubeEvent]] | None, problem: Problem | None) -> None:
         if not self.is_attached:
             return
-        self._problem = problem.sentence if problem is not None else ""
+        self._problem = self.console.lens().text(problem.sentence) if problem is not None else ""
         if answer is not None:
             self._content["revisions"] = {str(one.number): one for one in answer[0]}
             self._content["events"] = {one.ref.key: one for one in answer[1]}
@@ -188,10 +188,9 @@ class WorkloadScreen(CursorScreen):
         if not older:
             self.deck.say(f"revision {chosen.number} is the oldest that is kept")
             return
-        lens = self.console.lens()
-        title = f"{self.ref.namespace}/{self.ref.name}  rev {older[0].number} {lens.glyphs.right} {chosen.number}"
-        lines = present_diff(older[0], chosen, lens)
-        self.deck.open_lines(title, lines)
+        arrow = self.console.glyphs.right
+        title = f"{self.ref.namespace}/{self.ref.name}  rev {older[0].number} {arrow} {chosen.number}"
+        self.deck.open_lines(title, lambda lens: present_diff(older[0], chosen, lens))
 
     def do_logs(self) -> None:
         """Show the logs of the pod under the cursor, or of all pods when the cursor is on a revision."""

@@ -162,6 +162,7 @@ def test_json_stays_json() -> None:
 
 SHARED = Pseudonyms(b"salt")
 SHARED.learn("host", ["node-017", "bastion", "Edge-1", "x"])
+SHARED.learn("ns", ["default", "kube-system"])
 
 
 @pytest.mark.parametrize(
@@ -189,6 +190,10 @@ SHARED.learn("host", ["node-017", "bastion", "Edge-1", "x"])
         ),
         ("topology.kubernetes.io/zone=a", "topology.kubernetes.io/zone=a"),
         ("shop/cart rev 17", "shop/cart rev 17"),
+        ("kubernetes.io/metadata.name=shop", "kubernetes.io/metadata.name=shop"),
+        ("node-017-kube-proxy a-node-017-b", "host-H-kube-proxy a-host-H-b"),
+        ('User "jane" cannot list resource "pods"', 'User "user-H" cannot list resource "pods"'),
+        ("the default namespace, kube-system", "the default namespace, kube-system"),
     ],
 )
 def test_a_shared_screen_shows_stand_ins(text: str, shape: str) -> None:
@@ -204,6 +209,14 @@ def test_stand_ins_are_stable_for_a_salt_and_differ_between_salts() -> None:
     assert [one.name("host", name) for name in names] != [other.name("host", name) for name in names]
     assert one.name("host", "H1.CORP") == one.name("host", "h1.corp")
     assert len({Pseudonyms().mask(safe_text("db1.corp db2.corp db3.corp")) for _ in range(3)}) == 3
+
+
+def test_a_learned_word_that_is_the_beginning_of_a_stand_in_spoils_none() -> None:
+    pseudonyms = Pseudonyms(b"salt")
+    pseudonyms.learn("name", ["host", "acme"])
+    once = pseudonyms.mask(safe_text("acme-api on db.megacorp.com of host"))
+    assert re.fullmatch(r"name-\w+-api on host-\w+ of name-\w+", once)
+    assert pseudonyms.mask(once) == once
 
 
 def test_no_two_hosts_share_a_stand_in() -> None:
