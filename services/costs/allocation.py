@@ -94,11 +94,11 @@ class Allocation:
         self._namespace_teams = teams
         return bool(self._held)
 
-    def set_owners(self, owners: Mapping[str, Owner]) -> bool:
+    def add_owners(self, owners: Mapping[str, Owner]) -> bool:
         """Take what owns the owners of pods: "Kind/namespace/name" of a ReplicaSet or Job to its controller."""
-        self._owners = dict(owners)
-        late = not self._unknown.isdisjoint(self._owners)
-        self._unknown.difference_update(self._owners)
+        self._owners.update(owners)
+        late = not self._unknown.isdisjoint(owners)
+        self._unknown.difference_update(owners)
         return late
 
     # Pods

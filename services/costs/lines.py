@@ -43,7 +43,7 @@ def places(share: CostShare) -> tuple[Place, Place, Place]:
     )
 
 
-class Ledger:
+class Sheet:
     """Adds shares up to lines, a few at a time if need be: each of the three ways of adding up sums to the whole."""
 
     def __init__(self, rates: Rates, before: Reading | None, amounts: Amounts) -> None:
@@ -75,7 +75,7 @@ class Ledger:
     def lines(self) -> dict[str, CostLine]:
         """Return every line that costs or cost anything, by its key."""
         listed = (self._line(place, row) for place, row in self._rows.items())
-        return {line.key: line for line in listed if line.rate or line.before or line.month or line.week}
+        return {line.key: line for line in listed if line.pods or line.rate or line.before or line.month or line.week}
 
     def _line(self, place: Place, row: list[int]) -> CostLine:
         by, kind, name, namespace, workload = place

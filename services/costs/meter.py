@@ -49,12 +49,21 @@ class Meter:
         self._seen: dict[int, Seen] = {}
         self._present: CostHour | None = None
         self._tallies = {period: _Tally(period, now) for period in CostPeriod}
+        self.load(past)
+
+    def load(self, past: Iterable[CostHour]) -> None:
+        """Take hours that were kept before; before the first reading, in any order, each hour once."""
         for hour in past:
             if hour.hour == self._hour:
                 self._amounts = {entry.share: entry.amount * _UNIT for entry in hour.entries}
                 self._watched = round(hour.watched * _MILLIS)
             elif hour.hour < self._hour:
                 self._close(hour)
+
+    @property
+    def since(self) -> float:
+        """The start of the first hour that is of any use here: that of the periods, and of the trend."""
+        return min(self._hour - 23.0 * HOUR, *(tally.start for tally in self._tallies.values()))
 
     # Reading the meter
 

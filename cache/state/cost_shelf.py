@@ -1,0 +1,26 @@
+"""The hours of cost of one identity, as the estimate wants them: read back at the start, handed over as they pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cache.state.history import HistoryReader
+from cache.state.store import StateStore
+from services.model.cost import CostHour
+
+
+class CostShelf:
+    """Implements `services.ports.CostHistory`."""
+
+    def __init__(self, reader: HistoryReader, store: StateStore, identity: str) -> None:
+        self._reader = reader
+        self._store = store
+        self._identity = identity
+
+    def hours(self, since: float, until: float) -> Sequence[CostHour]:
+        """Return what was kept; blocks for as long as the disk takes."""
+        return self._reader.cost_hours(self._identity, since, until)
+
+    def keep(self, hour: CostHour) -> None:
+        """Keep an hour."""
+        self._store.keep_costs(self._identity, hour)
