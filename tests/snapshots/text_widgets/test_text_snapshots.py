@@ -63,7 +63,7 @@ def dialog_stage(name: str, *, plain: bool = False) -> Stage:
         HelpSection(
             group.value,
             tuple(
-                HelpEntry(printed(command.keys[0]), command.label, command.text)
+                HelpEntry(printed(command.key), command.label, command.text)
                 for command in commands_for("logs")
                 if command.group is group
             ),
