@@ -19,6 +19,11 @@ MEMORY = "memory"
 COUNT = "count"
 ALERT = "alert"
 COST_RATE = "cost/rate"
+"""Dollars an hour."""
+
+FIRING = "count/firing"
+"""Alerts that fire, heartbeats left out."""
+
 UNITS: Mapping[str, str] = {CPU: "cores", MEMORY: "bytes"}
 """Units of the families of series that have one, as `services.model.metric.Series` names them."""
 

@@ -39,6 +39,8 @@ class Stay:
         self._session = session
         self._derivation: Derivation = Derivation(live.sink(), clock, settings or RolloutSettings())
         self._leave = live.add_hook(self._derivation.flush)
+        self._store = store
+        self._key = key
         self._recorder = Recorder(live, store, key, clock) if store is not None else None
 
     @property
@@ -56,8 +58,10 @@ class Stay:
         from services.kubernetes.last_words import LastWords
 
         work = [self._let_time_pass(), LastWords(self._derivation, self._session, self._clock).run()]
-        if self._recorder is not None:
-            work.append(self._recorder.run())
+        if self._recorder is not None and self._store is not None:
+            from cache.state.sampler import Sampler
+
+            work += [self._recorder.run(), Sampler(self._live, self._store, self._key, self._clock).run()]
         await asyncio.gather(*work)
 
     async def _let_time_pass(self) -> None:
