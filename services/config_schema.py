@@ -108,7 +108,10 @@ class HistorySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     enabled: Annotated[bool, Meta(description="Keep history and the rows of the first paint.")] = True
     events_days: Annotated[int, Meta(ge=1, le=3650, description="Days the timeline is kept.")] = 90
-    samples_days: Annotated[int, Meta(ge=1, le=3650, description="Days samples are kept.")] = 14
+    samples_days: Annotated[int, Meta(ge=1, le=3650, description="Days samples are kept, one each 30 seconds.")] = 7
+    thinned_days: Annotated[
+        int, Meta(ge=1, le=3650, description="Days they are kept thinned to five minutes: lowest, highest and mean.")
+    ] = 30
     max_megabytes: Annotated[int, Meta(ge=16, le=65536, description="Size at which the oldest history goes.")] = 512
 
 

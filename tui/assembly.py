@@ -236,7 +236,8 @@ class Assembly:
         from cache.retention import Retention
         from cache.state.store import StateStore
 
-        kept = Retention(events=self.setup.loaded.config.history.events_days)
+        history = self.setup.loaded.config.history
+        kept = Retention(events=history.events_days, samples=history.samples_days, thinned=history.thinned_days)
         return StateStore(self.setup.folder, self.clock, retention=kept)
 
     def _login_needed(self, needed: LoginNeeded | None) -> None:
