@@ -36,11 +36,13 @@ def present_refused_config(sentence: str, lens: Lens) -> Line:
 
 
 def present_login(needed: LoginNeeded, key: str, lens: Lens) -> Line:
-    """Return what has to be done before the credentials work again: the link, the code, and the key."""
-    spans = [Span(" LOGIN ", Tone.PROD), Span(f" {lens.text(needed.sentence, 160)}", Tone.WARN)]
-    if needed.link:
-        spans += [Span("  open ", Tone.MUTED), Span(lens.text(needed.link, 300), Tone.STRONG)]
+    """Return what has to be done before the credentials work again: the key, the code, the link, and why.
+
+    What is needed most stands first, since a narrow screen shows the beginning.
+    """
+    spans = [Span(" LOGIN ", Tone.PROD), Span(f" {key}", Tone.KEY), Span(" logs in", Tone.MUTED)]
     if needed.code:
         spans += [Span("  code ", Tone.MUTED), Span(lens.text(needed.code, 60), Tone.STRONG)]
-    spans += [Span(f"  {key}", Tone.KEY), Span(" logs in", Tone.MUTED)]
-    return tuple(spans)
+    if needed.link:
+        spans += [Span("  open ", Tone.MUTED), Span(lens.text(needed.link, 300), Tone.STRONG)]
+    return (*spans, Span(f"  {lens.text(needed.sentence, 160)}", Tone.WARN))
