@@ -6,10 +6,10 @@ import json
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,6 +25,8 @@ from services.model.actor import Actor
 from services.model.ref import Ref
 from services.model.text import SafeText
 from services.sanitize import safe_text
+
+T = TypeVar("T")
 
 _PAGE = 1000
 _STILL = "nothing is done without an entry in it"
@@ -128,7 +130,11 @@ class Ledger:
 
     # Inside.
 
-    def _append(self, draft: Link) -> int:
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work` in one durable transaction that no other process can come between, and return its result.
+
+        Raises LedgerRefused where it cannot be written, or where `work` does; nothing of it is kept then.
+        """
         with self._lock:
             connection = self._opened()
             if connection is None:
@@ -137,8 +143,7 @@ class Ledger:
                 self._check_place()
                 connection.execute("BEGIN IMMEDIATE")
                 check_newer(connection)
-                link = self._linked(connection, draft)
-                connection.execute(APPEND, link)
+                result = work(connection)
                 connection.execute("COMMIT")
             except (sqlite3.Error, OSError, DatabaseFault) as error:
                 self._shut()
@@ -149,7 +154,15 @@ class Ledger:
             except BaseException:
                 self._shut()
                 raise
+            return result
+
+    def _append(self, draft: Link) -> int:
+        def append(connection: sqlite3.Connection) -> int:
+            link = self._linked(connection, draft)
+            connection.execute(APPEND, link)
             return link.seq
+
+        return self.write(append)
 
     def _linked(self, connection: sqlite3.Connection, draft: Link) -> Link:
         """Tie a draft to the head of the chain, which no other process can move meanwhile."""

@@ -1,4 +1,4 @@
-"""The statements of the audit trail, in one place so that a ledger can be checked against all of them."""
+"""The statements of the ledger, in one place so that a ledger can be checked against all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ SELECT intent FROM audit a WHERE kind = 'intent' AND NOT EXISTS (
 ) ORDER BY seq
 """
 
-STATEMENTS = (APPEND, HEAD, TAIL, AFTER, OF_INTENT, OPEN)
+INCIDENT_COLUMNS = "seq, incident, at_us, id, kind, user, host, console, body"
+TELL = f"INSERT INTO incident_events ({INCIDENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+TOLD = f"SELECT {INCIDENT_COLUMNS} FROM incident_events ORDER BY seq"  # noqa: S608
+TOLD_AS = "SELECT incident FROM incident_events WHERE id = ?"
+LAST_TOLD = "SELECT coalesce(max(seq), 0), coalesce(max(incident), 0) FROM incident_events"
+IS_DECLARED = "SELECT 1 FROM incident_events WHERE incident = ? LIMIT 1"
+
+STATEMENTS = (APPEND, HEAD, TAIL, AFTER, OF_INTENT, OPEN, TELL, TOLD, TOLD_AS, LAST_TOLD, IS_DECLARED)
 TRIGGERS = frozenset(
     f"audit_{name}" for name in ("forbids_update", "forbids_delete", "appends_only", "promises_once", "settles_once")
+) | frozenset(
+    f"incident_events_{name}"
+    for name in ("forbids_update", "forbids_delete", "appends_only", "declares_first", "declares_once")
 )

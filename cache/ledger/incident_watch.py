@@ -1,0 +1,57 @@
+"""Brings the incidents of the ledger into live state, whoever wrote them: two consoles see each other's words."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from cache.ledger.incidents import IncidentReader
+from services.clock import Clock
+from services.model.incident import INCIDENTS
+from services.model.source import SourceState, SourceStatus
+from services.ports import Replace, Sink
+
+SOURCE = "incidents"
+EVERY = 2.0
+"""Seconds between two looks: a look at an unchanged ledger is one `stat` and one pragma."""
+
+
+class IncidentWatch:
+    """Fills the table "incidents"; on the service loop, the looking itself on a thread."""
+
+    def __init__(self, reader: IncidentReader, sink: Sink, clock: Clock) -> None:
+        self._reader = reader
+        self._sink = sink
+        self._clock = clock
+        self._nudged = asyncio.Event()
+        self._said: tuple[SourceState, str] | None = None
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self.look()
+            waits = {
+                asyncio.ensure_future(self._clock.sleep(EVERY)),
+                asyncio.ensure_future(self._nudged.wait()),
+            }
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+            self._nudged.clear()
+
+    def nudge(self) -> None:
+        """Look again at once: something was written from here."""
+        self._nudged.set()
+
+    async def look(self) -> None:
+        """Look once."""
+        with contextlib.suppress(RuntimeError):  # the loop is shutting its threads down
+            glance = await asyncio.to_thread(self._reader.look)
+            self._sink.apply(SOURCE, Replace(INCIDENTS, glance.incidents))
+            state = SourceState.FAILED if glance.problem else SourceState.LIVE
+            if self._said != (state, glance.problem):
+                self._said = (state, glance.problem)
+                now = self._clock.now()
+                self._sink.status(SourceStatus(SOURCE, state, now, now, now, glance.problem))
