@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from cache.faults import DatabaseFault, fault_of, what_failed
+from cache.faults import DatabaseFault, Fault, fault_of, what_failed
 from cache.ledger.database import check_newer
 from cache.ledger.ledger import Ledger
 from cache.ledger.records import LedgerRefused
@@ -129,13 +129,12 @@ class IncidentReader:
         with self._lock:
             try:
                 return self._look()
-            except FileNotFoundError:
+            except FileNotFoundError as error:
                 self._shut()
-                return Glance()
+                return self._failed(error) if self._glance.incidents else Glance()
             except (sqlite3.Error, OSError, DatabaseFault) as error:
                 self._shut()
-                sentence = f"The incidents cannot be read: {what_failed(fault_of(error), self._path)}."
-                return Glance(self._glance.incidents, safe_text(sentence))
+                return self._failed(error)
 
     def close(self) -> None:
         """Close the file."""
@@ -151,7 +150,10 @@ class IncidentReader:
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         if self._mark == (inode, version) and not self._glance.problem:
             return self._glance
-        if check_newer(self._connection) < INCIDENTS_SINCE:
+        known = check_newer(self._connection)
+        if known < 1:
+            raise DatabaseFault(Fault.DAMAGED, "it is empty")
+        if known < INCIDENTS_SINCE:
             return Glance()
         rows = self._connection.execute(TOLD).fetchall()
         events = [event for row in rows if (event := _event(row)) is not None]
@@ -161,6 +163,11 @@ class IncidentReader:
         found = {name: _same(before.get(name), incident) for name, incident in fold(events).items()}
         self._mark, self._glance = (inode, version), Glance(found, safe_text(problem))
         return self._glance
+
+    def _failed(self, error: Exception) -> Glance:
+        """Return what was known, and why it is not known to be so any more."""
+        sentence = f"The incidents cannot be read: {what_failed(fault_of(error), self._path)}."
+        return Glance(self._glance.incidents, safe_text(sentence))
 
     def _shut(self) -> None:
         connection, self._connection = self._connection, None
