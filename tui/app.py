@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, ClassVar, TypeVar
 
-from msgspec import structs
 from textual import events
-from textual.app import SuspendNotSupported
 from textual.binding import Binding, BindingType
 
 from cache.state.records import Place
@@ -30,6 +26,7 @@ from tui.keymap import DEFAULT, Keymap
 from tui.navigation import HOME, Navigation
 from tui.presenters.banner import Notice
 from tui.presenters.since import present_since
+from tui.scoping import Scoping
 from tui.screens.base import BaseScreen
 from tui.screens.deck import DeckScreen
 from tui.sharemode import ShareMode
@@ -49,7 +46,7 @@ def _keys() -> list[BindingType]:
     return [Binding(name, f"press('{name}')", show=False) for name in sorted(DEFAULT.names)]
 
 
-class QuarterdeckApp(CrashHygiene, ShareMode, Navigation, OrderedKeys[None], FrugalApp[None]):
+class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Navigation, OrderedKeys[None], FrugalApp[None]):
     """One console on one cluster. Keys are looked up in the registry, for the place in front."""
 
     CSS_PATH = "styles/quarterdeck.tcss"
@@ -68,6 +65,10 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Navigation, OrderedKeys[None], Fru
     ) -> None:
         self._theme_name = theme_name(theme, no_colour)
         super().__init__(ansi_color=is_native(self._theme_name) or None)
+        for each in themes():
+            self.register_theme(each)
+        self.set_reactive(QuarterdeckApp.theme, self._theme_name)  # before anything is styled, so that it is done once
+        self.stylesheet.set_variables(self.get_css_variables())
         self.console_state = console
         self._place = place if place is not None and place.view else HOME
         self._ascii = ascii_only
@@ -86,13 +87,11 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Navigation, OrderedKeys[None], Fru
 
     def on_mount(self) -> None:
         """Open the place that was left, then begin to watch."""
-        for theme in themes():
-            self.register_theme(theme)
         self.use_keys(self.console_state.keymap)
-        self.theme = self._theme_name
         self.set_class(self._ascii, ASCII_CLASS)
         self.animation_level = "none"
-        self.push_screen(DeckScreen(self.console_state, self._place if self._place.view == "deck" else None))
+        deck = DeckScreen(self.console_state, self._place if self._place.view == "deck" else None)
+        self.push_screen(deck.fit(*self.size))
         if self._place.view != "deck":
             self.go_to(self._place)
         self.remember()
@@ -237,22 +236,6 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Navigation, OrderedKeys[None], Fru
         if isinstance(self.front, TableScreen):
             self.front.do_filter()
 
-    def enter_namespace(self, namespace: str) -> None:
-        """Show this namespace only; "" shows all again."""
-        console = self.console_state
-        console.scope = structs.replace(console.scope, namespaces=(namespace,) if namespace else ())
-        if console.steering is not None:
-            console.steering.widen(console.scope.namespaces)
-        self.rescope()
-        again = f"{console.keymap.key('namespaces')} shows all again"
-        self.say(f"namespace {namespace}; {again}" if namespace else "all namespaces")
-
-    def rescope(self) -> None:
-        """Let every screen take the console's scope."""
-        for screen in self.screen_stack:
-            if isinstance(screen, BaseScreen) and screen.is_attached:
-                screen.set_scope()
-
     def draw_in(self, *, ascii_only: bool) -> None:
         """Draw with ASCII only, or with all that the terminal has."""
         self._ascii = ascii_only
@@ -265,49 +248,11 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Navigation, OrderedKeys[None], Fru
         if self.console_state.steering is not None:
             self.console_state.steering.reload()
 
-    def go_to_context(self, name: str) -> None:
-        """Leave this cluster for another, without a restart; places of the one before are forgotten."""
-        steering = self.console_state.steering
-        if steering is None:
-            return
-        try:
-            steering.go_to_context(name)
-        except Problem as problem:
-            self.say(problem.sentence)
-            return
-        self.console_state.kinds = ()
-        self.console_state.learn_names()
-        self.forget_places()
-        self.go_home()
-        self.rescope()
-        self.say(f"context {name}; this console stays on it")
-
     def show_banner(self) -> None:
         """Show or hide what needs a person now, on every screen."""
         for screen in self.screen_stack:
             if isinstance(screen, BaseScreen) and screen.is_attached:
                 screen.show_banner()
-
-    def do_login(self) -> None:
-        """Give the terminal to the login, and come back in place when it is done."""
-        steering = self.console_state.steering
-        command = steering.login_command() if steering is not None else None
-        if steering is None or command is None:
-            self.say("no login is configured for this context; set contexts.NAME.login in the configuration")
-            return
-        words, environment = command
-        try:
-            with self.suspend():
-                subprocess.run(words, env=os.environ | environment, check=False)  # noqa: S603 - the operator's own words
-        except (SuspendNotSupported, OSError) as error:
-            self.say(f"the login could not be run: {error}")
-            return
-        steering.logged_in()
-        self.refresh(layout=True)
-
-    def do_namespaces(self) -> None:
-        """Show all namespaces."""
-        self.enter_namespace("")
 
     # The program
 

@@ -90,6 +90,7 @@ class Assembly:
             login=settings.login,
             slow=terminal.slow_link,
             keymap=keymap_of(setup.loaded),
+            saved_scope=self.saved_scope,
             private=self._private,
             salt=self._salt if setup.loaded.config.ui.share_salt is not None else None,
             share_names=setup.loaded.config.ui.share_names,
@@ -204,6 +205,8 @@ class Assembly:
         if self.store is not None and not self._history_begun:
             self._history_begun = True
             self.store.start(self._history_changed)
+            if self.setup.lesson is not None:
+                self.store.remember(*self.setup.lesson)
 
     def _leave(self, app: QuarterdeckApp) -> None:
         with contextlib.suppress(RuntimeError):

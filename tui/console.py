@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from shlex import quote
 from typing import Any, Protocol, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from cache.state.records import Place
 from services.clock import Clock
@@ -120,7 +120,8 @@ class Console(Struct):
     """One operator's console on one cluster: the feed, the clock and the scope that its screens share.
 
     `private` are names of the cluster and its people that no row tells (kind, names), `salt` what pseudonyms are made
-    from where the configuration says so.
+    from where the configuration says so. `saved_scope` is the configuration's, `scope_chosen` says whether the present
+    one was chosen on the screen.
     """
 
     clock: Clock
@@ -136,6 +137,8 @@ class Console(Struct):
     private: Callable[[], Iterable[tuple[str, Iterable[str]]]] = tuple
     salt: Callable[[], Coroutine[Any, Any, bytes]] | None = None
     share_names: tuple[str, ...] = ()
+    saved_scope: Callable[[], Scope] | None = None
+    scope_chosen: bool = False
     log_lines: int = 10_000
     log_tail: int = 500
     on_place: Callable[[Place], None] | None = None
@@ -193,6 +196,12 @@ class Console(Struct):
     def session(self) -> ClusterSession | None:
         """What may be asked of the cluster; None until it is connected."""
         return self.runtime.session if self.runtime is not None else None
+
+    def kept(self, place: Place) -> Place:
+        """Return a place with the scope that was chosen on the screen; one of a flag or the configuration is not kept."""
+        if not self.scope_chosen:
+            return place
+        return structs.replace(place, scope=self.scope.namespaces, labels=self.scope.labels, chosen=True)
 
     def reading(self, source: str) -> Reading:
         """Return how a source stands."""

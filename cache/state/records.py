@@ -33,6 +33,7 @@ class SavedAge(Struct, frozen=True, gc=False):
 class Place(Struct, frozen=True, gc=False):
     """Where the operator was: view, filter text, namespaces (empty: all), sort column and the key under the cursor.
 
+    `labels` narrow too; `chosen` says that scope and labels were chosen on the screen, also where they are empty.
     `subject` is the key of the object a screen is about (a workload's), "" in a table. `seen_at` is when they last
     looked, epoch seconds: "what changed since" counts from it.
     """
@@ -45,19 +46,18 @@ class Place(Struct, frozen=True, gc=False):
     cursor: Key = ""
     subject: Key = ""
     seen_at: float = 0.0
+    labels: str = ""
+    chosen: bool = False
 
 
 class Memo(Struct, frozen=True):
     """What a kubeconfig meant when it was last resolved, so that the first paint need not parse it.
 
-    `files` maps other files that the meaning depends on (a certificate authority's) to the SHA-256 of their content.
+    `meaning` is the identity it names, packed by who resolved it; no credential is in it. `files` maps other files that
+    the meaning depends on (a certificate authority's) to the SHA-256 of their content.
     """
 
-    identity: str
-    context: str
-    namespace: str = ""
-    cluster_name: str = ""
-    cluster: str = ""
+    meaning: bytes
     files: dict[str, str] = {}
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import yaml
 from msgspec import Struct, field
 
 from services.errors import Problem
@@ -114,7 +113,8 @@ class Identity(Struct, frozen=True):
     """Which cluster, as whom: all that the first paint needs to know whether cached rows belong here.
 
     `ca_fingerprint` is the SHA-256 of the authority's PEM ("" where the system's store or none is used),
-    `cluster_key` a hash of server and CA: the cluster's id where kube-system's uid cannot be read.
+    `cluster_key` a hash of server and CA: the cluster's id where kube-system's uid cannot be read, `authority_file`
+    where the authority's PEM was read from ("" where the kubeconfig holds it).
     """
 
     context: str
@@ -126,6 +126,7 @@ class Identity(Struct, frozen=True):
     cluster_key: str
     paths: tuple[str, ...] = ()
     in_cluster: bool = False
+    authority_file: str = ""
 
 
 def default_paths(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -213,6 +214,7 @@ def identify(
         namespace=entry.namespace or "default",
         cluster_key=cluster_key(server, ca),
         paths=wanted,
+        authority_file="" if cluster.certificate_authority_data else cluster.certificate_authority or "",
     )
 
 
@@ -309,8 +311,10 @@ def _parse(path: Path) -> _File | None:
         raise Problem(safe_text(f"Could not read the kubeconfig {path}: {error.strerror}.")) from None
     if len(raw) > MAX_BYTES:
         raise Problem(safe_text(f"The kubeconfig {path} is larger than 16 MiB: is it the right file?"))
+    import yaml
+
     try:
-        loaded = yaml.load(raw, Loader=_loader())  # noqa: S506 - both loaders are the safe ones
+        loaded = yaml.load(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe ones
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
@@ -322,10 +326,6 @@ def _parse(path: Path) -> _File | None:
         return msgspec.convert(loaded, _File)
     except msgspec.ValidationError as error:
         raise Problem(safe_text(f"The kubeconfig {path} is not understood: {error}.")) from None
-
-
-def _loader() -> Any:  # noqa: ANN401 - types-PyYAML gives the C loader no common type
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 _Entry = TypeVar("_Entry", ClusterEntry, UserEntry)

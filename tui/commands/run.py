@@ -20,7 +20,7 @@ from tui.exitcodes import ExitCode
 from tui.terminal import Terminal, apply, detect, environment_for_textual, observe, refusal, window
 
 if TYPE_CHECKING:
-    from tui.console import Scope
+    from tui.console import Console
 
 COLLECT = (5_000, 10, 10)
 """When garbage is collected: rarely, since what is held is large and lasts; a full collection is felt at a key."""
@@ -69,15 +69,15 @@ def interest_for(view: str, namespaces: tuple[str, ...]) -> Interest:
     return Interest(tuple(dict.fromkeys([*first, *WATCHED])), namespaces)
 
 
-def scope_for(arguments: argparse.Namespace, saved: Scope, place: Place | None) -> Scope:
-    """Return the scope to open with: what a flag says, else that of the place that was left, else the saved one."""
+def open_scope(arguments: argparse.Namespace, console: Console, left: Place | None) -> None:
+    """Open with the scope that a flag says, else the one that was chosen and left, else the configuration's."""
     if arguments.namespace:
-        return structs.replace(saved, namespaces=(arguments.namespace,))
-    if arguments.all_namespaces:
-        return structs.replace(saved, namespaces=(), labels="")
-    if place is not None and place.scope:
-        return structs.replace(saved, namespaces=place.scope)
-    return saved
+        console.scope = structs.replace(console.scope, namespaces=(arguments.namespace,))
+    elif arguments.all_namespaces:
+        console.scope = structs.replace(console.scope, namespaces=(), labels="")
+    elif left is not None and (left.chosen or left.scope):
+        console.scope_chosen = True
+        console.scope = structs.replace(console.scope, namespaces=left.scope, labels=left.labels)
 
 
 def _open(arguments: argparse.Namespace, setup: Setup, terminal: Terminal, log: CrashLog) -> int:
@@ -97,7 +97,7 @@ def _open(arguments: argparse.Namespace, setup: Setup, terminal: Terminal, log: 
     assembly = Assembly(setup, terminal, live, clock, log)
     install(log, assembly.thread_died)
     place = Place(view=arguments.view) if arguments.view else left
-    assembly.console.scope = scope_for(arguments, assembly.console.scope, place)
+    open_scope(arguments, assembly.console, left)
     namespaces = (arguments.namespace,) if arguments.namespace else ()
     gc.freeze()
     gc.set_threshold(*COLLECT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import os
 import socket
@@ -10,16 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct, structs
 
 from cache.folder import state_folder
 from cache.live import LiveState
 from cache.state.first_paint import FirstPaint
-from cache.state.records import Place, SavedTable, identity_key
+from cache.state.records import Memo, Place, SavedTable, content_hash, identity_key, kubeconfig_fingerprint
 from services.clock import Clock
 from services.config import Loaded, load
 from services.config_schema import ContextSettings
-from services.kubernetes.kubeconfig import Identity, identify
+from services.kubernetes.kubeconfig import Identity, default_paths, identify
 from services.model.source import SourceState, SourceStatus
 from services.ports import Replace
 
@@ -30,7 +32,8 @@ FIRST_TABLES = ("rollouts", "symptoms")
 class Setup(Struct, frozen=True):
     """Where the operator is going: configuration, cluster and user, and the key their cached rows stand under.
 
-    `environ`, `flags` and `environment` are what the configuration was read with, and will be read with again.
+    `environ`, `flags` and `environment` are what the configuration was read with, and will be read with again. `lesson`
+    is what is worth remembering of the kubeconfig for the next start, under its fingerprint.
     """
 
     loaded: Loaded
@@ -40,6 +43,7 @@ class Setup(Struct, frozen=True):
     environ: Mapping[str, str] = {}
     flags: Mapping[str, object] = {}
     environment: str = ""
+    lesson: tuple[str, Memo] | None = None
 
     def amended(self, loaded: Loaded) -> Loaded:
         """Return a configuration with the environment that the command itself names (the demo's)."""
@@ -52,9 +56,33 @@ def prepare(arguments: argparse.Namespace, flags: Mapping[str, object] | None = 
     environment = getattr(arguments, "environment", "")
     loaded = _amended(load(getattr(arguments, "config", "") or None, environ, flags or {}), environment)
     explicit = getattr(arguments, "kubeconfig", "")
-    identity = identify((explicit,) if explicit else None, getattr(arguments, "context", ""))
+    folder = state_folder()
+    identity, lesson = _resolve((explicit,) if explicit else (), getattr(arguments, "context", ""), folder)
     key = identity_key(identity.server, identity.ca_fingerprint, identity.user)
-    return Setup(loaded, identity, key, state_folder(), environ, flags or {}, environment)
+    return Setup(loaded, identity, key, folder, environ, flags or {}, environment, lesson)
+
+
+def _resolve(paths: tuple[str, ...], context: str, folder: Path) -> tuple[Identity, tuple[str, Memo] | None]:
+    """Resolve the kubeconfig: as the last time where it is the same to the byte, which spares a YAML parser."""
+    files = []
+    for path in paths or default_paths():
+        with contextlib.suppress(OSError):
+            files.append((path, Path(path).expanduser().read_bytes()))
+    if not files:
+        return identify(paths, context), None
+    fingerprint = kubeconfig_fingerprint(files, context)
+    with FirstPaint(folder) as paint:
+        memo = paint.memo(fingerprint)
+    if memo is not None:
+        with contextlib.suppress(msgspec.MsgspecError):
+            return msgspec.msgpack.decode(memo.meaning, type=Identity), None
+    identity = identify(paths, context)
+    depends = identity.authority_file
+    try:
+        hashes = {depends: content_hash(Path(depends).read_bytes())} if depends else {}
+    except OSError:
+        return identity, None
+    return identity, (fingerprint, Memo(msgspec.msgpack.encode(identity), hashes))
 
 
 def _amended(loaded: Loaded, environment: str) -> Loaded:

@@ -35,7 +35,13 @@ class BaseScreen(Screen[None]):
         self.note = ""
         self.header = HeaderBar(id="header")
         self.footer = FooterBar(id="footer")
-        self.banner = HeaderBar(id="banner")
+        self.banner: HeaderBar | None = None
+
+    def fit(self, columns: int, lines: int) -> BaseScreen:
+        """Take the classes of a size before anything is styled, so that nothing is styled twice."""
+        names = (*self._get_breakpoint_classes(columns, WIDTHS), *self._get_breakpoint_classes(lines, HEIGHTS))
+        self.set_classes(names)
+        return self
 
     @property
     def deck(self) -> QuarterdeckApp:
@@ -44,13 +50,17 @@ class BaseScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what is known at once."""
-        self.mount(self.banner, after=self.header)
         self.show_banner()
         self.show_all()
 
     def show_banner(self) -> None:
         """Show what needs a person now, or nothing."""
         line = self.console.banner
+        if self.banner is None:
+            if not line:
+                return
+            self.banner = HeaderBar(id="banner")
+            self.mount(self.banner, after=self.header)
         self.banner.set_vm(BarVM((line,)))
         self.banner.display = bool(line)
 

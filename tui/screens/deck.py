@@ -59,6 +59,7 @@ class DeckScreen(CursorScreen):
             "3": Pane(id="pane-3"),
             "4": Pane(id="pane-4"),
         }
+        self.panes[self.active].add_class("-active")
         self._come_back = place
         self._drivers = {
             "1": TableDriver(
@@ -202,7 +203,7 @@ class DeckScreen(CursorScreen):
 
     def where(self) -> Place:
         """Return the control room and the row under the cursor."""
-        return Place(view="deck", scope=self.console.scope.namespaces, cursor=self.rollouts.cursor_key or "")
+        return self.console.kept(Place(view="deck", cursor=self.rollouts.cursor_key or ""))
 
     def _activate(self, number: str) -> None:
         self.active = number

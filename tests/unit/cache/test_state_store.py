@@ -167,7 +167,7 @@ def test_a_memo_holds_while_every_file_is_the_same(store: StateStore, folder: Pa
     authority.write_bytes(b"pem")
     files = [("/home/a/.kube/config", b"contexts: []")]
     key = kubeconfig_fingerprint(files, "")
-    memo = Memo(ALICE, "prod", "shop", "one", files={str(authority): content_hash(b"pem")})
+    memo = Memo(b"prod", files={str(authority): content_hash(b"pem")})
     store.remember(key, memo)
     assert store.flush()
     with FirstPaint(folder) as paint:
