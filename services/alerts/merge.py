@@ -240,7 +240,7 @@ def _fired_at(told: Sequence[Told], ruled: Sequence[Ruled]) -> float:
     return min(firing, default=0.0)
 
 
-def _union(found: list[Names]) -> Names:
+def _union(found: Sequence[Names]) -> Names:
     """Return all the names, each once, sorted; servers mostly agree."""
     one: Names = ()
     for names in found:

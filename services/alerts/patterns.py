@@ -29,7 +29,7 @@ def bounded(pattern: str) -> re.Pattern[str] | None:
     if len(pattern) > LONGEST or _FOREIGN.search(pattern):
         return None
     unescaped = _ESCAPED.sub("x", pattern)
-    if any(sign in each[1:] for each in _CLASS.findall(unescaped) for sign in _SETS):
+    if "[[" in unescaped or any(sign in each[1:] for each in _CLASS.findall(unescaped) for sign in _SETS):
         return None
     plain = _CLASS.sub("x", unescaped)
     if _NESTED.search(plain) or len(_UNBOUNDED.findall(plain)) > MOST_UNBOUNDED:
