@@ -11,7 +11,7 @@ from pathlib import Path
 from cache.faults import DatabaseFault, Fault
 
 VARIABLE = "QUARTERDECK_STATE_DIR"
-_OURS = ("state.", "ledger.", "locks", "crash-")
+_OURS = ("state.", "ledger.", "locks", "crash-", "exports")
 
 
 def state_folder(environ: Mapping[str, str] | None = None) -> Path:
