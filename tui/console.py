@@ -198,7 +198,7 @@ class Console(Struct):
         return self.runtime.session if self.runtime is not None else None
 
     def kept(self, place: Place) -> Place:
-        """Return a place with the scope that was chosen on the screen; one of a flag or the configuration is not kept."""
+        """Return a place with the scope chosen on the screen; one of a flag or the configuration is not kept."""
         if not self.scope_chosen:
             return place
         return structs.replace(place, scope=self.scope.namespaces, labels=self.scope.labels, chosen=True)

@@ -72,6 +72,8 @@ def go(app: QuarterdeckApp, going: Going) -> None:
         app.go_to_context(going.context)
     if going.namespace is not None:
         app.enter_namespace(going.namespace)
+    if going.scope is not None:
+        app.enter_scope(*going.scope)
     if going.command == "deck":
         app.go_home()
     elif going.command == "contexts":

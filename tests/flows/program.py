@@ -18,7 +18,7 @@ from services.rehearsal.server import Options, Rehearsal
 from tui.app import QuarterdeckApp
 from tui.assembly import Assembly
 from tui.cli import parser
-from tui.commands.run import interest_for, scope_for
+from tui.commands.run import interest_for, open_scope
 from tui.commands.setup import FIRST_TABLES, prepare, seed
 from tui.crash import CrashLog, install
 from tui.terminal import Streams, detect
@@ -97,7 +97,7 @@ async def program(*words: str, size: tuple[int, int] = (160, 48)) -> AsyncIterat
     assembly = Assembly(setup, terminal, live, clock, log)
     install(log, assembly.thread_died)
     place = Place(view=arguments.view) if arguments.view else left
-    assembly.console.scope = scope_for(arguments, assembly.console.scope, place)
+    open_scope(arguments, assembly.console, left)
     namespaces = (arguments.namespace,) if arguments.namespace else ()
     app = assembly.open(place, interest_for(arguments.view, namespaces))
     try:

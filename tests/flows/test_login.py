@@ -107,15 +107,6 @@ def test_the_banner_shows_the_code_and_the_key_runs_the_login(tmp_path: Path, es
         assert terminal.process.returncode == 0
 
 
-def test_what_was_signed_in_elsewhere_is_taken_without_a_key(tmp_path: Path, estate: Rehearsal) -> None:
-    night = Night(tmp_path, estate, configured=True)
-    with night.console() as terminal:
-        until(terminal, lambda text: "WXYZ-1234" in text)
-        (tmp_path / "signed-in").touch()
-        text = until(terminal, lambda text: "CrashLoop" in text and "   live" in text)
-        assert "LOGIN" not in text
-
-
 def test_without_a_configured_login_the_plugin_itself_gets_the_terminal(tmp_path: Path, estate: Rehearsal) -> None:
     night = Night(tmp_path, estate, configured=False)
     with night.console(80, 24) as terminal:

@@ -17,18 +17,28 @@ WORDS = {"q": "quit", "q!": "quit", "quit": "quit", "exit": "quit", "help": "hel
 
 
 class Going(Struct, frozen=True):
-    """Where to: `view` is a name still to be looked up ("" stays), `namespace` None leaves the scope alone."""
+    """Where to: `view` is a name still to be looked up ("" stays), `namespace` and `scope` None leave the scope alone.
+
+    `scope` are namespaces and label terms, both may be empty.
+    """
 
     view: str = ""
     namespace: str | None = None
     context: str = ""
     filter: str = ""
     command: str = ""
+    scope: tuple[tuple[str, ...], str] | None = None
 
 
 def read_going(text: str) -> Going:
-    """Return where a text leads: "pods", "ingress shop", "po shop /crash", "ns shop", "ctx other", "pods @other"."""
-    head, slash, filter_text = text.strip().lstrip(":").partition("/")
+    """Return where a text leads: "pods", "ingress shop", "po shop /crash", "ns shop", "ctx other", "pods @other".
+
+    "scope shop,payments team=a" narrows to namespaces and labels, "scope all" and "scope saved" end that, "scope" asks.
+    """
+    text = text.strip().lstrip(":")
+    if text.casefold().split()[:1] == ["scope"]:
+        return _scope(text.split()[1:])
+    head, slash, filter_text = text.partition("/")
     words = head.split()
     context = next((word[1:] for word in words if word.startswith("@") and len(word) > 1), "")
     labels = [word for word in words if "=" in word]
@@ -45,6 +55,16 @@ def read_going(text: str) -> Going:
         return Going(command=WORDS[name])
     namespace = None if not rest else "" if rest[0] in ("all", "*", "-") else rest[0]
     return Going(name, namespace, context, wanted)
+
+
+def _scope(words: Sequence[str]) -> Going:
+    if not words:
+        return Going(command="scope")
+    if words[0] == "saved":
+        return Going(command="saved_scope")
+    labels = [word for word in words if "=" in word]
+    names = tuple(name for word in words if "=" not in word for name in word.split(",") if name)
+    return Going(scope=((), "") if names == ("all",) else (names, ",".join(labels)))
 
 
 def find_resource(name: str, resources: Sequence[ApiResource]) -> ApiResource | None:
@@ -69,6 +89,8 @@ def choices(
     """Return everything the palette offers: views, namespaces, contexts, kinds of the server, then commands."""
     offered = [Choice(f"view {view.id}", view.id, f"also {', '.join(view.aliases[:3])}") for view in VIEWS]
     offered.append(Choice("ns all", "ns all", "every namespace"))
+    offered.append(Choice("scope saved", "scope saved", "the namespaces and labels of the configuration"))
+    offered.append(Choice("scope", "scope", "say it; scope NS,NS key=value sets it, scope all ends it"))
     offered += [Choice(f"ns {name}", f"ns {lens.text(name)}", "show this namespace only") for name in namespaces]
     offered += [Choice(f"ctx {name}", f"ctx {lens.text(name)}", "another cluster, no restart") for name in contexts]
     for one in resources:

@@ -148,13 +148,14 @@ class TableScreen(CursorScreen):
 
     def where(self) -> Place:
         """Return the view and what is narrowed in it."""
-        return Place(
-            view=self.view.id,
-            filter=self._filter,
-            scope=self.console.scope.namespaces,
-            sort=self.driver.sort,
-            descending=self.driver.reverse,
-            cursor=self.table.cursor_key or "",
+        return self.console.kept(
+            Place(
+                view=self.view.id,
+                filter=self._filter,
+                sort=self.driver.sort,
+                descending=self.driver.reverse,
+                cursor=self.table.cursor_key or "",
+            )
         )
 
     def do_filter(self) -> None:

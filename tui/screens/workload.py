@@ -208,4 +208,4 @@ class WorkloadScreen(CursorScreen):
 
     def where(self) -> Place:
         """Return the way back here."""
-        return Place(view="workload", subject=f"{self.ref.kind}/{self.ref.key}", scope=self.console.scope.namespaces)
+        return self.console.kept(Place(view="workload", subject=f"{self.ref.kind}/{self.ref.key}"))

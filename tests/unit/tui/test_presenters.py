@@ -290,6 +290,11 @@ def test_a_forbidden_kind_is_left_out_and_all_of_them_are_nothing_known() -> Non
         ("q!", Going(command="quit")),
         ("help", Going(command="help")),
         ("/crash", Going(filter="crash")),
+        ("scope shop,payments data team=a tier!=b", Going(scope=(("shop", "payments", "data"), "team=a,tier!=b"))),
+        (":scope app.kubernetes.io/name=a", Going(scope=((), "app.kubernetes.io/name=a"))),
+        ("scope all", Going(scope=((), ""))),
+        ("scope saved", Going(command="saved_scope")),
+        ("scope", Going(command="scope")),
     ],
 )
 def test_read_going(typed: str, going: Going) -> None:

@@ -1,0 +1,132 @@
+"""A team's scope: from the configuration and from the screen, saying what it hides, and there again after a quit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from screenshots import scene
+from services.rehearsal.server import Rehearsal
+from tests.flows.conftest import Open
+from tests.flows.program import Program, estate_served, kubeconfig_of, program
+from tui.console import Scope
+
+
+@pytest.fixture(scope="module")
+def estate() -> Iterator[Rehearsal]:
+    with estate_served() as served:
+        yield served
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path
+
+
+def configure(home: Path, text: str) -> None:
+    folder = home / "config" / "quarterdeck"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.toml").write_text(text)
+
+
+def troubled(console: Program) -> list[tuple[str, tuple[str, ...]]]:
+    """Return namespace and labels of what is CRIT."""
+    rows = console.assembly.live.snapshot().tables["rollouts"].values()
+    return sorted((row.ref.namespace, tuple(row.workload.labels)) for row in rows if row.severity.name == "CRIT")
+
+
+async def live(console: Program) -> None:
+    await console.until(lambda: "   live" in console.header and "▲?" not in console.header)
+
+
+async def type_in(console: Program, text: str) -> None:
+    await console.press("colon", *("space" if letter == " " else letter for letter in text), "enter")
+
+
+async def test_the_configuration_narrows_and_the_header_says_what_is_hidden(home: Path, estate: Rehearsal) -> None:
+    words = ("--kubeconfig", kubeconfig_of(estate))
+    async with program(*words) as console:
+        await live(console)
+        crit = troubled(console)
+        assert len(crit) > 1
+    mine = crit[0][0]
+    outside = sum(namespace != mine for namespace, _ in crit)
+    configure(home, f'[contexts."*"]\nnamespaces = ["{mine}"]\n')
+    for flags in ((), (), ("--view", "rollouts")):
+        async with program(*words, *flags) as console:
+            await live(console)
+            await console.until_seen(f"ns {mine}", f"+{outside} CRIT outside")
+            assert f"▲{len(crit) - outside} CRIT" in console.header
+            keys = console.app.front.driver.widget.vm.order
+            assert not [key for key in keys if f"/{crit[-1][0]}/" in key]
+            if flags:
+                await console.until_seen("outside the scope")
+    async with program(*words, "-A") as console:
+        await live(console)
+        assert "outside" not in console.header
+    async with program(*words, "-n", crit[-1][0]) as console:
+        await console.until_seen(f"ns {crit[-1][0]}")
+    async with program(*words) as console:
+        await live(console)
+        assert f"ns {mine}" in console.header, "a flag narrows one run only"
+
+
+async def test_labels_narrow_too(home: Path, estate: Rehearsal) -> None:
+    words = ("--kubeconfig", kubeconfig_of(estate))
+    async with program(*words) as console:
+        await live(console)
+        crit = troubled(console)
+    label = next(one for one in crit[0][1] if sum(one in labels for _, labels in crit) < len(crit))
+    outside = sum(label not in labels for _, labels in crit)
+    configure(home, f'[contexts."*"]\nlabels = "{label}"\n')
+    async with program(*words) as console:
+        await live(console)
+        await console.until_seen(label, f"+{outside} CRIT outside")
+
+
+async def test_a_scope_chosen_on_the_screen_is_there_again(home: Path, estate: Rehearsal) -> None:
+    words = ("--kubeconfig", kubeconfig_of(estate))
+    configure(home, '[contexts."*"]\nnamespaces = ["kube-system"]\n')
+    async with program(*words) as console:
+        await live(console)
+        crit = troubled(console)
+        mine, label = crit[0][0], crit[0][1][0]
+        await type_in(console, f"scope {mine},kube-system {label}")
+        await console.until_seen(f"scope: {mine}, kube-system with {label}", "2 namespaces", "CRIT outside")
+        await console.press("ctrl+c")
+    async with program(*words) as console:
+        await live(console)
+        await console.until_seen("2 namespaces", label, "CRIT outside")
+        await type_in(console, "scope all")
+        await console.until(lambda: "outside" not in console.header)
+        await console.press("ctrl+c")
+    async with program(*words) as console:
+        await live(console)
+        assert "outside" not in console.header
+        await type_in(console, "scope saved")
+        await console.until_seen("ns kube-system", f"+{len(crit)} CRIT outside")
+        await console.press("ctrl+c")
+    async with program(*words) as console:
+        await live(console)
+        assert "ns kube-system" in console.header
+
+
+async def test_the_keys_for_namespaces_leave_labels_and_say_so(open_deck: Open) -> None:
+    scope = Scope("prod-eu-1", "prod-eu-1", "PROD", ("shop",), "team=shop")
+    async with open_deck((160, 48), console={"scope": scope}) as deck:
+        assert "ns shop, team=shop" in deck.header
+        assert "+1 CRIT outside" in deck.header
+        await deck.press("0")
+        assert "all namespaces; labels team=shop still narrow it" in deck.footer
+        assert (deck.places[-1].labels, deck.places[-1].chosen) == ("team=shop", True)
+        deck.app.open_view("pods")
+        await deck.settle()
+        hidden = sum("team=shop" not in pod.labels for pod in scene.pods().values())
+        assert f"{hidden} outside the scope" in deck.text

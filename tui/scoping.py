@@ -1,0 +1,107 @@
+"""Which cluster and which part of it: namespaces, labels, contexts, and the login that a cluster may ask for."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+from textual.app import SuspendNotSupported
+
+from services.errors import Problem
+from tui.console import Scope
+from tui.navigation import Navigation
+from tui.screens.base import BaseScreen
+
+if TYPE_CHECKING:
+    _Base = Navigation
+else:
+    _Base = object
+
+
+class Scoping(_Base):
+    """Mixed into the app: what an operator chooses to look at. A chosen scope is kept, as the place is."""
+
+    def take_scope(self, scope: Scope, *, chosen: bool) -> None:
+        """Show this part of the cluster from now on; `chosen` says whether it is to be there at the next start too."""
+        console = self.console_state
+        console.scope, console.scope_chosen = scope, chosen
+        if console.steering is not None:
+            console.steering.widen(scope.namespaces)
+        self.rescope()
+        self.keep_place()
+
+    def enter_namespace(self, namespace: str) -> None:
+        """Show this namespace only; "" shows all again."""
+        console = self.console_state
+        self.take_scope(structs.replace(console.scope, namespaces=(namespace,) if namespace else ()), chosen=True)
+        again = f"{console.keymap.key('namespaces')} shows all again"
+        left = f"; labels {console.scope.labels} still narrow it" if console.scope.labels else ""
+        self.say(f"namespace {namespace}; {again}{left}" if namespace else f"all namespaces{left}")
+
+    def enter_scope(self, namespaces: tuple[str, ...], labels: str) -> None:
+        """Show these namespaces (none: all) and what has these labels ("": whatever they are)."""
+        self.take_scope(structs.replace(self.console_state.scope, namespaces=namespaces, labels=labels), chosen=True)
+        self.do_scope()
+
+    def do_saved_scope(self) -> None:
+        """Go back to the scope of the configuration."""
+        saved = self.console_state.saved_scope
+        if saved is not None:
+            self.take_scope(saved(), chosen=False)
+        self.do_scope()
+
+    def do_scope(self) -> None:
+        """Say what is shown of the cluster, and how to change that."""
+        console = self.console_state
+        said = f"scope: {', '.join(console.scope.namespaces) or 'all namespaces'}"
+        if console.scope.labels:
+            said += f" with {console.scope.labels}"
+        go = console.keymap.key("palette")
+        self.say(f"{said}; {go}scope NS,NS key=value sets it, {go}scope all, {go}scope saved")
+
+    def rescope(self) -> None:
+        """Let every screen take the console's scope."""
+        for screen in self.screen_stack:
+            if isinstance(screen, BaseScreen) and screen.is_attached:
+                screen.set_scope()
+
+    def go_to_context(self, name: str) -> None:
+        """Leave this cluster for another, without a restart; places of the one before are forgotten."""
+        console = self.console_state
+        if console.steering is None:
+            return
+        try:
+            console.steering.go_to_context(name)
+        except Problem as problem:
+            self.say(problem.sentence)
+            return
+        console.kinds, console.scope_chosen = (), False
+        console.learn_names()
+        self.forget_places()
+        self.go_home()
+        self.rescope()
+        self.say(f"context {name}; this console stays on it")
+
+    def do_namespaces(self) -> None:
+        """Show all namespaces."""
+        self.enter_namespace("")
+
+    def do_login(self) -> None:
+        """Give the terminal to the login, and come back in place when it is done."""
+        import subprocess
+
+        steering = self.console_state.steering
+        command = steering.login_command() if steering is not None else None
+        if steering is None or command is None:
+            self.say("no login is configured for this context; set contexts.NAME.login in the configuration")
+            return
+        words, environment = command
+        try:
+            with self.suspend():
+                subprocess.run(words, env=os.environ | environment, check=False)  # noqa: S603 - the operator's own words
+        except (SuspendNotSupported, OSError) as error:
+            self.say(f"the login could not be run: {error}")
+            return
+        steering.logged_in()
+        self.refresh(layout=True)
