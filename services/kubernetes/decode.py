@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
-from services.kubernetes import decode_cluster, decode_pods, decode_workloads
+from services.kubernetes import decode_cluster, decode_config, decode_pods, decode_workloads
 from services.kubernetes.wire_pod import WirePod
 from services.model.cluster import Usage
 from services.model.ref import (
@@ -138,6 +138,9 @@ class _Codec(NamedTuple):
     convert: Callable[[Any, str], Any]
 
 
+DIGESTS = "config.digests"
+"""ConfigMaps by their keys and hashes: told to whoever derives from them, shown in no table."""
+
 _WIRE: Mapping[str, tuple[Any, Callable[[Any, str], Any]]] = {
     PODS.table: (WirePod, decode_pods.pod_of),
     NODES.table: (decode_cluster.WireNode, decode_cluster.node_of),
@@ -149,6 +152,7 @@ _WIRE: Mapping[str, tuple[Any, Callable[[Any, str], Any]]] = {
     REPLICASETS.table: (decode_workloads.WireReplicaSet, decode_workloads.replicaset_of),
     JOBS.table: (decode_cluster.WireJob, decode_cluster.job_of),
     CRONJOBS.table: (decode_cluster.WireCronJob, decode_cluster.cronjob_of),
+    DIGESTS: (decode_config.WireConfigMap, decode_config.digest_of),
 }
 
 _raw_page: Decoder[_WireList[Raw]] = Decoder(_WireList[Raw])

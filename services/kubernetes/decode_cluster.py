@@ -8,6 +8,7 @@ from msgspec import Raw, Struct, field, structs
 
 from services.kubernetes.quantity import millicores, whole
 from services.kubernetes.wire import (
+    NOBODY,
     WireCondition,
     WireMeta,
     WireTemplate,
@@ -18,6 +19,7 @@ from services.kubernetes.wire import (
     labels_of,
     owner_of,
     ref_of,
+    writer_of,
 )
 from services.model.cluster import CronJob, Job, KubeEvent, Namespace, Node, Usage
 from services.model.ref import CRONJOBS, EVENTS, JOBS, NAMESPACES, NODES, PODS, Ref
@@ -63,10 +65,14 @@ class _NodeStatus(Struct, frozen=True, gc=False, rename="camel"):
     allocatable: _Allocatable | None = None
 
 
+class _NodeMeta(WireMeta, frozen=True, gc=False):
+    managed_fields: Raw = Raw()
+
+
 class WireNode(Struct, frozen=True, gc=False):
     """A node as the API server sends it."""
 
-    metadata: WireMeta
+    metadata: _NodeMeta
     spec: _NodeSpec | None = None
     status: _NodeStatus | None = None
 
@@ -84,6 +90,7 @@ def node_of(wire: WireNode, cluster: str) -> Node:
     words = ["Unknown" if ready is None else "Ready" if ready == "True" else "NotReady"]
     if spec.unschedulable:
         words.append("SchedulingDisabled")
+    cordoner = writer_of(wire.metadata.managed_fields, b'"f:unschedulable"') if spec.unschedulable else NOBODY
     pressure = tuple(each.type for each in conditions if each.type in _PRESSURES and each.status == "True")
     return Node(
         ref_of(wire.metadata, NODES, cluster),
@@ -102,6 +109,7 @@ def node_of(wire: WireNode, cluster: str) -> Node:
         tuple(f"{each.key}={each.value}:{each.effect or ''}" if each.value else f"{each.key}:{each.effect or ''}"
               for each in spec.taints or ()),
         labels,
+        *cordoner,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from services.kubernetes.wire import (
     labels_of,
     owner_of,
     ref_of,
-    template_writer,
+    template_and_scale,
 )
 from services.model.ref import DAEMONSETS, DEPLOYMENTS, REPLICASETS, STATEFULSETS, Resource
 from services.model.workload import ReplicaSetInfo, Workload
@@ -159,7 +159,7 @@ def _replicated(wire: WireWorkload, resource: Resource, cluster: str) -> Workloa
     meta, spec, status = wire.metadata, wire.spec or _NO_SPEC, wire.status or _NO_STATUS
     annotations = meta.annotations or _NO_ANNOTATIONS
     strategy = (spec.strategy if resource is DEPLOYMENTS else spec.update_strategy) or _Strategy()
-    writer, written_at = template_writer(meta.managed_fields)
+    (writer, written_at), (scaler, scaled_at) = template_and_scale(meta.managed_fields)
     return Workload(
         ref_of(meta, resource, cluster),
         meta.generation or 0,
@@ -188,6 +188,8 @@ def _replicated(wire: WireWorkload, resource: Resource, cluster: str) -> Workloa
         current=status.current_replicas or 0,
         changed_by=writer,
         changed_at=written_at,
+        scaled_by=scaler,
+        scaled_at=scaled_at,
     )
 
 
@@ -199,7 +201,7 @@ def daemonset_of(wire: WireDaemonSet, cluster: str) -> Workload:
     meta, spec, status = wire.metadata, wire.spec or _NO_SPEC, wire.status or _NO_DAEMON_STATUS
     annotations = meta.annotations or _NO_ANNOTATIONS
     strategy = spec.update_strategy or _Strategy()
-    writer, written_at = template_writer(meta.managed_fields)
+    (writer, written_at), _ = template_and_scale(meta.managed_fields)
     return Workload(
         ref_of(meta, DAEMONSETS, cluster),
         meta.generation or 0,

@@ -13,15 +13,17 @@ from services.config_schema import RolloutSettings
 from services.kubernetes.diagnosis import crashes, diagnose
 from services.kubernetes.happenings import (
     SOURCE,
+    core_event,
     health_events,
     job_event,
-    node_event,
+    known_events,
+    node_events,
     revision_events,
     template_events,
 )
 from services.kubernetes.joins import WORKLOADS, Joins, row_key
 from services.kubernetes.symptoms import Symptoms
-from services.model.cluster import Job, Node
+from services.model.cluster import Job, KubeEvent, Node
 from services.model.ref import (
     DEPLOYMENTS,
     NODES,
@@ -235,12 +237,14 @@ class Derivation:
     def _tell(self, before: Any, obj: Any) -> None:  # noqa: ANN401
         now = self._clock.now()
         told: list[Event | None] = []
-        if isinstance(obj, Node) and isinstance(before, Node):
-            told.append(node_event(before, obj, now))
+        if isinstance(obj, Node):
+            told.extend(node_events(before, obj, now))
         elif isinstance(obj, Job):
             told.append(job_event(before, obj, now))
+        elif isinstance(obj, KubeEvent):
+            told.append(core_event(obj, now))
         elif isinstance(obj, Workload):
-            told.extend(template_events(before, obj, now))
+            told.extend(known_events(obj, now) if before is None else template_events(before, obj, now))
         self._say([event for event in told if event is not None])
 
     def _say(self, events: list[Event]) -> None:

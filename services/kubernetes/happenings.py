@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 
 from msgspec import structs
 
 from services.kubernetes.decode_workloads import revision_number
 from services.kubernetes.rollout_status import condition
-from services.model.cluster import Job, Node
+from services.model.cluster import ConfigDigest, Job, KubeEvent, Node
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind, event_id
-from services.model.workload import ReplicaSetInfo, Rollout, Workload
+from services.model.workload import Condition, ReplicaSetInfo, Rollout, Workload
 
 SOURCE = "kubernetes"
 BACKFILL = 86400.0
 """Seconds back for which revisions are put on the timeline when they are first seen."""
 
+LATELY = 600.0
+"""Seconds for which a time that the server wrote may be that of what was just seen."""
+
+MADE = 60.0
+"""Seconds after an object was made in which it is still being made."""
+
+PRESSURES = frozenset({"MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"})
+READINESS = {"True": "Ready", "False": "NotReady", "Unknown": "NotReady: its kubelet is silent"}
+TOLD: Mapping[str, EventKind] = {
+    "Rebooted": EventKind.NODE,
+    "SystemOOM": EventKind.NODE,
+    "OOMKilling": EventKind.NODE,
+    "EvictionThresholdMet": EventKind.NODE,
+    "SuccessfulRescale": EventKind.SCALE,
+    "FailedRescale": EventKind.WARNING,
+    "Preempted": EventKind.WARNING,
+}
+"""The reasons of Events that belong on the timeline, since no object keeps what they say."""
+
+NAMED_KEYS = 3
+MOST_HASHES = 20
+MOST_WORDS = 160
 COMPLETE = "NewReplicaSetAvailable"
 _CONTROLLER = "kube-controller-manager"
 _TROUBLE = Severity.WARN
@@ -68,18 +91,49 @@ def template_events(before: Workload, now: Workload, seen_at: float) -> list[Eve
     """Return the scaling and, for kinds without ReplicaSets, the new template that two states of a workload show."""
     events = []
     if before.desired != now.desired and now.ref.kind != "DaemonSet":
-        text = f"scaled {before.desired}→{now.desired}"
-        events.append(_event(now.ref, EventKind.SCALE, text, "scale", str(now.generation), seen_at, seen_at))
+        events.append(_scaled(now, seen_at, before.desired))
     was, became, onset = "", "", ""
     if now.ref.kind == "StatefulSet":
         was, became, onset = before.update_revision, now.update_revision, f"{now.update_revision}-{now.generation}"
     elif now.ref.kind == "DaemonSet":
         was, became, onset = before.revision, now.revision, now.revision
     if became and was != became:
-        at = now.changed_at if 0 <= seen_at - now.changed_at < 600 else seen_at
+        at = now.changed_at if 0 <= seen_at - now.changed_at < LATELY else seen_at
         text = change_of(before.images, now.images)
         events.append(_event(now.ref, EventKind.ROLLOUT, text, "revision", onset, at, seen_at))
     return events
+
+
+def known_events(workload: Workload, seen_at: float) -> list[Event]:
+    """Return what a workload that was not known before still tells of the last day: its scaling, the end of a roll-out.
+
+    They are the same events as of a console that saw them happen.
+    """
+    events = []
+    if 0 <= seen_at - workload.scaled_at <= BACKFILL:
+        events.append(_scaled(workload, seen_at, None))
+    if workload.ref.kind == "Deployment":
+        progressing = condition(workload, "Progressing")
+        if progressing is not None and progressing.reason == COMPLETE:
+            ended = _completed(workload, revision_number(workload.revision), progressing.updated_at, seen_at)
+            events += [ended] if 0 <= seen_at - progressing.updated_at <= BACKFILL else []
+    return events
+
+
+def _scaled(now: Workload, seen_at: float, before: int | None) -> Event:
+    """Return that a workload was scaled: a use of the scale subresource has a time, and so one name for all."""
+    known = before is None or 0 <= seen_at - now.scaled_at < LATELY
+    at, onset = (now.scaled_at, f"{now.scaled_at:.0f}-{now.desired}") if known else (seen_at, str(now.generation))
+    event = _event(now.ref, EventKind.SCALE, f"scaled to {now.desired}", "scale", onset, at, seen_at)
+    payload = {"actor": now.scaled_by} if known and now.scaled_by else {}
+    return structs.replace(event, payload=payload | ({"before": str(before)} if before is not None else {}))
+
+
+def _completed(workload: Workload, revision: int, at: float, seen_at: float) -> Event:
+    number = f"rev {revision} " if revision else ""
+    onset = str(revision) if workload.ref.kind == "Deployment" else f"{workload.generation}"
+    text = f"{number}complete"
+    return _event(workload.ref, EventKind.ROLLOUT, text, "complete", onset, at or seen_at, seen_at, Severity.OK)
 
 
 def health_events(before: Rollout, row: Rollout, seen_at: float) -> list[Event]:
@@ -97,11 +151,8 @@ def health_events(before: Rollout, row: Rollout, seen_at: float) -> list[Event]:
         events.append(_event(row.ref, EventKind.RECOVERED, "recovered", "recovered", onset, seen_at, seen_at))
     if finished(before.workload, row.workload) and row.done and not troubled:
         progressing = condition(row.workload, "Progressing")
-        at = (progressing.updated_at if progressing is not None else 0.0) or seen_at
-        number = f"rev {row.revision} " if row.revision else ""
-        onset = str(row.revision) if row.ref.kind == "Deployment" else f"{row.workload.generation}"
-        text = f"{number}complete"
-        events.append(_event(row.ref, EventKind.ROLLOUT, text, "complete", onset, at, seen_at, Severity.OK))
+        at = progressing.updated_at if progressing is not None else 0.0
+        events.append(_completed(row.workload, row.revision, at, seen_at))
     return [structs.replace(event, severity=Severity.OK) for event in events]
 
 
@@ -116,22 +167,101 @@ def finished(before: Workload, now: Workload) -> bool:
     return before.updated < before.desired and now.updated >= now.desired == before.desired
 
 
-def node_event(before: Node, now: Node, seen_at: float) -> Event | None:
-    """Return that a node came, went or was cordoned; None where its status stays."""
-    if before.status == now.status:
+def node_events(before: Node | None, now: Node, seen_at: float) -> list[Event]:
+    """Return what became of a node: ready or not, cordoned or not, under pressure or not.
+
+    Of a node that was not known before, what its conditions tell of the last day: the same events as of a console that
+    saw them change. The conditions that a node was made with are no news.
+    """
+    old = {one.type: one for one in before.conditions} if before is not None else {}
+    told = [_condition_event(now, old.get(one.type), one, seen_at) for one in now.conditions]
+    if before is None:
+        if now.unschedulable and 0 <= seen_at - now.cordoned_at <= BACKFILL:
+            told.append(_cordoned(now, seen_at))
+    elif before.unschedulable != now.unschedulable:
+        told.append(_cordoned(now, seen_at))
+    return [event for event in told if event is not None]
+
+
+def _condition_event(node: Node, was: Condition | None, now: Condition, seen_at: float) -> Event | None:
+    at = now.changed_at
+    if was is not None and was.status == now.status:
         return None
-    at = max((one.changed_at for one in now.conditions if one.type == "Ready"), default=0.0)
-    if before.status.split(",")[0] == now.status.split(",")[0]:
-        at = 0.0
-    onset = f"{at:.0f}" if at else f"{before.status}>{now.status}@{seen_at // 60:.0f}"
-    return _event(
-        now.ref, EventKind.NODE, now.status, f"node-{now.status}", onset, at or seen_at, seen_at, now.severity
-    )
+    if was is None and not 0 <= seen_at - at <= BACKFILL:
+        return None
+    ready = now.type == "Ready"
+    if at and at - node.created_at <= MADE and not (ready and now.status == "True"):
+        return None
+    if ready:
+        words = READINESS.get(now.status, READINESS["Unknown"])
+        severity = Severity.OK if now.status == "True" else Severity.CRIT
+    elif now.type in PRESSURES and now.status == "True":
+        words, severity = now.type, Severity.WARN
+    elif now.type in PRESSURES and now.status == "False" and was is not None and was.status == "True":
+        words, severity = f"{now.type} over", Severity.OK
+    else:
+        return None
+    onset = f"{at:.0f}" if at else f"@{seen_at // 60:.0f}"
+    transition = f"node-{now.type}-{now.status}"
+    return _event(node.ref, EventKind.NODE, words, transition, onset, at or seen_at, seen_at, severity)
+
+
+def _cordoned(node: Node, seen_at: float) -> Event:
+    words = "cordoned" if node.unschedulable else "uncordoned"
+    known = node.unschedulable and 0 <= seen_at - node.cordoned_at <= BACKFILL
+    at = node.cordoned_at if known else seen_at
+    onset = f"{at:.0f}" if known else f"@{seen_at // 60:.0f}"
+    event = _event(node.ref, EventKind.NODE, words, f"node-{words}", onset, at, seen_at)
+    return structs.replace(event, payload={"actor": node.cordoned_by}) if known and node.cordoned_by else event
+
+
+def config_event(before: ConfigDigest | None, now: ConfigDigest, seen_at: float) -> Event | None:
+    """Return that the data of a ConfigMap changed: which keys, with hashes before and after, never the values.
+
+    Of one that was not known before only that it was written within the last day, since when it was made. The content
+    and the time of the last write name the change, so that it has one id for those who saw it and those who did not.
+    """
+    if before is None:
+        if not 0 <= seen_at - now.changed_at <= BACKFILL or now.changed_at - now.created_at <= MADE:
+            return None
+        text, payload = "changed", dict[str, str]()
+    else:
+        text, payload = _keys_changed(dict(before.keys), dict(now.keys))
+        if not payload:
+            return None
+    content = hashlib.sha256("\x00".join(part for pair in now.keys for part in pair).encode("utf-8", "replace"))
+    at = now.changed_at if 0 <= seen_at - now.changed_at < BACKFILL else 0.0
+    onset = f"{at:.0f}-{content.hexdigest()[:16]}"
+    event = _event(now.ref, EventKind.CONFIG, text, "config", onset, at or seen_at, seen_at)
+    return structs.replace(event, payload=payload | ({"actor": now.changed_by} if now.changed_by else {}))
+
+
+def _keys_changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    names = [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
+    marks = {name: "+" if name not in before else "-" if name not in now else "" for name in names}
+    listed = [f"{marks[name]}{name or 'others'}" for name in names[:NAMED_KEYS]]
+    more = f" and {len(names) - NAMED_KEYS} more" if len(names) > NAMED_KEYS else ""
+    payload = {f"key {name}": f"{before.get(name, '')}→{now.get(name, '')}" for name in names[:MOST_HASHES]}
+    return f"changed: {', '.join(listed)}{more}", payload
+
+
+def core_event(event: KubeEvent, seen_at: float) -> Event | None:
+    """Return what an Event of the cluster tells that no object does: a reboot, memory that ran out, an autoscaler."""
+    kind = TOLD.get(event.reason)
+    at = event.first_at or event.at
+    if kind is None or not 0 <= seen_at - at <= BACKFILL:
+        return None
+    severity = Severity.WARN if event.type == "Warning" else Severity.NOTICE
+    text = f"{event.reason}: {event.message.partition(chr(10))[0]}"[:MOST_WORDS]
+    identity = event_id(event.about.cluster, SOURCE, event.ref.uid, f"event-{event.reason}", f"{at:.0f}")
+    return Event(identity, at, seen_at, kind, event.about, text, severity)
 
 
 def job_event(before: Job | None, now: Job, seen_at: float) -> Event | None:
     """Return that a Job failed; None where it did not, or had before."""
     if now.status != "Failed" or (before is not None and before.status == "Failed"):
+        return None
+    if before is None and not 0 <= seen_at - now.finished_at <= BACKFILL:
         return None
     text = f"job failed: {now.reason}" if now.reason else "job failed"
     at = now.finished_at

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.kubernetes.diagnosis import TELLING
+from services.kubernetes.happenings import TOLD
 from services.model.cluster import KubeEvent
 from services.model.ref import (
     DAEMONSETS,
@@ -31,7 +32,8 @@ class Joins:
 
     What a change touches is gathered until somebody takes it: `dirty` workloads (by uid), of which the `quiet` ones
     were merely listed for the first time; `gone` rows; `revisions` that are new (with whether that was seen live);
-    `news` (what an object was and is); `left`, the uids that are no more; `symptoms` whether any may have changed.
+    `news` (what an object was and is; was None where it was not known before); `left`, the uids that are no more;
+    `symptoms` whether any may have changed.
     """
 
     def __init__(self) -> None:
@@ -122,12 +124,12 @@ class Joins:
         elif table == REPLICASETS.table:
             self._note_replicaset(key, before, obj, first=first)
         elif table in WORKLOADS:
-            self._note_workload(before, obj, first=first)
+            self._note_workload(before, obj)
         elif table in (NODES.table, JOBS.table, EVENTS.table):
             self.symptoms = True
             if table == EVENTS.table:
                 self._listen(key, obj)
-            elif not first:
+            if table != EVENTS.table or obj.reason in TOLD:
                 self.news.append((before, obj))
 
     def _forget(self, table: str, key: Key, before: Any) -> None:  # noqa: ANN401
@@ -190,12 +192,11 @@ class Joins:
         if before is None or before.revision != obj.revision:
             self.revisions[key] = (obj, not first)
 
-    def _note_workload(self, before: Workload | None, obj: Workload, *, first: bool) -> None:
+    def _note_workload(self, before: Workload | None, obj: Workload) -> None:
         self.workloads[obj.ref.uid] = obj
         self.dirty.add(obj.ref.uid)
         self.gone.discard(row_key(obj))
-        if before is not None and not first:
-            self.news.append((before, obj))
+        self.news.append((before, obj))
 
 
 def _drop(index: dict[str, dict[Key, Any]], owner: str, key: Key) -> None:

@@ -159,21 +159,37 @@ def conditions_of(wire: list[WireCondition] | None) -> tuple[Condition, ...]:
     )
 
 
-def template_writer(raw: Raw) -> tuple[str, float]:
-    """Return the manager that last wrote `spec.template`, and when, from `metadata.managedFields`; ("", 0.0) if unsaid.
+Writer = tuple[str, float]
+"""A field manager and the time of its last write of any field it owns; ("", 0.0) where that is unsaid."""
 
-    The time is that of the manager's last write of any field it owns, so at the earliest the template's.
+NOBODY: Writer = ("", 0.0)
+
+
+def writer_of(raw: Raw, *marks: bytes) -> Writer:
+    """Return the manager that last wrote a field, from `metadata.managedFields`; `marks` as in b'"f:template"'.
+
+    The time is that of the manager's last write of any field it owns, so at the earliest that field's.
     """
+    return _writers(raw, marks)[0]
+
+
+def template_and_scale(raw: Raw) -> tuple[Writer, Writer]:
+    """Return who last wrote `spec.template`, and who last used the scale subresource."""
+    return _writers(raw, (b'"f:template"',))
+
+
+def _writers(raw: Raw, marks: tuple[bytes, ...]) -> tuple[Writer, Writer]:
     data = bytes(raw)
     if data in _NOTHING:
-        return "", 0.0
-    found = ("", 0.0)
+        return NOBODY, NOBODY
+    writer, scaler = NOBODY, NOBODY
     for entry in _managed_decoder.decode(data):
-        if not entry.subresource and b'"f:template"' in bytes(entry.fields):
-            at = epoch(entry.time)
-            if at >= found[1]:
-                found = (intern(entry.manager or ""), at)
-    return found
+        at = epoch(entry.time)
+        if not entry.subresource and at >= writer[1] and any(mark in bytes(entry.fields) for mark in marks):
+            writer = (intern(entry.manager or ""), at)
+        elif entry.subresource == "scale" and at >= scaler[1]:
+            scaler = (intern(entry.manager or ""), at)
+    return writer, scaler
 
 
 def ref_of(meta: WireMeta, resource: Resource, cluster: str) -> Ref:

@@ -10,7 +10,10 @@ from services.model.workload import Condition, Owner
 
 
 class Node(Struct, frozen=True, gc=False):
-    """A node. `status` reads as kubectl prints it ("Ready,SchedulingDisabled"); `pressure` names the bad conditions."""
+    """A node. `status` reads as kubectl prints it ("Ready,SchedulingDisabled"); `pressure` names the bad conditions.
+
+    `cordoned_by` made it unschedulable at `cordoned_at`, as far as that is known.
+    """
 
     ref: Ref
     status: str
@@ -27,6 +30,8 @@ class Node(Struct, frozen=True, gc=False):
     pods_allocatable: int = 0
     taints: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    cordoned_by: str = ""
+    cordoned_at: float = 0.0
 
 
 class Job(Struct, frozen=True, gc=False):
@@ -84,6 +89,19 @@ class Namespace(Struct, frozen=True, gc=False):
     phase: str
     created_at: float
     labels: tuple[str, ...] = ()
+
+
+class ConfigDigest(Struct, frozen=True, gc=False):
+    """A ConfigMap without its values: `keys` pairs each key with a short hash of its value, sorted by key.
+
+    `changed_by` last wrote data, `changed_at` is that manager's last write (0 where the server does not say).
+    """
+
+    ref: Ref
+    keys: tuple[tuple[str, str], ...]
+    created_at: float
+    changed_by: str = ""
+    changed_at: float = 0.0
 
 
 class Usage(Struct, frozen=True, gc=False):

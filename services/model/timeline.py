@@ -18,6 +18,7 @@ class EventKind(StrEnum):
     UNHEALTHY = "unhealthy"
     RECOVERED = "recovered"
     SCALE = "scale"
+    CONFIG = "config"
     NODE = "node"
     JOB = "job"
     WARNING = "warning"

@@ -38,7 +38,8 @@ class Workload(Struct, frozen=True, gc=False):
     `strategy` is the update strategy's type; `partition` is None where the object names no rollingUpdate block.
     `selector` is the label selector in the API's string form, for listing the pods. `spec_replicas` is None
     where the field is unset, `current` a StatefulSet's currentReplicas. `changed_by` is the field manager that last
-    wrote the pod template, `changed_at` that manager's last write.
+    wrote the pod template, `changed_at` that manager's last write. `scaled_by` last used the
+    scale subresource, at `scaled_at`: 0 where that never happened.
     """
 
     ref: Ref
@@ -68,6 +69,8 @@ class Workload(Struct, frozen=True, gc=False):
     current: int = 0
     changed_by: str = ""
     changed_at: float = 0.0
+    scaled_by: str = ""
+    scaled_at: float = 0.0
 
 
 class ReplicaSetInfo(Struct, frozen=True, gc=False):

@@ -74,10 +74,11 @@ def shop() -> Joined:
     return joined
 
 
-def test_a_healthy_list_is_no_news_but_for_its_revisions(shop: Joined) -> None:
+def test_a_healthy_list_is_no_news_but_for_its_roll_outs(shop: Joined) -> None:
     assert shop.cart.severity is Severity.OK
     assert shop.symptoms == {}
-    assert sorted(shop.told) == [(EventKind.ROLLOUT, "rev 1  v1"), (EventKind.ROLLOUT, "rev 2  v1→v2")]
+    revisions = ["rev 1  v1", "rev 2  v1→v2", "rev 2 complete"]
+    assert sorted(shop.told) == [(EventKind.ROLLOUT, text) for text in revisions]
 
 
 def test_a_crash_reaches_its_workload_through_the_replicaset(shop: Joined) -> None:
@@ -165,7 +166,7 @@ def test_two_consoles_give_a_happening_one_id() -> None:
         joined.put("deployments.apps", workload(ready=0, available=0, changed_at=NOW - 5))
         ids.append({event.id for event in joined.live.publish().events})
     assert ids[0] == ids[1]
-    assert len(ids[0]) == 2
+    assert len(ids[0]) == 3
 
 
 def test_last_words_are_asked_for_once_a_restart(shop: Joined) -> None:

@@ -73,11 +73,11 @@ def test_trouble_that_grows_is_told_again() -> None:
 def test_a_roll_back_is_told_though_its_replicaset_is_old() -> None:
     old = replicaset(1, created_at=NOW - 30 * 86400)
     joined = shop(replicasets={one.ref.key: one for one in (old, replicaset(2, created_at=NOW - 9e5))})
-    assert events(joined, EventKind.ROLLOUT) == []
+    assert [event.text for event in events(joined, EventKind.ROLLOUT)] == ["rev 2 complete"]
     joined.put("deployments.apps", workload(changed_by="kubectl", changed_at=NOW - 2, revision="3", images=old.images))
     again = structs.replace(old, revision=3, revision_history="1")
     joined.put("replicasets.apps", again)
-    (event,) = events(joined, EventKind.ROLLOUT)
+    event = events(joined, EventKind.ROLLOUT)[0]
     assert (event.text, event.at, event.ref.kind) == ("rev 3 (was 1)  v2→v1", NOW - 2, "Deployment")
     later = workload(changed_by="kubectl", changed_at=NOW - 2, revision="3")
     (known,) = revision_events(again, [again, replicaset(2)], later, NOW + 100, live=False)
@@ -106,8 +106,9 @@ def test_scaling_is_no_roll_out() -> None:
     joined.put("deployments.apps", workload(desired=5, ready=3, available=3, updated=3))
     joined.live.publish()
     joined.put("deployments.apps", workload(desired=5))
-    assert [event.text for event in events(joined, EventKind.SCALE)] == ["scaled 3→5"]
-    assert "rev 2 complete" not in [event.text for event in events(joined, EventKind.ROLLOUT)]
+    assert [event.text for event in events(joined, EventKind.SCALE)] == ["scaled to 5"]
+    ends = [event.at for event in events(joined, EventKind.ROLLOUT) if event.text == "rev 2 complete"]
+    assert ends == [NOW - 3600], "the end that was known before"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,9 @@ def test_a_node_that_goes_and_a_job_that_fails_are_told_with_the_servers_time() 
     joined.put("nodes", node(status="NotReady", conditions=gone))
     job = Job(Ref("c", "batch", "Job", "shop", "export", "u"), "Failed", Severity.WARN, NOW - 60, finished_at=NOW - 30)
     joined.put("jobs.batch", job)
-    assert [(event.text, event.at) for event in events(joined, EventKind.NODE)] == [("NotReady", NOW - 33)]
+    assert [(event.text, event.at) for event in events(joined, EventKind.NODE)] == [
+        ("NotReady: its kubelet is silent", NOW - 33)
+    ]
     assert [(event.text, event.at) for event in events(joined, EventKind.JOB)] == [("job failed", NOW - 30)]
 
 
