@@ -1,0 +1,105 @@
+"""Reads back from a Prometheus which alerts fired before this console looked, as the episodes it would have told of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from services.alertmanager.fingerprint import fingerprint
+from services.alerts.grades import HEARTBEATS, is_heartbeat, severity_of
+from services.alerts.merge import Subject
+from services.alerts.observed import Scope
+from services.alerts.relabel import Outgoing
+from services.model.alert import Alert, AlertState, Onset, Pairs
+
+WINDOW = 86400.0
+"""Seconds back that are asked for."""
+MOST_POINTS = 200_000
+FINEST, COARSEST = 60.0, 900.0
+
+ONSETS = "max_over_time(ALERTS_FOR_STATE[{step}s])"
+"""The onset (epoch seconds) of what was pending or fired within each step."""
+FIRING = 'max_over_time(ALERTS{{alertstate="firing"}}[{step}s])'
+HOW_MANY = 'count(count_over_time(ALERTS{alertstate="firing"}[1d]))'
+
+Points = Sequence[tuple[float, float]]
+"""(epoch seconds, value) in the order of time."""
+
+
+class Past(Struct, frozen=True):
+    """One series of a range query: its labels without `__name__` and `alertstate`, sorted."""
+
+    labels: Pairs
+    points: Points
+
+
+def step_for(series: float) -> float:
+    """Return the seconds between points with which so many series do not become a flood."""
+    steps = MOST_POINTS / max(1.0, series)
+    return float(round(min(COARSEST, max(FINEST, WINDOW / max(1.0, steps)))))
+
+
+def episodes(
+    onsets: Iterable[Past],
+    firing: Iterable[Past],
+    step: float,
+    until: float,
+    outgoing: Outgoing,
+    subject: Subject,
+    scope: Scope = "",
+    holds: Mapping[str, float] | None = None,
+) -> list[Alert]:
+    """Return what fired, oldest first: ended episodes as ENDED, those that were still on at `until` as FIRING.
+
+    Each value of `ALERTS_FOR_STATE` is one episode's onset; it counts if `ALERTS` fired while it lasted. Its end lies
+    within `step` seconds. Alerts that are dropped before they are sent are left out, and so are heartbeats. `holds`
+    are the rules' `for` by name, where they are known.
+    """
+    fired = {past.labels: [at for at, value in past.points if value > 0] for past in firing}
+    result = []
+    for past in onsets:
+        labels = outgoing.labels(past.labels)
+        if labels is None:
+            continue
+        times = fired.get(past.labels, [])
+        for onset, first, last in _runs(past.points):
+            if onset <= 0 or not any(first <= at <= last for at in times):
+                continue
+            row = _row(labels, onset, last, until - last <= 2 * step, subject, scope, holds or {})
+            if not row.heartbeat:
+                result.append(row)
+    return sorted(result, key=lambda row: (row.onset, row.key))
+
+
+def _runs(points: Points) -> list[tuple[float, float, float]]:
+    """Return (onset, first seen, last seen) of each run of one value."""
+    runs: list[tuple[float, float, float]] = []
+    for at, value in points:
+        if runs and runs[-1][0] == value:
+            runs[-1] = (value, runs[-1][1], at)
+        else:
+            runs.append((value, at, at))
+    return runs
+
+
+def _row(
+    labels: Pairs, onset: float, last: float, on: bool, subject: Subject, scope: Scope, holds: Mapping[str, float]
+) -> Alert:
+    known = dict(labels)
+    name, severity = known.get("alertname", ""), known.get("severity", "")
+    mark = fingerprint(labels)
+    return Alert(
+        key=mark,
+        fingerprint=mark,
+        name=name,
+        severity=severity_of(severity),
+        state=AlertState.FIRING if on else AlertState.ENDED,
+        labels=labels,
+        entity=subject(labels, scope),
+        onset=onset,
+        onset_from=Onset.FOR_STATE,
+        fired_at=onset + holds.get(name, 0.0),
+        ended_at=0.0 if on else last,
+        heartbeat=is_heartbeat(name, severity, "", HEARTBEATS),
+    )
