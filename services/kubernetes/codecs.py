@@ -7,6 +7,7 @@ from typing import Any
 
 from services.kubernetes.decode import DecodedList, WatchEvent, decode_event, decode_list
 from services.kubernetes.decode_tables import decode_table, decode_table_event
+from services.kubernetes.listwatch import PAGE
 from services.kubernetes.transport import JSON, TABLE
 from services.model.cluster import TableInfo
 from services.model.ref import Resource
@@ -18,7 +19,8 @@ class TypedCodec:
     accept = JSON
     params: Mapping[str, str] = {}
 
-    def __init__(self, table: str, cluster: str) -> None:
+    def __init__(self, table: str, cluster: str, limit: int = PAGE) -> None:
+        self.limit = limit
         self._table = table
         self._cluster = cluster
 
@@ -35,6 +37,7 @@ class TableCodec:
     """Any other kind, in the columns the server prints; `on_columns` is told them with each list."""
 
     accept = TABLE
+    limit = PAGE
     params: Mapping[str, str] = {"includeObject": "Metadata"}
 
     def __init__(self, resource: Resource, cluster: str, on_columns: Callable[[TableInfo], None]) -> None:

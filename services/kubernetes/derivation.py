@@ -10,6 +10,8 @@ from msgspec import structs
 
 from services.clock import Clock
 from services.config_schema import RolloutSettings
+from services.kubernetes.configs import ConfigChanges
+from services.kubernetes.decode import DIGESTS
 from services.kubernetes.diagnosis import crashes, diagnose
 from services.kubernetes.happenings import (
     SOURCE,
@@ -60,6 +62,7 @@ class Derivation:
         self._settings = settings
         self._placing: dict[str, float] = {}
         self._joins = Joins()
+        self._configs = ConfigChanges()
         self._rollouts: dict[Key, Rollout] = {}
         self._changes: dict[str, deque[float]] = {}
         self._recovered: dict[str, float] = {}
@@ -77,7 +80,10 @@ class Derivation:
     # The sink's side
 
     def apply(self, source: str, change: Change) -> None:
-        """Hand a change on, and note what it touches."""
+        """Hand a change on, and note what it touches; digests of ConfigMaps go no further."""
+        if change.table == DIGESTS:
+            self._say(self._configs.take(change, self._clock.now()))
+            return
         self._sink.apply(source, change)
         self._joins.take(change)
         for before, now in self._joins.news:

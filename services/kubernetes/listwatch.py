@@ -25,10 +25,14 @@ SLICE = 0.02
 
 
 class Codec(Protocol):
-    """How one kind is asked for and read: typed objects, or the server's own Table."""
+    """How one kind is asked for and read: typed objects, or the server's own Table; `limit` objects a page.
+
+    Where `limit` is less than `PAGE`, the objects are large, and never all asked for at once.
+    """
 
     accept: str
     params: Mapping[str, str]
+    limit: int
 
     def page(self, body: bytes) -> DecodedList:
         """Decode one page of a list; one bad object never spoils it."""
@@ -164,7 +168,9 @@ class ListWatch:
 
     async def _list(self) -> None:
         async with self._lists:
-            for limit in (PAGE, PAGE, 0):  # a list that is too slow for its continue token is begun again, then whole
+            # A list that is too slow for its continue token is begun again, then asked for as a whole.
+            size = self._codec.limit
+            for limit in (size, size, 0 if size >= PAGE else size):
                 try:
                     await self._list_once(limit)
                 except ApiProblem as problem:

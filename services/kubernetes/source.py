@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from services.clock import Clock
 from services.errors import Problem
 from services.kubernetes.codecs import TableCodec, TypedCodec
 from services.kubernetes.credentials import Credentials
-from services.kubernetes.decode import TYPED
+from services.kubernetes.decode import DIGESTS, TYPED
 from services.kubernetes.exec_plugin import LoginNeeded
 from services.kubernetes.preview import preview_pods
 from services.kubernetes.pulse import Pulse
@@ -23,7 +23,7 @@ from services.kubernetes.tablewatch import TableWatch, Wiring
 from services.kubernetes.transport import Transport
 from services.kubernetes.usage import USAGE, UsagePoll
 from services.model.cluster import TableInfo
-from services.model.ref import NAMESPACES, PODS, Resource
+from services.model.ref import CONFIGMAPS, NAMESPACES, PODS, Resource
 from services.model.source import SourceState, SourceStatus
 from services.ports import Delta, Interest, Sink
 from services.sanitize import safe_text
@@ -32,6 +32,9 @@ COLUMNS = "columns"
 LISTS_AT_ONCE = 3
 HEAD_START = 10.0
 AFTER_FAULT = 30.0
+LATE = 30.0
+LARGE_PAGE = 25
+"""Objects a page where one may have a megabyte."""
 
 
 class _Meta(Struct):
@@ -155,7 +158,7 @@ class KubernetesSource:
         """Stop the tables no longer wanted, start the new ones, and hand the namespaces on to those that stay."""
         interest = self._interest
         generic = {resource.table: resource for resource in interest.generic if resource.table not in TYPED}
-        wanted = [name for name in interest.tables if name in TYPED or name in USAGE]
+        wanted = [name for name in interest.tables if name in TYPED or name in USAGE or name == DIGESTS]
         wanted += [resource.table for resource in interest.generic if resource.table in TYPED]
         wanted = list(dict.fromkeys([*wanted, *generic]))
         for name in [name for name in self._watches if name not in wanted]:
@@ -170,13 +173,19 @@ class KubernetesSource:
                 watch.update(interest.namespaces)
                 continue
             watch = self._watches[name] = self._made(name, generic.get(name))
-            self._tasks[name] = asyncio.ensure_future(self._guarded(watch))
+            before = [other for other in self._watches.values() if other is not watch] if name == DIGESTS else []
+            self._tasks[name] = asyncio.ensure_future(self._guarded(watch, before))
             if first:
                 await self._wait_for(watch)
                 first = False
 
-    async def _guarded(self, watch: TableWatch | UsagePoll) -> None:
-        """Run a table; a fault of this program is said where the rows are, and tried again, never silent."""
+    async def _guarded(self, watch: TableWatch | UsagePoll, before: Sequence[TableWatch | UsagePoll]) -> None:
+        """Run a table once others have had their rows, or their time.
+
+        A fault of this program is said where the rows are, and tried again, never silent.
+        """
+        if before:
+            await self._first_of(asyncio.gather(*(other.ready.wait() for other in before)), self._clock.sleep(LATE))
         while True:
             try:
                 await watch.run()
@@ -189,16 +198,16 @@ class KubernetesSource:
 
     async def _wait_for(self, watch: TableWatch | UsagePoll) -> None:
         """Let the visible view's table have its rows before the others ask."""
-        waiting: list[asyncio.Future[Any]] = [
-            asyncio.ensure_future(watch.ready.wait()),
-            asyncio.ensure_future(self._changed.wait()),
-            asyncio.ensure_future(self._clock.sleep(HEAD_START)),
-        ]
+        await self._first_of(watch.ready.wait(), self._changed.wait(), self._clock.sleep(HEAD_START))
+
+    async def _first_of(self, *events: Awaitable[Any]) -> None:
+        waiting = [asyncio.ensure_future(event) for event in events]
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for each in waiting:
                 each.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     def _made(self, name: str, resource: Resource | None) -> TableWatch | UsagePoll:
         interest = self._interest
@@ -207,6 +216,15 @@ class KubernetesSource:
         if resource is not None:
             codec = TableCodec(resource, self.cluster, self._columns)
             return TableWatch(resource, codec, self._wiring, interest.namespaces, fallback=self._fallback)
+        if name == DIGESTS:
+            return TableWatch(
+                CONFIGMAPS,
+                TypedCodec(DIGESTS, self.cluster, limit=LARGE_PAGE),
+                self._wiring,
+                interest.namespaces,
+                fallback=self._fallback,
+                table=DIGESTS,
+            )
         preview = self._preview if name == PODS.table and self._namespaces else None
         return TableWatch(
             TYPED[name],

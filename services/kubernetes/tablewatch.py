@@ -53,8 +53,9 @@ class _Scope:
 class TableWatch:
     """One kind, watched in every namespace wanted; implements `listwatch.Target`.
 
-    A refused cluster-wide list falls back to `fallback`. `preview` may give rows before the first list is done.
-    `ready` is set once the table has its first rows or nothing more can be expected soon.
+    A refused cluster-wide list falls back to `fallback`. `preview` may give rows before the first list is done. `table`
+    is the live-state table, where it is not the kind's own. `ready` is set once the table has its first rows or nothing
+    more can be expected soon.
     """
 
     def __init__(
@@ -66,10 +67,11 @@ class TableWatch:
         *,
         fallback: Sequence[str] = (),
         preview: Preview | None = None,
+        table: str = "",
     ) -> None:
         self.resource = resource
-        self.table = resource.table
-        self.source = f"kubernetes/{resource.table}"
+        self.table = table or resource.table
+        self.source = f"kubernetes/{self.table}"
         self.ready = asyncio.Event()
         self._codec = codec
         self._wiring = wiring

@@ -117,7 +117,8 @@ def narrowness(sources: Iterable[SourceStatus]) -> str:
     refused = sorted(
         status.source.rpartition("/")[2].partition(".")[0]
         for status in listed
-        if status.state is SourceState.FORBIDDEN and not status.source.rpartition("/")[2].startswith("usage.")
+        if status.state is SourceState.FORBIDDEN
+        and not status.source.rpartition("/")[2].startswith(("usage.", "config."))
     )
     words = scopes[:1]
     if refused:
