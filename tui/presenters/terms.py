@@ -17,15 +17,18 @@ STATES = {
     "bad": (Severity.CRIT, Severity.WARN),
     "unknown": (Severity.UNKNOWN,),
 }
+DOINGS = ("firing", "pending", "silenced", "inhibited", "muted", "ended", "active", "expired")
+"""States that only some rows have: those of alerts and silences."""
 
 
 class Subject(Struct, frozen=True):
-    """What a filter may look at in one row."""
+    """What a filter may look at in one row; `doing` are those of `DOINGS` that hold."""
 
     text: str
     namespace: str
     severity: Severity
     labels: Sequence[str] = ()
+    doing: Sequence[str] = ()
 
 
 Test = Callable[[Subject], bool]
@@ -40,7 +43,8 @@ def parse_filter(source: str) -> Test | None:
 
     Terms are separated by spaces and all must hold. A term is text (a regular expression where it is one, case
     ignored), `!term` its inverse, `key=value`, `key!=value` or `label:key` a label, `-l a=b,c=d` label terms as kubectl
-    writes them, `-f text` letters in order, `is:crit|warn|note|ok|bad` a state, `ns:shop` a namespace.
+    writes them, `-f text` letters in order, `is:crit|warn|note|ok|bad` a state (of alerts also
+    `is:firing|pending|silenced|inhibited|muted|ended`), `ns:shop` a namespace.
     Raises FilterError.
     """
     words = source.split()
@@ -78,6 +82,8 @@ def _term(word: str) -> Test:
 
 
 def _state(name: str) -> Test:
+    if name in DOINGS:
+        return lambda subject: name in subject.doing
     wanted = STATES.get(name)
     if wanted is None:
         raise FilterError(f"is:{name} is not a state; there are {', '.join(STATES)}")

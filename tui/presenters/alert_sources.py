@@ -1,0 +1,194 @@
+"""What stands behind the alerts: which servers answer, which heartbeat is seen, whether the rules are healthy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct, structs
+
+from services.model.alert import Alert, AlertPeer, AlertState
+from services.model.severity import Severity
+from services.model.source import SourceState, SourceStatus
+from services.model.workload import Rollout
+from services.ports import Snapshot
+from tui.presenters.freshness import Freshness, Reading, read
+from tui.presenters.lens import Lens, plural
+from tui.presenters.terms import Subject, Test
+from widgets.viewmodels import Line, Span, Tone
+
+ALERTS, GROUPS, SILENCES, PEERS = "alerts", "alert-groups", "silences", "alert-peers"
+TABLES = (ALERTS, GROUPS, SILENCES, PEERS)
+KINDS = ("alertmanager", "prometheus")
+
+POLLED_FOR = 60.0
+"""Seconds without an answer after which what a polled server said counts as old."""
+
+_WORSE = (Freshness.FRESH, Freshness.STALE, Freshness.LOADING, Freshness.NEVER, Freshness.FAILED)
+
+
+class Evidence(Struct, frozen=True):
+    """What may be believed of the alerts.
+
+    `total` servers are configured, of which `answering` do; `silent` names the others with the reason. `reading` is the
+    best of them: with one that answers there are alerts to show, with all of them nothing is missing.
+    """
+
+    total: int = 0
+    answering: int = 0
+    silent: tuple[tuple[str, str], ...] = ()
+    reading: Reading = Reading(Freshness.NOT_CONFIGURED)
+    heartbeats: tuple[str, ...] = ()
+    rules: int = 0
+    sick_rules: int = 0
+
+    @property
+    def configured(self) -> bool:
+        """Whether alerts are asked for at all."""
+        return self.total > 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether every configured server answers, so that what is not shown is not there."""
+        return self.total > 0 and self.answering == self.total
+
+
+class AlertCounts(Struct, frozen=True):
+    """How many alerts do what; heartbeats left out. `worst` counts by severity what fires in scope.
+
+    `fresh` counts of those only what no workload in trouble stands for already: what the header adds. `hidden` are
+    those outside the scope.
+    """
+
+    states: Mapping[AlertState, int] = {}
+    worst: Mapping[Severity, int] = {}
+    fresh: Mapping[Severity, int] = {}
+    hidden: Mapping[Severity, int] = {}
+
+    @property
+    def firing(self) -> int:
+        """How many fire."""
+        return self.states.get(AlertState.FIRING, 0)
+
+
+def is_alert_source(name: str) -> bool:
+    """Return whether a source brings alerts."""
+    return name.partition("/")[0] in KINDS
+
+
+def configured(sources: Mapping[str, SourceStatus]) -> bool:
+    """Return whether any server is asked for alerts."""
+    return any(is_alert_source(name) and one.state is not SourceState.NOT_CONFIGURED for name, one in sources.items())
+
+
+def read_polled(status: SourceStatus, now: float) -> Reading:
+    """Return how a polled source stands: between two answers it is as fresh as the last one."""
+    reading = read(structs.replace(status, last_byte=now) if status.last_byte else status, now)
+    silent = now - status.last_byte if status.last_byte else 0.0
+    kind = Freshness.STALE if reading.freshness is Freshness.FRESH and silent > POLLED_FOR else reading.freshness
+    return structs.replace(reading, freshness=kind, age=silent)
+
+
+def evidence_of(snapshot: Snapshot, now: float) -> Evidence:
+    """Return what stands behind the alerts of a snapshot."""
+    read_of = {
+        name: read_polled(status, now)
+        for name, status in snapshot.sources.items()
+        if is_alert_source(name) and status.state is not SourceState.NOT_CONFIGURED
+    }
+    if not read_of:
+        return Evidence()
+    peers: Mapping[str, AlertPeer] = snapshot.tables.get(PEERS, {})
+    silent = tuple(
+        (name.partition("/")[2], reading.reason or f"{reading.freshness.value}")
+        for name, reading in sorted(read_of.items())
+        if not reading.trusted
+    )
+    return Evidence(
+        total=len(read_of),
+        answering=sum(reading.trusted for reading in read_of.values()),
+        silent=silent,
+        reading=min(read_of.values(), key=lambda reading: _WORSE.index(reading.freshness)),
+        heartbeats=tuple(sorted({name for peer in peers.values() for name in peer.heartbeats})),
+        rules=sum(peer.rules for peer in peers.values()),
+        sick_rules=sum(peer.sick_rules for peer in peers.values()),
+    )
+
+
+def alert_subject(alert: Alert) -> Subject:
+    """Return what a filter looks at; labels count as `key=value`, the state answers to `is:silenced` and the like."""
+    entity = alert.entity
+    text = (
+        f"{alert.name} {entity.namespace}/{entity.workload or entity.pod} {entity.node} {alert.annotation('summary')}"
+    )
+    labels = tuple(f"{name}={value}" for name, value in alert.labels)
+    severity = alert.severity if alert.state is AlertState.FIRING else Severity.OK
+    return Subject(text, entity.namespace, severity, labels, (alert.state.value,))
+
+
+def count_alerts(alerts: Iterable[Alert], workloads: Mapping[str, Rollout], scope: Test | None = None) -> AlertCounts:
+    """Count alerts; one on a workload that is known to be as badly off is the same trouble, and counts once."""
+    states: Counter[AlertState] = Counter()
+    worst: Counter[Severity] = Counter()
+    fresh: Counter[Severity] = Counter()
+    hidden: Counter[Severity] = Counter()
+    troubled = {
+        (row.ref.cluster, row.ref.namespace, row.ref.name): row.severity
+        for row in workloads.values()
+        if row.severity <= Severity.WARN
+    }
+    seen: set[tuple[str, str, str, Severity]] = set()
+    for alert in alerts:
+        if alert.heartbeat:
+            continue
+        if scope is not None and alert.entity.namespace and not scope(alert_subject(alert)):
+            hidden[alert.severity] += alert.state is AlertState.FIRING
+            continue
+        states[alert.state] += 1
+        if alert.state is not AlertState.FIRING:
+            continue
+        worst[alert.severity] += 1
+        entity = alert.entity
+        named = (entity.cluster, entity.namespace, entity.workload)
+        if entity.workload:
+            if troubled.get(named, Severity.OK) <= alert.severity or (*named, alert.severity) in seen:
+                continue
+            seen.add((*named, alert.severity))
+        fresh[alert.severity] += 1
+    return AlertCounts(dict(states), dict(worst), dict(fresh), dict(hidden))
+
+
+def present_evidence(evidence: Evidence, counts: AlertCounts, lens: Lens) -> tuple[Line, ...]:
+    """Return the last line of the pane in parts: what is quiet and why, the heartbeat, the servers, the rules."""
+    parts: list[Line] = [
+        (Span(f"{count} {state.value}", Tone.MUTED),)
+        for state in (AlertState.PENDING, AlertState.SILENCED, AlertState.INHIBITED, AlertState.MUTED)
+        if (count := counts.states.get(state, 0))
+    ]
+    if evidence.heartbeats:
+        parts.append((Span(f"{lens.text(', '.join(evidence.heartbeats), 60)} ok", Tone.MUTED),))
+    elif evidence.answering:
+        parts.append((Span("no heartbeat", Tone.WARN),))
+    peers = f"{evidence.answering}/{evidence.total} peers"
+    parts.append((Span(peers, Tone.MUTED if evidence.whole else Tone.WARN),))
+    if evidence.sick_rules:
+        parts.append((Span(f"{plural(evidence.sick_rules, 'rule')} sick", Tone.WARN),))
+    return tuple(parts)
+
+
+def clear_words(evidence: Evidence, lens: Lens) -> str:
+    """Return what "all clear" stands on: "2 of 2 peers answer, Watchdog seen, 118 rules healthy"."""
+    words = [f"{evidence.answering} of {evidence.total} peers answer"]
+    words.append(
+        f"{lens.text(', '.join(evidence.heartbeats), 60)} seen" if evidence.heartbeats else "no heartbeat seen"
+    )
+    if evidence.sick_rules:
+        words.append(f"{evidence.sick_rules} of {evidence.rules:,} rules sick")
+    elif evidence.rules:
+        words.append(f"{plural(evidence.rules, 'rule')} healthy")
+    return ", ".join(words)
+
+
+def silent_words(evidence: Evidence, lens: Lens) -> str:
+    """Return which servers do not answer and why, "" when all do."""
+    return "; ".join(f"{lens.text(name, 60)}: {lens.text(why, 200).rstrip('.')}" for name, why in evidence.silent[:3])

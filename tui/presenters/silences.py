@@ -1,0 +1,99 @@
+"""Shows the inventory of silences: what each hides, how much of it is there, and when it ends."""
+
+from __future__ import annotations
+
+from services.model.alert import Matcher, Silence
+from services.model.ref import Ref
+from services.model.severity import Severity
+from tui.presenters.alert_sources import SILENCES
+from tui.presenters.alert_words import is_ack
+from tui.presenters.lens import Lens, age
+from tui.presenters.terms import Subject
+from tui.presenters.view import View
+from widgets.viewmodels import Column, Row, Span, Tone
+
+SOON = 600.0
+"""Seconds before its end from which a silence that hides something is worth a warning."""
+
+_OPERATORS = {(False, True): "=", (False, False): "!=", (True, True): "=~", (True, False): "!~"}
+_STATES = {"active": 0, "pending": 1, "expired": 2}
+
+
+def matcher_words(matcher: Matcher) -> str:
+    """Return a matcher as amtool writes it: `node=~"node-00[1-4]"`; raw."""
+    return f'{matcher.name}{_OPERATORS[matcher.is_regex, matcher.is_equal]}"{matcher.value}"'
+
+
+def matchers_words(silence: Silence) -> str:
+    """Return all matchers of a silence, sorted by name; raw."""
+    return " ".join(matcher_words(one) for one in sorted(silence.matchers, key=lambda one: one.name))
+
+
+def severity_of(silence: Silence, now: float) -> Severity:
+    """Return how much a silence needs the operator: it ends soon while it hides something, or it hides nothing."""
+    if silence.state != "active":
+        return Severity.OK
+    if silence.matching and silence.ends_at - now < SOON:
+        return Severity.WARN
+    return Severity.OK if silence.matching else Severity.NOTICE
+
+
+def ends_words(silence: Silence, lens: Lens) -> str:
+    """Return "in 2h", "ended 5m ago", "from in 3m"."""
+    if silence.state == "pending":
+        return f"starts {age(silence.starts_at - lens.now)}"
+    left = silence.ends_at - lens.now
+    return f"in {age(left)}" if left >= 0 else f"{age(-left)} ago"
+
+
+def present_row(key: str, silence: Silence, lens: Lens) -> Row:
+    """Return a row of the silences table."""
+    severity = severity_of(silence, lens.now)
+    active = silence.state == "active"
+    hides = f"{silence.matching:,}" if silence.matching else "none"
+    cells = (
+        lens.badge(severity),
+        Span(lens.text(matchers_words(silence), 300)),
+        Span("ack" if is_ack(silence) else lens.text(silence.state, 20), Tone.PLAIN if active else Tone.MUTED),
+        Span(hides if active else "", Tone.PLAIN if silence.matching else Tone.NOTICE),
+        Span(ends_words(silence, lens), Tone.WARN if severity is Severity.WARN else Tone.PLAIN),
+        Span(lens.name("user", silence.created_by)),
+        Span(lens.text(silence.comment, 300), Tone.MUTED),
+        Span(lens.text(silence.source, 60), Tone.MUTED),
+        Span(lens.age(silence.starts_at)),
+    )
+    return Row(key, cells, dimmed=not active)
+
+
+VIEW = View(
+    id="silences",
+    title="Silences",
+    noun="silence",
+    table=SILENCES,
+    sources=(SILENCES,),
+    columns=(
+        Column("shape", "", 1),
+        Column("name", "MATCHES", 24, weight=4),
+        Column("status", "STATE", 8, priority=2),
+        Column("matching", "HIDES", 6, right=True),
+        Column("ends", "ENDS", 10, right=True),
+        Column("who", "BY", 8, weight=1, priority=1),
+        Column("comment", "COMMENT", 14, weight=3, priority=3),
+        Column("source", "AT", 8, priority=5),
+        Column("age", "AGE", 6, right=True, priority=4),
+    ),
+    row=present_row,
+    subject=lambda one: Subject(
+        f"{matchers_words(one)} {one.created_by} {one.comment} {one.source}", "", Severity.OK, (), (one.state,)
+    ),
+    ref=lambda one: Ref("", "", "Silence", "", one.id, one.id),
+    ranks={
+        "status": lambda one: (_STATES.get(one.state, 3), one.ends_at, one.id),
+        "ends": lambda one: (one.ends_at, one.id),
+        "matching": lambda one: (-one.matching, one.id),
+        "name": lambda one: (matchers_words(one), one.id),
+        "age": lambda one: (-one.starts_at, one.id),
+    },
+    aliases=("silence", "sil"),
+    empty="no silence is set",
+)
