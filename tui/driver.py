@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from services.ports import Snapshot
 from tui.presenters.lens import Lens
-from tui.presenters.ordering import Ordering
+from tui.presenters.ordering import HELPING, Ordering
 from tui.presenters.terms import Test
 from tui.presenters.view import View
 from widgets.live_table import LiveTable
@@ -58,6 +59,8 @@ class TableDriver:
         self._pointed = False
         self._ticking: set[str] = set()
         self._shown_at = 0.0
+        self._helpings: Iterator[None] | None = None
+        self._missed: frozenset[str] | None = frozenset()
 
     @property
     def rows(self) -> Mapping[str, Any]:
@@ -70,8 +73,32 @@ class TableDriver:
             self._waiting = snapshot
             return
         self._rows = snapshot.tables.get(self.view.table, NOTHING)
-        self.ordering.update(self._rows, changed, now)
-        self.show(changed)
+        if self._helpings is not None:
+            self._missed = None if self._missed is None or changed is None else self._missed | changed
+        elif len(self._rows if changed is None else changed) > HELPING and not self.ordering.held(now):
+            self._helpings, self._missed = self.ordering.in_helpings(self._rows), frozenset()
+            self._next_helping(self._helpings)
+        else:
+            self.ordering.update(self._rows, changed, now)
+            self.show(changed)
+
+    def _next_helping(self, helpings: Iterator[None]) -> None:
+        """Order some more of a big table and let the loop turn in between; what came meanwhile is taken at the end."""
+        if helpings is not self._helpings:
+            return
+        if next(helpings, self) is None:
+            asyncio.get_running_loop().call_soon(self._next_helping, helpings)
+            return
+        self._helpings = None
+        if self._missed is None or self._missed:
+            self.ordering.update(self._rows, self._missed, self._lens().now)
+        self.show(None)
+
+    def _anew(self) -> None:
+        """Give up ordering in helpings: the operator asked for another order, which comes at once."""
+        if self._helpings is not None:
+            self._helpings = None
+            self.ordering.update(self._rows, None, 0.0)
 
     def refresh(self, now: float) -> None:
         """Let time pass: ages move on, a held order is let go when its time is over."""
@@ -87,12 +114,13 @@ class TableDriver:
 
     def reconsider(self) -> None:
         """Look at every row again (what to keep may depend on the time)."""
-        if not self.frozen_at:
+        if not self.frozen_at and self._helpings is None:
             self.ordering.update(self._rows, None, 0.0)
             self.show(None)
 
     def filter(self, test: Test | None, scope: Test | None) -> None:
         """Show only these rows."""
+        self._anew()
         self.ordering.show_only(test, scope)
         self.show(None)
 
@@ -103,6 +131,7 @@ class TableDriver:
             return False
         self.reverse = not self.reverse if name == self.sort else False
         self.sort = name
+        self._anew()
         self.ordering.sort_by(rank, self.reverse)
         self.show(None)
         return True
@@ -122,6 +151,7 @@ class TableDriver:
     def freeze(self, now: float) -> None:
         """Hold the display still, or let it go on with all that has come since."""
         if not self.frozen_at:
+            self._anew()
             self.frozen_at = now
             return
         self.frozen_at = 0.0

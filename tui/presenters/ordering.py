@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from services.model.severity import Severity
@@ -11,6 +12,9 @@ from tui.presenters.terms import Subject, Test
 
 HOLD = 10.0
 """Seconds after the last key during which rows keep their places."""
+
+HELPING = 2_000
+"""Rows that are ordered at a time where a whole table comes at once: more would be felt at a key."""
 
 MANY = 0.25
 """Part of the rows from which a change is taken as a change of all: one by one costs four times as much."""
@@ -108,6 +112,24 @@ class Ordering:
         self._keep_gone(previous)
         return self._patch()
 
+    def in_helpings(self, rows: Mapping[str, Any]) -> Iterator[None]:
+        """Take a whole table in several goes; nothing of it is seen before the last one, which swaps it in.
+
+        What filters and sorts must stay the same until then.
+        """
+        anew = Ordering(self._rank, self._subject, self._keep, self._severity)
+        anew._test, anew._outside, anew._reverse = self._test, self._outside, self._reverse
+        anew._rows = rows
+        items = iter(rows.items())
+        while helping := dict(islice(items, HELPING)):
+            anew._take_more(helping)
+            yield
+        anew._sort()
+        yield
+        self._rows, self._ranks, self._severities, self._inside = rows, anew._ranks, anew._severities, anew._inside
+        self.counts, self.hidden, self.total = anew.counts, anew.hidden, anew.total
+        self.order, self.gone, self.moved, self.fresh_crit, self._stale = anew.order, {}, 0, 0, False
+
     def object(self, key: str) -> Any:  # noqa: ANN401 - rows of every table go through here
         """Return the object of a key, also of one that is gone but still stands in the held order."""
         found = self._rows.get(key)
@@ -116,6 +138,10 @@ class Ordering:
     def _take_all(self, rows: Mapping[str, Any]) -> None:
         self._ranks, self._severities, self._inside = {}, {}, set()
         self.counts, self.hidden, self.total = {}, {}, 0
+        self._take_more(rows)
+
+    def _take_more(self, rows: Mapping[str, Any]) -> None:
+        """Take rows that were not there before."""
         if self._outside is None and self._test is None and self._keep is None:
             self._admit_all(rows)
             return
@@ -123,13 +149,14 @@ class Ordering:
             self._admit(key, obj)
 
     def _admit_all(self, rows: Mapping[str, Any]) -> None:
-        """Do what `_admit` does, for all rows where none is left out: ten thousand come at once at the start."""
+        """Do what `_admit` does, for rows of which none is left out: ten thousand come at once at the start."""
         rank, severity = self._rank, self._severity
-        self._severities = {key: severity(obj) for key, obj in rows.items()}
-        self.counts = dict(Counter(self._severities.values()))
-        self._ranks = {key: rank(obj) for key, obj in rows.items()}
-        self._inside = set(rows)
-        self.total = len(rows)
+        severities = {key: severity(obj) for key, obj in rows.items()}
+        self._severities |= severities
+        self.counts = dict(Counter(self.counts) + Counter(severities.values()))
+        self._ranks |= {key: rank(obj) for key, obj in rows.items()}
+        self._inside.update(rows)
+        self.total += len(rows)
 
     def _take(self, key: str, obj: Any) -> bool:  # noqa: ANN401
         rank = self._ranks.get(key)
