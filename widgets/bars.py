@@ -39,6 +39,7 @@ class OneLine(Toned, Generic[ViewModel]):
             return
         self._vm = vm
         if self._width != self.size.width:
+            self._width = -1  # hidden: the line is made when it is seen, though it be as wide as before
             return
         drawn, self._line = self._line, self.compose_line(vm, self._width)
         regions = [Region(x, 0, width, 1) for x, width in changed_runs(drawn, self._line)]

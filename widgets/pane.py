@@ -127,6 +127,7 @@ class Pane(Toned):
 
     def _repaint_edge(self) -> None:
         if self._edge_width != self.outer_size.width:
+            self._edge_width = -1  # hidden: the edge is made when it is seen, though it be as wide as before
             return
         drawn, self._edge = self._edge, edge_line(self._vm, self._edge_width, self.signs)
         # Regions count from the content's corner; the edge lies one line above and one cell left of it.

@@ -10,6 +10,7 @@ from services.model.source import SourceState, SourceStatus
 from services.ports import Delta
 from tests.flows.conftest import Open
 from tui.glyphs import ASCII
+from tui.presenters.banner import Notice, present_refused_config
 from tui.screens.deck import HEALTHY, DeckScreen
 from tui.screens.logs import LogScreen
 from tui.screens.table import TableScreen
@@ -225,3 +226,21 @@ async def test_too_small_still_counts(open_deck: Open) -> None:
 async def test_ascii(open_deck: Open) -> None:
     async with open_deck((80, 24), glyphs=ASCII, ascii_only=True) as deck:
         assert deck.text.isascii()
+
+
+async def test_a_notice_that_goes_and_comes_back_is_seen_and_so_is_a_pane_that_was_hidden(open_deck: Open) -> None:
+    async with open_deck((80, 24)) as deck:
+        console = deck.app.console_state
+        for word in ("first", "second", "third"):
+            console.notify(Notice.CONFIG, lambda lens, word=word: present_refused_config(word, lens))
+            deck.app.show_banner()
+            await deck.settle()
+            assert word in deck.text
+            console.notify(Notice.CONFIG, None)
+            deck.app.show_banner()
+            await deck.pilot.pause()
+        await deck.press("2")
+        deck.live.apply("k", Delta("symptoms", {}, list(scene.symptoms())))
+        await deck.tick()
+        await deck.press("1", "2")
+        assert "Alerts ─ no symptoms" in deck.text
