@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from typing import Any, ClassVar, TypeVar
 
@@ -144,16 +144,23 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Navigation, OrderedKeys[N
         arrived: Callable[[T | None, Problem | None], None],
     ) -> None:
         """Ask the cluster something on the service thread; `arrived` gets the answer or the problem, here."""
+
+        async def run() -> T:
+            session = self.console_state.session
+            if session is None:
+                raise Problem(safe_text("The cluster is not connected yet; wait for the header to say live."))
+            return await work(session)
+
+        self.work(run, arrived)
+
+    def work(
+        self, task: Callable[[], Coroutine[Any, Any, T]], arrived: Callable[[T | None, Problem | None], None]
+    ) -> None:
+        """Do something on the service thread, cluster or no cluster; `arrived` gets its result or the problem, here."""
         runtime, loop = self.console_state.runtime, asyncio.get_running_loop()
         if runtime is None:
             arrived(None, Problem(safe_text("No cluster is connected.")))
             return
-
-        async def run() -> T:
-            session = runtime.session
-            if session is None:
-                raise Problem(safe_text("The cluster is not connected yet; wait for the header to say live."))
-            return await work(session)
 
         def done(future: Future[T]) -> None:
             self._asked.discard(future)
@@ -165,7 +172,7 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Navigation, OrderedKeys[N
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(arrived, result, problem)
 
-        future = runtime.submit(run())
+        future = runtime.submit(task())
         self._asked.add(future)
         future.add_done_callback(done)
 

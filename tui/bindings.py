@@ -43,9 +43,10 @@ class Command(Struct, frozen=True):
         return self.keys[0] if self.keys else ""
 
 
-TABLES = ("deck", "table", "workload")
+TABLES = ("deck", "table", "workload", "costs")
 DOCUMENTS = ("text", "logs")
-FILTERED = ("deck", "table", *DOCUMENTS)
+FILTERED = ("deck", "table", "costs", *DOCUMENTS)
+SORTED = ("table", "deck", "costs")
 ALL = ("*",)
 
 COMMANDS: tuple[Command, ...] = (
@@ -73,12 +74,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("next_match", ("n",), "next", "next match", Group.FIND, DOCUMENTS),
     Command("previous_match", ("N",), "previous", "match before", Group.FIND, DOCUMENTS),
     Command("faults", ("f",), "faults", "only rows with a fault, and back", Group.FIND, ("table",)),
-    Command("sort_name", ("N",), "by name", "sort by name", Group.SORT, ("table", "deck")),
-    Command("sort_age", ("A",), "by age", "sort by age", Group.SORT, ("table", "deck")),
-    Command("sort_status", ("S",), "by status", "sort by status, worst first", Group.SORT, ("table", "deck")),
-    Command("sort_namespace", ("P",), "by namespace", "sort by namespace", Group.SORT, ("table", "deck")),
-    Command("sort_next", ("O",), "by column", "sort by the next column", Group.SORT, ("table", "deck")),
-    Command("reorder", ("o",), "order now", "let held rows take their places", Group.SORT, ("table", "deck")),
+    Command("sort_name", ("N",), "by name", "sort by name", Group.SORT, SORTED),
+    Command("sort_age", ("A",), "by age", "sort by age", Group.SORT, SORTED),
+    Command("sort_status", ("S",), "by status", "sort by status, worst first", Group.SORT, SORTED),
+    Command("sort_namespace", ("P",), "by namespace", "sort by namespace", Group.SORT, SORTED),
+    Command("sort_next", ("O",), "by column", "sort by the next column", Group.SORT, SORTED),
+    Command("reorder", ("o",), "order now", "let held rows take their places", Group.SORT, SORTED),
     Command("pane_1", ("1",), "rollouts", "the rollouts pane", Group.PLACE, ("deck",)),
     Command("pane_2", ("2",), "alerts", "the alerts pane", Group.PLACE, ("deck",)),
     Command("pane_3", ("3",), "costs", "the costs pane", Group.PLACE, ("deck",)),
@@ -87,7 +88,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("history_back", ("left_square_bracket",), "place before", "the place before", Group.PLACE),
     Command("history_forward", ("right_square_bracket",), "place after", "the place after", Group.PLACE),
     Command("last_view", ("minus",), "last place", "the last place, and back", Group.PLACE),
-    Command("namespaces", ("0",), "all namespaces", "every namespace", Group.PLACE, ("deck", "table")),
+    Command("namespaces", ("0",), "all namespaces", "every namespace", Group.PLACE, ("deck", "table", "costs")),
     Command("follow", ("f",), "follow", "follow the end", Group.LOG, ("logs",), 1),
     Command("wrap", ("w",), "wrap", "wrap long lines", Group.LOG, DOCUMENTS, 2),
     Command("stamps", ("t",), "times", "show the times", Group.LOG, ("logs",), 3),
@@ -96,6 +97,22 @@ COMMANDS: tuple[Command, ...] = (
     Command("since", ("T",), "since", "how far back: all, 1m, 5m, 15m, 1h", Group.LOG, ("logs",), 5),
     Command("around", ("C",), "context", "lines around each match: 0, 2, 5", Group.LOG, ("logs",)),
     Command("log_mark", ("m",), "mark", "a line across the log, now", Group.LOG, ("logs",)),
+    Command("incident", ("I",), "incident", "declare an incident about what is under the cursor", Group.ACT, ALL),
+    Command("incident_note", ("n",), "note", "add a note to the incident", Group.ACT, ("incident",), 1),
+    Command("incident_status", ("s",), "status", "how far it is: triage to resolved", Group.ACT, ("incident",), 2),
+    Command("incident_severity", ("v",), "severity", "how bad it is: P0 to P4", Group.ACT, ("incident",), 3),
+    Command(
+        "incident_update",
+        ("u",),
+        "told",
+        "people have been told; the next update is due anew",
+        Group.ACT,
+        ("incident",),
+        4,
+    ),
+    Command("incident_owner", ("w",), "owner", "hand the incident over", Group.ACT, ("incident",), 5),
+    Command("incident_export", ("E",), "export", "write it down as Markdown", Group.ACT, ("incident",), 6),
+    Command("cost_by", ("b",), "by", "costs by namespace, by team, by workload", Group.LOOK, ("costs",), 3),
     Command("login", ("L",), "log in", "run the configured login, and come back", Group.PROGRAM, ALL),
     Command("share", ("H",), "share", "mask hosts, addresses, accounts and names; twice to end", Group.PROGRAM, ALL),
     Command("reload", (), "reload config", "read the configuration again now", Group.PROGRAM, ALL),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from shlex import quote
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from msgspec import Struct, structs
 
@@ -23,8 +23,11 @@ from tui.presenters.header import Situation
 from tui.presenters.lens import Lens
 from tui.presenters.summary import Summary, sum_up
 from tui.presenters.terms import Subject, Test, parse_filter
-from tui.sharing import Sharing
 from widgets.viewmodels import Line
+
+if TYPE_CHECKING:
+    from tui.incidents import Desk
+    from tui.sharing import Sharing
 
 T = TypeVar("T")
 
@@ -147,6 +150,7 @@ class Console(Struct):
     recovered_for: float = 300.0
     flapping_for: float = 900.0
     keymap: Keymap = DEFAULT
+    desk: Callable[[], Desk] | None = None
     frozen_since: float = 0.0
     notices: dict[Notice, Callable[[Lens], Line]] = {}
     kinds: tuple[ApiResource, ...] = ()
@@ -161,6 +165,8 @@ class Console(Struct):
 
     def share(self, salt: bytes = b"") -> None:
         """Show only stand-ins of names from the next drawing on; what has been drawn is the app's to make anew."""
+        from tui.sharing import Sharing
+
         self.sharing = Sharing(salt, self.share_names)
         self.learn_names()
 

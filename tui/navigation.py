@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from textual.app import App
 
     from tui.app import QuarterdeckApp
+    from tui.screens.table import TableScreen
 
     _Base = App[Any]
 else:
@@ -60,9 +61,27 @@ class Navigation(_Base):
 
     def open_table(self, view: View, place: Place | None = None) -> None:
         """Open a table of any kind."""
+        self._open(self._table(view, place))
+
+    def _table(self, view: View, place: Place | None) -> TableScreen:
+        """Return the screen that shows a view."""
+        if view.id == "costs":
+            from tui.screens.costs import CostsScreen
+
+            return CostsScreen(self.console_state, view, place)
+        if view.id == "incidents":
+            from tui.screens.incidents import IncidentsScreen
+
+            return IncidentsScreen(self.console_state, view, place)
         from tui.screens.table import TableScreen
 
-        self._open(TableScreen(self.console_state, view, place))
+        return TableScreen(self.console_state, view, place)
+
+    def open_incident(self, number: int) -> None:
+        """Open one incident."""
+        from tui.screens.incident import IncidentScreen
+
+        self._open(IncidentScreen(self.console_state, number))
 
     def open_kind(self, resource: Resource, filter_text: str = "") -> None:
         """Open any kind the server knows, through its own Table."""
@@ -157,10 +176,10 @@ class Navigation(_Base):
             found = self.console_state.feed.snapshot().tables.get("rollouts", {}).get(place.subject)
             if found is not None:
                 self.open_workload(found.ref)
+        elif place.view == "incident":
+            self.open_incident(int(place.subject.removeprefix("INC-") or 0))
         elif (view := view_named(place.view)) is not None:
-            from tui.screens.table import TableScreen
-
-            self.push_screen(TableScreen(self.console_state, view, place))
+            self.push_screen(self._table(view, place))
         elif place.view not in ("", HOME.view):
             from tui.palette import go
             from tui.presenters.goto import Going

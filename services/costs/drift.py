@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from services.costs.allocation import Rates
-from services.model.cost import MICRO, CostKind, CostShare
+from services.model.cost import MICRO, CostKind, CostMover, CostShare
 
 LEAST = MICRO // 10
 """Micro-USD an hour below which no change of the rate is worth a line: a dime."""
@@ -30,18 +30,19 @@ class Jump(Struct, frozen=True, gc=False):
 
 
 class Level:
-    """The rate as it settled last; `at` is since when."""
+    """The rate as it settled last; `at` is since when, `step` by how much it jumped then (0: it did not)."""
 
     def __init__(self, percent: int, least: int = LEAST) -> None:
         self.rate = -1
         self.at = 0.0
+        self.step = 0
         self._percent = percent
         self._least = least
         self._moved_at = 0.0
 
     def settle(self, rate: int, now: float) -> None:
         """Take a rate as the level, and tell nobody: the first one, or after a change of the measure itself."""
-        self.rate, self.at, self._moved_at = rate, now, 0.0
+        self.rate, self.at, self.step, self._moved_at = rate, now, 0, 0.0
 
     def look(self, rate: int, now: float) -> Jump | None:
         """Take a reading; returns the jump that has just lasted long enough."""
@@ -56,6 +57,7 @@ class Level:
             return None
         jump = Jump(self.rate, rate, self._moved_at)
         self.settle(rate, self._moved_at)
+        self.step = jump.after - jump.before
         return jump
 
 
@@ -102,6 +104,31 @@ def movers(before: Mapping[CostShare, int], now: Mapping[CostShare, int]) -> lis
         if share.kind is CostKind.WORKLOAD and now.get(share, 0) != before.get(share, 0)
     }
     return sorted(moved.items(), key=lambda one: (-abs(one[1]), one[0]))
+
+
+def moved_most(before: Reading | None, rates: Rates, most: int = 3) -> tuple[CostMover, ...]:
+    """Return the namespaces whose rate changed most since a reading, by a cent an hour at least."""
+    if before is None:
+        return ()
+    past = before.rates
+    changed: dict[str, int] = {}
+    leading: dict[str, tuple[CostShare, int]] = {}
+    for share, step in movers(past.shares, rates.shares):
+        changed[share.namespace] = changed.get(share.namespace, 0) + step
+        leading.setdefault(share.namespace, (share, step))
+    largest = sorted(changed, key=lambda name: (-abs(changed[name]), name))[:most]
+    return tuple(
+        CostMover(
+            name,
+            changed[name],
+            leading[name][0].name,
+            leading[name][1],
+            past.pods.get(leading[name][0], 0),
+            rates.pods.get(leading[name][0], 0),
+        )
+        for name in largest
+        if abs(changed[name]) >= MICRO // 100
+    )
 
 
 def by_namespace(rates: Mapping[CostShare, int]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.costs.allocation import Rates
 from services.costs.drift import Jump, Reading, movers
-from services.costs.money import change, dollars, limit
+from services.costs.money import WORDS, change, dollars, limit
 from services.model.cluster import Node
 from services.model.cost import CostKind, CostPeriod, CostShare, Spend
 from services.model.ref import WORKLOAD_KINDS, Ref
@@ -19,7 +19,6 @@ SOURCE = "costs"
 COARSE = 600
 """Seconds that an onset is rounded to where the cluster has no time of its own for it."""
 
-WORDS = {CostPeriod.DAY: "today", CostPeriod.WEEK: "this week", CostPeriod.MONTH: "this month"}
 _GROUPS = {kind.kind: kind.group for kind in WORKLOAD_KINDS}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from services.model.cost import MICRO
+from services.model.cost import MICRO, CostPeriod
 
 _CENT = MICRO // 100
+
+WORDS = {CostPeriod.DAY: "today", CostPeriod.WEEK: "this week", CostPeriod.MONTH: "this month"}
 
 
 def dollars(amount: int) -> str:

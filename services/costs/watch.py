@@ -9,7 +9,7 @@ from typing import Any
 from services.clock import Clock
 from services.config_costs import CostSettings
 from services.costs.allocation import Allocation, Rates
-from services.costs.drift import LEAST, Level, Readings, by_namespace
+from services.costs.drift import LEAST, Level, Readings, by_namespace, moved_most
 from services.costs.events import crossings, namespace_event, total_event
 from services.costs.lines import Amounts, Limits, Sheet, idle_rate, limits_of, spend
 from services.costs.meter import Meter
@@ -259,8 +259,9 @@ class CostWatch:
             idle=idle_rate(rates),
             spends=tuple(spends.values()),
             trend=meter.trend(),
-            level=self._level.rate,
+            step=self._level.step,
             level_at=self._level.at,
+            movers=moved_most(oldest, rates),
             before_at=oldest.at if oldest is not None else now,
             nodes=rates.nodes,
             priced=rates.priced,

@@ -137,11 +137,23 @@ class Spend(Struct, frozen=True, gc=False):
         return Severity.WARN if self.warning and self.amount >= self.warning else Severity.OK
 
 
+class CostMover(Struct, frozen=True, gc=False):
+    """A namespace whose rate has changed by `change`, and the workload in it that changed most, by `step`."""
+
+    namespace: str
+    change: int
+    workload: str
+    step: int
+    pods_before: int
+    pods: int
+
+
 class CostSummary(Struct, frozen=True):
     """The whole estimate: the run rate, the three periods, the trend, and how much of it is known.
 
     `trend` holds the mean rate of the last 24 hours, oldest first, -1 for an hour that nobody watched; its last entry
-    is the present rate. `level` is the rate at `level_at`, when it last settled: a jump is told against it.
+    is the present rate. `step` is the last jump of the rate, at `level_at` (0: none was seen), `movers` are the
+    namespaces that changed most since `before_at`.
     `priced` of `nodes` have a price of their own, the others are priced by their size; `sized` of `pods` have told
     their requests. `prices` says where the prices come from and of which day.
     """
@@ -151,8 +163,9 @@ class CostSummary(Struct, frozen=True):
     idle: int
     spends: tuple[Spend, ...]
     trend: tuple[int, ...] = ()
-    level: int = 0
+    step: int = 0
     level_at: float = 0.0
+    movers: tuple[CostMover, ...] = ()
     before_at: float = 0.0
     nodes: int = 0
     priced: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.presenters import pods, rollouts
+from tui.presenters import costs, incidents, pods, rollouts
 from tui.presenters.cluster import CRONJOBS_VIEW, EVENTS_VIEW, JOBS_VIEW, NAMESPACES_VIEW, NODES_VIEW
 from tui.presenters.view import View
 
@@ -14,6 +14,8 @@ VIEWS: tuple[View, ...] = (
     CRONJOBS_VIEW,
     EVENTS_VIEW,
     NAMESPACES_VIEW,
+    costs.VIEW,
+    incidents.VIEW,
 )
 
 _BY_NAME = {name: view for view in VIEWS for name in (view.id, *view.aliases)}

@@ -130,6 +130,16 @@ class BaseScreen(Screen[None]):
         """Return the place to come back to, None where there is nothing to keep."""
         return None
 
+    def subject(self) -> object | None:
+        """Return what an incident that is declared here would be about, None where that is nothing in particular."""
+        return None
+
+    def do_incident(self) -> None:
+        """Declare an incident."""
+        from tui.incidents import declare
+
+        declare(self.deck, self.subject())
+
     def do_back(self) -> None:
         """Go back to the screen below."""
         self.deck.go_back()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.model.cost import CostLine
+from services.model.incident import Incident
 from services.model.ref import Ref, Resource
 from services.model.workload import Pod, Rollout
 from tui.bindings import Command
@@ -34,6 +36,10 @@ class CursorScreen(BaseScreen):
         obj = driver.object(driver.widget.target_key)
         return (driver.view, obj) if obj is not None else None
 
+    def _row(self) -> Any:  # noqa: ANN401 - objects of every kind
+        target = self.target()
+        return target[1] if target is not None else None
+
     def target_ref(self) -> tuple[Ref, Resource | None] | None:
         """Return the identity and the kind of the thing under the cursor."""
         target = self.target()
@@ -50,6 +56,8 @@ class CursorScreen(BaseScreen):
             target = self.target_ref()
             if target is None:
                 return self.no_target(command)
+            if command.id not in ("open", "mark", "copy") and isinstance(self._row(), CostLine | Incident):
+                return "this row is not an object of the cluster"
             if command.id in ("logs", "previous_logs") and target[0].kind not in HAS_LOGS:
                 return f"a {target[0].kind} has no logs"
             if command.id == "yaml" and target[1] is None and target[0].kind == "":
@@ -59,6 +67,11 @@ class CursorScreen(BaseScreen):
     def no_target(self, command: Command) -> str:  # noqa: ARG002 - a screen may know rows that stand for others
         """Return why a command finds no row."""
         return "no row is under the cursor"
+
+    def subject(self) -> object | None:
+        """Return the object under the cursor, where it is one of the cluster or an alert."""
+        target = self.target()
+        return target[1] if target is not None and not isinstance(target[1], CostLine | Incident) else None
 
     def aside(self) -> Line:
         """Say how many rows would stand elsewhere, and the key that lets them."""
@@ -94,6 +107,8 @@ class CursorScreen(BaseScreen):
         ref = view.ref(obj)
         if isinstance(obj, Rollout):
             self.deck.open_workload(ref)
+        elif isinstance(obj, Incident):
+            self.deck.open_incident(obj.number)
         elif isinstance(obj, Pod):
             self.deck.open_logs(ref)
         elif ref.kind == "Namespace":
@@ -134,6 +149,9 @@ class CursorScreen(BaseScreen):
         if (target := self.target_ref()) is None:
             return
         ref = target[0]
+        if isinstance(row := self._row(), CostLine | Incident):
+            self.deck.copy(f"{row.id} {row.title}" if isinstance(row, Incident) else row.name)
+            return
         kind = target[1].plural if target[1] is not None else ref.kind.lower()
         self.deck.copy(f"{self.console.scope.kubectl(ref.namespace)} get {kind}/{ref.name}")
 

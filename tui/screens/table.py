@@ -142,7 +142,7 @@ class TableScreen(CursorScreen):
 
     def anew(self) -> TableScreen:
         """Return the table with the same filter, order and row."""
-        made = TableScreen(self.console, self.view, self.where())
+        made = type(self)(self.console, self.view, self.where())
         made._faults = self._faults
         return made
 

@@ -77,6 +77,10 @@ class WorkloadScreen(CursorScreen):
         found = self.console.feed.snapshot().tables.get("rollouts", {}).values()
         return next((one for one in found if one.ref.uid == self.ref.uid), None)
 
+    def subject(self) -> object | None:
+        """Return the workload: an incident declared here is about it."""
+        return self.rollout
+
     def _ask(self) -> None:
         self._asked_at = self.console.clock.monotonic()
         self.deck.ask(self._get, self._arrived)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from services.config import ConfigProblem, load
 from tui.bindings import COMMANDS, K9S, Command, Group
-from tui.keymap import DEFAULT, Keymap, keymap_of, remapped
+from tui.keymap import DEFAULT, Keymap, keymap_of
+from tui.remap import remapped
 
 DANGER = (*COMMANDS, Command("roll_back", ("R",), "roll back", "roll back", Group.ACT, ("deck",)))
 
@@ -48,7 +49,7 @@ def test_a_key_is_written_as_it_is_printed(text: str, key: str, shown: str) -> N
     [
         ({"explian": "E"}, r'is no command.*did you mean "explain"'),
         ({"zzzzzz": "E"}, "is no command; `quarterdeck config keys`"),
-        ({"explain": "d"}, r'"d" is describe \(describe the object\) already, deck, table, workload; give describe'),
+        ({"explain": "d"}, r'"d" is describe \(describe the object\) already, deck, table, workload, costs; give describe'),
         ({"explain": "q"}, '"q" is back .* already, everywhere'),
         ({"help": "w"}, '"w" is wrap .* already, text, logs'),
         ({"explain": "hyper-x"}, "is no key"),
@@ -114,14 +115,17 @@ def test_hints_speak_of_the_keys_in_force() -> None:
 
 def test_every_command_does_something_in_each_of_its_places() -> None:
     from tui.app import QuarterdeckApp
+    from tui.screens.costs import CostsScreen
     from tui.screens.deck import DeckScreen
     from tui.screens.document import TextScreen
+    from tui.screens.incident import IncidentScreen
     from tui.screens.logs import LogScreen
     from tui.screens.table import TableScreen
     from tui.screens.workload import WorkloadScreen
 
     screens = {
         "deck": DeckScreen, "table": TableScreen, "workload": WorkloadScreen, "logs": LogScreen, "text": TextScreen,
+        "costs": CostsScreen, "incident": IncidentScreen,
     }  # fmt: skip
     for command in COMMANDS:
         for place in screens if "*" in command.places else command.places:
