@@ -92,7 +92,7 @@ def load(
     text = _read(path, named)
     overrides, notes = _overrides(env, flags)
     if not text and not overrides:  # most of this room is not even loaded where nothing was configured
-        return Loaded(Config(), path, stamp is not None, stamp, tuple(notes))
+        return Loaded(_with_urls(Config(), env), path, stamp is not None, stamp, tuple(notes))
     from services.config_decode import decode
 
     raw = _parse(path, text)
@@ -104,7 +104,27 @@ def load(
         notes.append(_safe(f"{path} can be changed by other users; run: chmod go-w {path}"))
     origins = {dotted(key): f"{path}:{line}" for key, line in lines.items() if not _is_table(raw, key)}
     origins |= {dotted(key): override.origin for key, override in overrides.items()}
-    return Loaded(config, path, stamp is not None, stamp, tuple(notes), MappingProxyType(origins))
+    return Loaded(_with_urls(config, env), path, stamp is not None, stamp, tuple(notes), MappingProxyType(origins))
+
+
+def _with_urls(config: Config, env: Mapping[str, str]) -> Config:
+    """Put the servers that the environment names in the place of those of the file. Raises ConfigProblem."""
+    for section in ("prometheus", "alertmanager"):
+        name = f"{PREFIX}{section.upper()}_URLS"
+        urls = [url.strip() for url in env.get(name, "").split(",") if url.strip()]
+        if not urls:
+            continue
+        from services.config_endpoints import EndpointSettings
+
+        for url in urls:
+            if not url.startswith(("http://", "https://")):
+                raise _refused(f"{name}: {url} is no http or https URL")
+        servers = {
+            section if len(urls) == 1 else f"{section}-{number}": EndpointSettings(url=url)
+            for number, url in enumerate(urls, 1)
+        }
+        config = structs.replace(config, **{section: servers})
+    return config
 
 
 def variables() -> dict[str, KeyPath]:

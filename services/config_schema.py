@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from services.config_costs import CostSettings
+from services.config_endpoints import AlertSettings, EndpointSettings, MetricSettings
 from services.config_secret import SecretRef
 
 Switch = Literal["auto", "on", "off"]
@@ -153,6 +154,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rollouts: RolloutSettings = RolloutSettings()
     logs: LogSettings = LogSettings()
     costs: CostSettings = CostSettings()
+    prometheus: Annotated[dict[str, EndpointSettings], Meta(examples=["main"])] = field(default_factory=dict)
+    alertmanager: Annotated[dict[str, EndpointSettings], Meta(examples=["one"])] = field(default_factory=dict)
+    alerts: AlertSettings = AlertSettings()
+    metrics: MetricSettings = MetricSettings()
     keys: Annotated[
         dict[str, Annotated[str, Meta(min_length=1, max_length=32)]],
         Meta(
