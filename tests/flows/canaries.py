@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from enum import Enum
 from typing import TypeVar
 
 import msgspec
@@ -53,6 +54,8 @@ def renamed(text: str) -> str:
 
 def canary(thing: T, field: str = "") -> T:
     """Return a thing of the scene with canaries for names, however deep; what joins rows still joins them."""
+    if isinstance(thing, Enum):
+        return thing
     if isinstance(thing, str):
         name = renamed(thing)
         return f"{name} {SAID}" if field in FREE and thing else name  # type: ignore[return-value]

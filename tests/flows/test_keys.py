@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.flows.conftest import Open
-from tui.keymap import Keymap, remapped
+from tui.keymap import Keymap
+from tui.remap import remapped
 from tui.screens.deck import DeckScreen
 from tui.screens.document import TextScreen
 from tui.screens.logs import LogScreen
