@@ -98,6 +98,20 @@ class Pane(Toned):
         """Frame a widget yielded inside `with Pane():`."""
         self._content.append(widget)
 
+    def frame(self, widget: Widget) -> None:
+        """Frame one more widget, in a pane that is on screen already."""
+        self._content.append(widget)
+        self.mount(widget)
+        self._show_face()
+
+    def put(self, *widgets: Widget) -> None:
+        """Frame these instead of what is framed, which stays out of sight; the first of them is the content."""
+        for widget in self._content:
+            widget.display = False
+        self._content = [widgets[0]]
+        self.mount(*(widget for widget in widgets if widget.parent is None))
+        self._show_face()
+
     @property
     def vm(self) -> PaneVM:
         """The view-model shown."""
