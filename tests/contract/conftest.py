@@ -15,6 +15,9 @@ from tests.controlplane.commands import SERVING
 from tests.controlplane.estate import BIG, create
 from tests.controlplane.plane import ControlPlane
 from tests.controlplane.prepared import prepared
+from tests.monitoring.fixtures import monitoring
+
+__all__ = ["monitoring"]
 
 HERE = Path(__file__).resolve().parent
 NODES = 4
