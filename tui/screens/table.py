@@ -116,7 +116,8 @@ class TableScreen(CursorScreen):
         if hidden:
             title.append(Span(f"  {hidden:,} outside the scope", Tone.NOTICE))
         state = list(present_state(reading, lens))
-        status = self.console.feed.snapshot().sources.get(f"kubernetes/{self.view.sources[0]}")
+        own = f"kubernetes/{self.view.sources[0]}" if self.view.sources else ""
+        status = self.console.feed.snapshot().sources.get(own)
         if status is not None and reading.freshness is Freshness.LOADING and status.loaded:
             state.append(
                 Span(f" {status.loaded:,} of {status.total or '?':,}" if status.total else f" {status.loaded:,}")
