@@ -1,0 +1,273 @@
+"""The way to one HTTP source of the monitoring: address, credentials, deadline, and sentences for what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from services.circuit import Circuit
+from services.clock import Clock
+from services.config_secret import SecretRef
+from services.errors import Problem
+from services.model.text import Secret
+from services.sanitize import safe_text
+
+if TYPE_CHECKING:
+    import httpx
+
+    from services.config_endpoints import EndpointSettings
+    from services.kubernetes.transport import Transport
+
+LARGEST = 64 << 20
+"""Bytes an answer may have: 5,000 alerts with long annotations are a tenth of it."""
+
+Pairs = Sequence[tuple[str, str]]
+
+
+class _Refusal(Struct):
+    """What Prometheus says with an error: errorType and error; Alertmanager a code and a message."""
+
+    error: str = ""
+    message: str = ""
+
+
+class Endpoint:
+    """One server that is asked over HTTP. `name` is what the operator calls it: "prometheus main".
+
+    `cluster` gives the API server where the settings name a service; None while no cluster is connected. Every method
+    raises Problem and nothing else. A server that fails again and again is left alone for a while (`Circuit`).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: EndpointSettings,
+        clock: Clock,
+        cluster: Callable[[], Transport | None] = lambda: None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.circuit = Circuit(clock, jitter)
+        self._cluster = cluster
+        self._client: httpx.AsyncClient | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is, for the operator: no credential is in it."""
+        return self.settings.url or f"service {self.settings.service}"
+
+    async def get(self, path: str, query: Pairs = ()) -> bytes:
+        """Return the body of a 2xx answer to GET `path`, below the prefix."""
+        return await self._ask("GET", path, query, ())
+
+    async def post(self, path: str, form: Pairs) -> bytes:
+        """Return the body of a 2xx answer to a POST of a form: for queries that are too long for a URL."""
+        return await self._ask("POST", path, (), form)
+
+    async def close(self) -> None:
+        """Drop the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _ask(self, method: str, path: str, query: Pairs, form: Pairs) -> bytes:
+        if not self.circuit.may_ask():
+            wait = f"{self.circuit.reopens_in:.0f} s"
+            raise Problem(safe_text(f"{self.name} failed again and again and is left alone for {wait}; see doctor."))
+        try:
+            async with asyncio.timeout(self.settings.timeout):
+                if self.settings.service:
+                    body = await self._through_cluster(method, path, query, form)
+                else:
+                    body = await self._directly(method, path, query, form)
+        except TimeoutError:
+            self.circuit.failed()
+            raise self._problem(f"did not answer within {self.settings.timeout} s") from None
+        except Problem as problem:
+            self._note(problem)
+            raise
+        except asyncio.CancelledError:
+            self.circuit.left()
+            raise
+        self.circuit.answered()
+        return body
+
+    def _note(self, problem: Problem) -> None:
+        """A refusal is an answer; silence and a broken server are not."""
+        if problem.status and problem.status < 500:
+            self.circuit.answered()
+        else:
+            self.circuit.failed()
+
+    def _problem(self, why: str, status: int = 0) -> Problem:
+        return Problem(safe_text(f"{self.name} {why}."), status)
+
+    async def _through_cluster(self, method: str, path: str, query: Pairs, form: Pairs) -> bytes:
+        cluster = self._cluster()
+        if cluster is None:
+            raise self._problem("is reached through the cluster, which is not connected")
+        namespace, _, rest = self.settings.service.partition("/")
+        service, slash, prefix = rest.partition("/")
+        below = f"{slash}{prefix}".rstrip("/")
+        answer = await cluster.request(
+            method,
+            f"/api/v1/namespaces/{namespace}/services/{service}/proxy{below}{path}",
+            params=_query(query),
+            body=_encoded(form) if form else None,
+            content_type="application/x-www-form-urlencoded",
+            deadline=float(self.settings.timeout),
+            what=f"ask {self.name} through the cluster",
+        )
+        return answer.body
+
+    async def _directly(self, method: str, path: str, query: Pairs, form: Pairs) -> bytes:
+        client = await self._open()
+        import httpx
+
+        target = f"{self.settings.url.rstrip('/')}{path}"
+        try:
+            async with client.stream(
+                method,
+                target,
+                params=list(query) or None,
+                content=_encoded(form) if form else None,
+                headers=_form(form),
+            ) as answer:
+                body = bytearray()
+                async for chunk in answer.aiter_bytes():
+                    body += chunk
+                    if len(body) > LARGEST:
+                        raise self._problem("answered more than 64 MiB; ask for less")
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+            raise self._problem(why(error)) from None
+        if answer.status_code >= 300:
+            raise self._problem(_refused(answer.status_code, bytes(body), path), answer.status_code)
+        if body[:1] == b"<":
+            raise self._problem("answered with a web page; check the URL, its path prefix and who is to be logged in")
+        return bytes(body)
+
+    async def _open(self) -> httpx.AsyncClient:
+        if self._client is not None:
+            return self._client
+        headers = await self._headers()
+        import httpx
+
+        settings = self.settings
+        password = await settings.password.resolve() if settings.password is not None else Secret("")
+        self._client = httpx.AsyncClient(
+            headers=headers,
+            auth=httpx.BasicAuth(settings.username, password.reveal()) if settings.username else None,
+            verify=self._tls(),
+            proxy=settings.proxy or None,
+            trust_env=not settings.proxy,
+            follow_redirects=False,
+            timeout=httpx.Timeout(float(settings.timeout), connect=min(5.0, float(settings.timeout))),
+            limits=httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=90.0),
+        )
+        return self._client
+
+    async def _headers(self) -> dict[str, str]:
+        headers = {"User-Agent": "quarterdeck", "Accept": "application/json"}
+        for name, value in self.settings.headers.items():
+            referred = value.startswith(("env:", "file:", "cmd:"))
+            headers[name] = (await SecretRef(value).resolve()).reveal() if referred else value
+        if self.settings.bearer is not None:
+            headers["Authorization"] = f"Bearer {(await self.settings.bearer.resolve()).reveal()}"
+        return headers
+
+    def _tls(self) -> ssl.SSLContext | bool:
+        if not self.settings.url.startswith("https:"):
+            return True
+        from services.kubernetes import tls
+
+        ca = self._file(self.settings.ca_file)
+        certificate, key = self._file(self.settings.client_cert), self._file(self.settings.client_key)
+        try:
+            return tls.context(
+                ca, verify=True, certificate=certificate, key=Secret(key.decode("ascii", "ignore")) if key else None
+            )
+        except Problem:
+            raise self._problem(
+                "cannot be asked: its ca_file, client_cert and client_key must be PEM and fit"
+            ) from None
+
+    def _file(self, path: str) -> bytes:
+        if not path:
+            return b""
+        try:
+            return Path(path).expanduser().read_bytes()
+        except OSError as error:
+            raise self._problem(f"cannot be asked: {path} cannot be read ({error.strerror})") from None
+
+
+def _query(pairs: Pairs) -> dict[str, str]:
+    return dict(pairs)
+
+
+def _encoded(form: Pairs) -> bytes:
+    from urllib.parse import urlencode
+
+    return urlencode(form).encode()
+
+
+def _form(form: Pairs) -> dict[str, str]:
+    return {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
+
+
+_STATUS = {
+    401: "does not accept the credentials; check bearer, username and password",
+    403: "refuses this user; check the tenant header and the rights",
+    404: "knows no such path; check the URL's path prefix",
+    429: "asks to wait: too many requests",
+}
+
+
+def _refused(status: int, body: bytes, path: str) -> str:
+    """Return the end of a sentence for an answer of status 300 and above."""
+    said = ""
+    try:
+        refusal = msgspec.json.decode(body, type=_Refusal | str)
+        said = refusal if isinstance(refusal, str) else refusal.error or refusal.message
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        said = "" if body.lstrip()[:1] == b"<" else body[:200].decode("utf-8", "replace").strip()
+    words = f" ({safe_text(said, 300)})" if said else ""
+    if status < 400:
+        return f"sends elsewhere ({status}) for {path}; use the address it ends at"
+    if status in _STATUS:
+        return _STATUS[status] + words
+    return f"{'failed' if status >= 500 else 'refused the request'} with {status}{words}"
+
+
+def why(error: BaseException) -> str:
+    """Return the end of a sentence for a request that got no answer: "refused the connection"."""
+    seen: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in seen:
+        seen.append(cause)
+        match cause:
+            case ssl.SSLCertVerificationError():
+                return f"shows a certificate that is not trusted ({cause.verify_message}); check ca_file"
+            case socket.gaierror():
+                return "has a name that could not be resolved; check the URL, DNS or the VPN"
+            case ConnectionRefusedError():
+                return "refused the connection; is it running?"
+            case ssl.SSLError() if cause.reason:
+                return f"could not agree on TLS ({cause.reason}); check client_cert and ca_file"
+        cause = cause.__cause__ or cause.__context__
+    names = {type(one).__name__ for one in seen}
+    if names & {"ProxyError", "SOCKSError"}:
+        return "cannot be reached through the proxy; check proxy"
+    if names & {"ConnectTimeout", "ConnectError"}:
+        return "cannot be reached; check the URL, the network or the VPN"
+    if names & {"ReadTimeout", "WriteTimeout", "PoolTimeout", "TimeoutError"}:
+        return "did not answer in time"
+    return "broke the connection off"
