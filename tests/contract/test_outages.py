@@ -45,7 +45,7 @@ async def all_is_well(console: Watched, plane: ControlPlane, namespace: str) -> 
     snapshot = console.live.snapshot()
     assert told_twice(snapshot) == []
     texts = [event.text for event in snapshot.events if event.ref.namespace == namespace]
-    assert texts.count("scaled 1→3") == 1
+    assert texts.count("scaled to 3") == 1
     assert texts.count("rev 2  1.0.0→1.0.01") == 1
     assert snapshot.tables["rollouts"][f"Deployment/{namespace}/web"].done
 

@@ -46,10 +46,10 @@ def everything(namespace: str) -> list[manifests.Manifest]:
 
 
 async def ready(cluster: Cluster, namespace: str) -> None:
-    """Wait until the workloads of `everything` have settled; controllers that lost their server take up to a minute."""
+    """Wait until the workloads of `everything` have settled."""
     for name in ("deployment/web", "statefulset/db", "daemonset/agent"):
-        await kubectl(cluster, "-n", namespace, "rollout", "status", name, "--timeout=110s")
-    await kubectl(cluster, "-n", namespace, "wait", "job/migrate", "--for=condition=Complete", "--timeout=110s")
+        await kubectl(cluster, "-n", namespace, "rollout", "status", name, "--timeout=60s")
+    await kubectl(cluster, "-n", namespace, "wait", "job/migrate", "--for=condition=Complete", "--timeout=60s")
 
 
 async def test_every_kind_is_listed_and_then_watched(cluster: Cluster, namespace: str) -> None:
@@ -75,7 +75,7 @@ async def test_every_kind_is_listed_and_then_watched(cluster: Cluster, namespace
         assert after["cronjobs.batch"][f"{namespace}/nightly"][2] is True
         snapshot = console.live.snapshot()
         texts = {event.text for event in snapshot.events if event.ref.namespace == namespace}
-        assert "scaled 1→2" in texts
+        assert "scaled to 2" in texts
         assert "rev 2  1.0.0→1.0.01" in texts
         assert told_twice(snapshot) == []
 

@@ -114,6 +114,7 @@ class Layout:
         syncs = ("deployment", "replicaset", "statefulset", "job", "gc")
         return [
             *self._secured(kubeconfig, self.controllers_port),
+            "--node-monitor-grace-period=1h",  # no leases: the simulated kubelets post their status every five minutes
             f"--service-account-private-key-file={signing_key}",
             *(f"--concurrent-{kind}-syncs=20" for kind in syncs),
         ]
@@ -134,7 +135,7 @@ class Layout:
             f"--kubeconfig={kubeconfig}",
             f"--config={self.kwok_config}",
             "--manage-all-nodes=true",
-            "--node-lease-duration-seconds=40",
+            "--node-lease-duration-seconds=0",  # with leases, a pod bound before KWOK has read them back is never run
             "--cidr=10.64.0.1/14",
             "--node-ip=127.0.0.1",
             f"--node-port={self.kwok_port}",

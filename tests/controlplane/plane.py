@@ -21,7 +21,7 @@ import httpx
 from . import build, podlogs
 from .access import Access, User, rights
 from .commands import COMPONENTS, SERVING, Component, Layout
-from .process import PlaneError, Reaper, Server, until
+from .process import PlaneError, Reaper, Server, restart, until
 
 HEALTH_TIMEOUT_S = 2.0
 
@@ -73,7 +73,7 @@ class ControlPlane:
         for component in SERVING:
             self._launch(component)
             self.started_in[component] = self._servers[component].await_ready()
-        self._grant_rights()
+        _grant_rights(self.api())
         self.kubeconfig("admin")
         movers = [component for component in self.components if component not in SERVING]
         for component in movers:
@@ -81,7 +81,7 @@ class ControlPlane:
         for component in movers:
             self.started_in[component] = self._servers[component].await_ready()
         if "kube-controller-manager" in movers:
-            until(self._view_role_is_filled, 30, "the role 'view' being filled by its controller")
+            until(partial(_view_role_is_filled, self.api()), 30, "the role 'view' being filled by its controller")
         self.started_in["all"] = time.monotonic() - began
 
     def stop(self) -> None:
@@ -181,10 +181,14 @@ class ControlPlane:
         server.await_ready()
         if name == "etcd" and self._server("kube-apiserver").pid is not None:
             self._server("kube-apiserver").await_ready()
-        return time.monotonic() - began
+        seconds = time.monotonic() - began
+        if name in SERVING:
+            self._renew_movers()
+        return seconds
 
     def heal(self) -> None:
         """Undo every ``pause`` and ``kill``: all components run and are ready again when it returns."""
+        was_away = any(self._server(name).pid is None for name in SERVING)
         for name, server in self._servers.items():
             if server.pid is None:
                 server.start()
@@ -192,6 +196,8 @@ class ControlPlane:
                 self.resume(name)
         for server in self._servers.values():
             server.await_ready()
+        if was_away:
+            self._renew_movers()
 
     def compact(self) -> int:
         """Compact etcd at its present revision and return that revision.
@@ -255,15 +261,9 @@ class ControlPlane:
         self._servers[name] = server
         server.start()
 
-    def _grant_rights(self) -> None:
-        for path, item in rights():
-            answer = self.api().post(path, json=item)
-            if answer.status_code not in (201, 409):
-                raise PlaneError(f"{path} refused {item['metadata']['name']}: {answer.status_code} {answer.text[:300]}")
-
-    def _view_role_is_filled(self) -> bool:
-        role = self.api().get("/apis/rbac.authorization.k8s.io/v1/clusterroles/view").json()
-        return bool(role.get("rules"))
+    def _renew_movers(self) -> None:
+        """Start what moves things again: an informer that lost its server doubles its wait up to a minute."""
+        restart([server for name, server in self._servers.items() if name not in SERVING and server.pid is not None])
 
     def _pod_log(self, *, previous: bool = False) -> Path:
         return self.data / "pod-logs" / ("previous.log" if previous else "current.log")
@@ -273,6 +273,17 @@ class ControlPlane:
             return self._servers[name]
         except KeyError:
             raise PlaneError(f"{name} is not part of this plane; it has {', '.join(self._servers)}") from None
+
+
+def _grant_rights(api: httpx.Client) -> None:
+    for path, item in rights():
+        answer = api.post(path, json=item)
+        if answer.status_code not in (201, 409):
+            raise PlaneError(f"{path} refused {item['metadata']['name']}: {answer.status_code} {answer.text[:300]}")
+
+
+def _view_role_is_filled(api: httpx.Client) -> bool:
+    return bool(api.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/view").json().get("rules"))
 
 
 def _answers(url: str, certificate: Path, token: str | None) -> bool:

@@ -184,3 +184,13 @@ class Server:
         if process is None or process.poll() is not None:
             code = "" if process is None else f" with exit code {process.returncode}"
             raise PlaneError(f"{self.name} ended{code} instead of serving")
+
+
+def restart(servers: Sequence[Server]) -> None:
+    """End ``servers`` and start them side by side; return when all are ready."""
+    for server in servers:
+        server.end(within=2.0)
+    for server in servers:
+        server.start()
+    for server in servers:
+        server.await_ready()
