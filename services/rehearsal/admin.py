@@ -52,6 +52,10 @@ class Admin:
             "recover-node": self._recover_node,
             "press-node": self._press_node,
             "churn": self._set_churn,
+            "stop-server": self._stop_server,
+            "start-server": self._start_server,
+            "hang-server": self._hang_server,
+            "flood-alerts": self._flood_alerts,
             "heal": self._heal,
             "plan": self._plan,
         }
@@ -159,11 +163,24 @@ class Admin:
     async def _set_churn(self, body: Json) -> None:
         self._churn.set_rate(float(body["per_second"]))
 
+    async def _stop_server(self, body: Json) -> None:
+        await self._estate.watchtower.stop(body["name"])
+
+    async def _start_server(self, body: Json) -> None:
+        await self._estate.watchtower.start(body["name"])
+
+    async def _hang_server(self, body: Json) -> None:
+        self._estate.watchtower.hang(body["name"], on=bool(body.get("on", True)))
+
+    async def _flood_alerts(self, body: Json) -> None:
+        self._estate.watchtower.flood(int(body["count"]))
+
     async def _heal(self, _: Json) -> None:
         self._estate.faults.heal()
         self._estate.access.revoked.clear()
         self._estate.access.refused_cluster_wide.clear()
         self._churn.set_rate(0)
+        await self._estate.watchtower.heal()
 
     async def _plan(self, _: Json) -> Json:
         plan = self._estate.plan

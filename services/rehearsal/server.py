@@ -17,6 +17,7 @@ from services.rehearsal.estate.blueprint import Blueprint, draft
 from services.rehearsal.estate.build import Builder
 from services.rehearsal.faults import Faults
 from services.rehearsal.hostile import Hostility
+from services.rehearsal.monitoring.watchtower import Watchtower
 from services.rehearsal.outage import Outages
 from services.rehearsal.resources import BUILT_IN, SERVICES
 from services.rehearsal.scenarios.life import Life
@@ -73,6 +74,8 @@ class Address:
     tokens: dict[str, str] = field(default_factory=dict)
     authority: bytes = b""
     narrow_namespaces: list[str] = field(default_factory=list)
+    prometheus: str = ""
+    alertmanagers: list[str] = field(default_factory=list)
 
     def describe(self) -> dict[str, Any]:
         """Return what is printed when the estate is ready."""
@@ -84,6 +87,8 @@ class Address:
             "contexts": self.contexts,
             "tokens": self.tokens,
             "narrow_namespaces": self.narrow_namespaces,
+            "prometheus": self.prometheus,
+            "alertmanagers": self.alertmanagers,
         }
 
 
@@ -132,12 +137,16 @@ class Rehearsal:
         for entry in engine.world.store.collection(SERVICES).ordered():
             engine.endpoints.at_rest(entry.namespace, entry.name)
         self.catalogue.add(builder.custom)
+        self.watchtower = Watchtower(engine.world, self.plan, self.clock)
+        self.watchtower.begin()
         engine.begin()
         if self.options.life:
             claimed = self.scenario.claimed(self.plan) if self.scenario.claimed else set()
             Life(engine, self.plan, now, claimed).begin()
         if self.scenario.script is not None:
             self.scenario.script(engine, self.plan)
+        if self.scenario.hushes is not None:
+            self.watchtower.hushes = self.scenario.hushes(self.plan, now)
         engine.world.timeline.run_until(now)
         return engine
 
@@ -171,6 +180,10 @@ class Rehearsal:
         self.address.url = f"https://{shown}:{server.port}"
         self.address.authority = authority
         self._introduce(folder)
+        await self.watchtower.open(host, free_port)
+        self._stack.push_async_callback(self.watchtower.close)
+        self.address.prometheus = self.watchtower.urls["prometheus"]
+        self.address.alertmanagers = [url for name, url in self.watchtower.urls.items() if name != "prometheus"]
         self.outages = Outages(self, self.options.outage or self.scenario.outage)
         admin = Admin(self)
         port = await admin.open(host)

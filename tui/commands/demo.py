@@ -63,12 +63,22 @@ def _first_line(process: subprocess.Popen[str]) -> dict[str, Any]:
     return said
 
 
+def _monitoring(said: dict[str, Any]) -> dict[str, str]:
+    """Return the environment in which the program finds the estate's Prometheus and Alertmanagers."""
+    return {
+        "QUARTERDECK_PROMETHEUS_URLS": str(said.get("prometheus", "")),
+        "QUARTERDECK_ALERTMANAGER_URLS": ",".join(said.get("alertmanagers", ())),
+    }
+
+
 def demo(arguments: argparse.Namespace) -> int:
     """Open the screen on an estate, or serve one; returns the exit code."""
     with estate(arguments) as said:
         if arguments.serve:
             for name in ("kubeconfig", "url", "admin_url"):
                 sys.stdout.write(f"{name} {said.get(name, '')}\n")
+            for name, urls in _monitoring(said).items():
+                sys.stdout.write(f"{name}={urls}\n")
             sys.stdout.write(f"try: kubectl --kubeconfig {said['kubeconfig']} get pods -A\nCtrl-C ends it.\n")
             sys.stdout.flush()
             with contextlib.suppress(KeyboardInterrupt):
@@ -77,6 +87,8 @@ def demo(arguments: argparse.Namespace) -> int:
             return ExitCode.OK
         from tui.commands.run import run
 
+        for name, urls in _monitoring(said).items():
+            os.environ.setdefault(name, urls)
         os.environ.setdefault("QUARTERDECK_STATE_DIR", str(Path(said["kubeconfig"]).parent / "state"))
         arguments.kubeconfig, arguments.context = said["kubeconfig"], ""
         arguments.namespace, arguments.all_namespaces = "", False

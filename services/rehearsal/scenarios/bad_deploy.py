@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from services.rehearsal import resources
 from services.rehearsal.estate import vocabulary, words
 from services.rehearsal.scenarios.life import next_tag
-from services.rehearsal.scenarios.registry import Scenario
+from services.rehearsal.scenarios.registry import Hush, Scenario
 from services.rehearsal.simulation import operations
 from services.rehearsal.simulation.behaviour import Behaviour
 from services.rehearsal.simulation.quota_objects import set_quota
@@ -93,10 +93,20 @@ def claimed(plan: Blueprint) -> set[tuple[str, str]]:
     return neighbours | {(one.namespace, one.name) for one in _cast(plan)}
 
 
+def hushes(plan: Blueprint, shown: float) -> list[Hush]:
+    """Return the silence of somebody who knows why an image is missing."""
+    unpullable = _cast(plan)[2]
+    matchers = (("alertname", "=", "KubeContainerWaiting"), ("namespace", "=", unpullable.namespace))
+    author = plan.rng("bad-deploy:hush").choice(plan.people)
+    comment = f"{unpullable.name}: the registry is being moved, the image comes back tonight"
+    return [Hush(matchers, shown - 420.0, 4 * 3600.0, author, comment)]
+
+
 SCENARIO = Scenario(
     "bad-deploy",
     "a crash loop, a quota stall, an image that is not there and a rollout half-way",
     prepare=_prepare,
     script=_script,
     claimed=claimed,
+    hushes=hushes,
 )

@@ -26,6 +26,17 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True)
+class Hush:
+    """A silence that somebody has set: matchers as (name, operator, value), moments and lengths in seconds."""
+
+    matchers: tuple[tuple[str, str, str], ...]
+    start: float
+    seconds: float
+    author: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """What happens to an estate. `prepare` may change the plan; `script` plans what happens in past and future."""
 
@@ -38,6 +49,8 @@ class Scenario:
     claimed: Callable[[Blueprint], set[tuple[str, str]]] | None = None
     """The workloads that the quiet life leaves alone."""
     outage: Outage | None = None
+    hushes: Callable[[Blueprint, float], list[Hush]] | None = None
+    """The silences in force when the estate is shown, at the given moment."""
 
 
 def find(name: str) -> Scenario:

@@ -23,6 +23,8 @@ class Behaviour:
     last_words: tuple[str, ...] = ()
     """The lines that it writes before it exits; the last one tells why."""
     pull_seconds: float = 2.0
+    appetite: float = 1.0
+    """Processor use as a multiple of what such a program usually takes; from 2 on its neighbours feel it."""
 
     @property
     def exit_reason(self) -> str:
@@ -38,14 +40,18 @@ class Behaviours:
     def __init__(self) -> None:
         self._exact: dict[str, Behaviour] = {}
         self._habits: dict[str, Behaviour] = {}
+        self.greedy = False
+        """Whether any image has an appetite."""
 
     def expect(self, image: str, behaviour: Behaviour) -> None:
         """Set the conduct of one image reference."""
         self._exact[image] = behaviour
+        self.greedy = self.greedy or behaviour.appetite > 1
 
     def habit(self, repository: str, behaviour: Behaviour) -> None:
         """Set the conduct of every tag of a repository."""
         self._habits[repository] = behaviour
+        self.greedy = self.greedy or behaviour.appetite > 1
 
     def of(self, image: str) -> Behaviour:
         """Return the conduct of an image."""

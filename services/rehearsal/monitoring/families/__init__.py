@@ -1,0 +1,1 @@
+"""Metric families, one module an exporter."""
