@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from services.alertmanager.fingerprint import fingerprint
 from services.alerts.grades import HEARTBEATS, is_heartbeat, severity_of
-from services.alerts.merge import Subject
+from services.alerts.merge import FARTHEST, Subject
 from services.alerts.observed import Scope
 from services.alerts.relabel import Outgoing
 from services.model.alert import Alert, AlertState, Onset, Pairs
@@ -40,35 +40,38 @@ def step_for(series: float) -> float:
     return float(round(min(COARSEST, max(FINEST, WINDOW / max(1.0, steps)))))
 
 
+class Reading(Struct, frozen=True):
+    """How the past is read: what is done to labels, what they speak of, the rules' `for` by name, the heartbeats."""
+
+    outgoing: Outgoing
+    subject: Subject
+    scope: Scope = ""
+    holds: Mapping[str, float] = {}
+    heartbeats: frozenset[str] = HEARTBEATS
+
+
 def episodes(
-    onsets: Iterable[Past],
-    firing: Iterable[Past],
-    step: float,
-    until: float,
-    outgoing: Outgoing,
-    subject: Subject,
-    scope: Scope = "",
-    holds: Mapping[str, float] | None = None,
+    onsets: Iterable[Past], firing: Iterable[Past], step: float, until: float, reading: Reading
 ) -> list[Alert]:
     """Return what fired, oldest first: ended episodes as ENDED, those that were still on at `until` as FIRING.
 
     Each value of `ALERTS_FOR_STATE` is one episode's onset; it counts if `ALERTS` fired while it lasted. Its end lies
-    within `step` seconds. Alerts that are dropped before they are sent are left out, and so are heartbeats. `holds`
-    are the rules' `for` by name, where they are known.
+    within `step` seconds. Alerts that are dropped before they are sent are left out, and so are heartbeats.
     """
     fired = {past.labels: [at for at, value in past.points if value > 0] for past in firing}
     result = []
     for past in onsets:
-        labels = outgoing.labels(past.labels)
-        if labels is None:
+        labels = reading.outgoing.labels(past.labels)
+        if labels is None or past.labels not in fired:
             continue
-        times = fired.get(past.labels, [])
+        times = fired[past.labels]
         for onset, first, last in _runs(past.points):
-            if onset <= 0 or not any(first <= at <= last for at in times):
+            if not 0.0 < onset < FARTHEST or not any(first <= at <= last for at in times):
                 continue
-            row = _row(labels, onset, last, until - last <= 2 * step, subject, scope, holds or {})
-            if not row.heartbeat:
-                result.append(row)
+            row = _row(labels, onset, reading)
+            if not is_heartbeat(row.name, row.label("severity"), "", reading.heartbeats):
+                over = until - last > 2 * step
+                result.append(structs.replace(row, state=AlertState.ENDED, ended_at=last) if over else row)
     return sorted(result, key=lambda row: (row.onset, row.key))
 
 
@@ -83,23 +86,18 @@ def _runs(points: Points) -> list[tuple[float, float, float]]:
     return runs
 
 
-def _row(
-    labels: Pairs, onset: float, last: float, on: bool, subject: Subject, scope: Scope, holds: Mapping[str, float]
-) -> Alert:
+def _row(labels: Pairs, onset: float, reading: Reading) -> Alert:
     known = dict(labels)
-    name, severity = known.get("alertname", ""), known.get("severity", "")
-    mark = fingerprint(labels)
+    name, mark = known.get("alertname", ""), fingerprint(labels)
     return Alert(
         key=mark,
         fingerprint=mark,
         name=name,
-        severity=severity_of(severity),
-        state=AlertState.FIRING if on else AlertState.ENDED,
+        severity=severity_of(known.get("severity", "")),
+        state=AlertState.FIRING,
         labels=labels,
-        entity=subject(labels, scope),
+        entity=reading.subject(labels, reading.scope),
         onset=onset,
         onset_from=Onset.FOR_STATE,
-        fired_at=onset + holds.get(name, 0.0),
-        ended_at=0.0 if on else last,
-        heartbeat=is_heartbeat(name, severity, "", HEARTBEATS),
+        fired_at=onset + reading.holds.get(name, 0.0),
     )

@@ -80,7 +80,7 @@ class Episodes:
     ) -> Advanced:
         """Take what all servers show now; `peers` are all that are configured, `lapses` when alerts would lapse."""
         self._news = Advanced({}, [], [])
-        exact_possible = any(not view.is_alertmanager and view.poll for view in peers.values())
+        exact_possible = any(not view.is_alertmanager for view in peers.values())
         for key, row in rows.items():
             episode = self._shown(key, row, peers, now)
             if lapses and key in lapses:

@@ -21,6 +21,9 @@ Told = tuple[str, GivenAlert]
 Ruled = tuple[str, Rule, RuleAlert]
 Names = tuple[str, ...]
 
+FARTHEST = 1e11
+"""Epoch seconds that no clock shows: a value beyond is no time."""
+
 _QUIET = (
     (Notifying.SILENCED, AlertState.SILENCED),
     (Notifying.INHIBITED, AlertState.INHIBITED),
@@ -198,7 +201,7 @@ class Merge:
         if active:
             return min(active), Onset.ACTIVE_AT
         stated = self._for_state.get(joined.labels, 0.0)
-        if stated:
+        if 0.0 < stated < FARTHEST:
             return stated, Onset.FOR_STATE
         if rule is not None and fired_at:
             return fired_at - rule.hold, Onset.STARTS_AT_LESS_FOR

@@ -43,7 +43,11 @@ class Rule(Struct, frozen=True, gc=False):
 
 
 class AlertmanagerSeen(Struct, frozen=True):
-    """One poll of an Alertmanager. `poll` counts the answered ones; `silences_error` says why there are none."""
+    """One poll of an Alertmanager.
+
+    `poll` counts the answered ones; `silences_error` says why there are no silences; `cluster` is the word that its
+    peers bear in the configuration, "" where they are known by their status alone.
+    """
 
     name: str
     poll: int
@@ -54,6 +58,7 @@ class AlertmanagerSeen(Struct, frozen=True):
     scope: Scope = ""
     url: str = ""
     quarantined: int = 0
+    cluster: str = ""
 
 
 class PrometheusSeen(Struct, frozen=True):
@@ -74,3 +79,4 @@ class PrometheusSeen(Struct, frozen=True):
     started_at: float = 0.0
     scope: Scope = ""
     url: str = ""
+    quarantined: int = 0

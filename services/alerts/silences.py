@@ -19,7 +19,8 @@ _RANK = {"active": 0, "pending": 1, "expired": 2}
 def clusters_of(alertmanagers: Sequence[AlertmanagerSeen]) -> dict[str, str]:
     """Return for each Alertmanager (by our name) the cluster it is in, named after the first of its peers given.
 
-    Two are in one cluster where either's status lists the other as a member; one without a cluster is its own.
+    Two are in one cluster where the configuration says so, or either's status lists the other as a member; one without
+    a cluster is its own.
     """
     result: dict[str, str] = {}
     names = {seen.name: seen.status.name if seen.status is not None else "" for seen in alertmanagers}
@@ -30,7 +31,8 @@ def clusters_of(alertmanagers: Sequence[AlertmanagerSeen]) -> dict[str, str]:
             if other.name == seen.name:
                 break
             theirs = other.status.members if other.status is not None else ()
-            if (names[other.name] and names[other.name] in members) or (names[seen.name] in theirs):
+            told = bool(seen.cluster) and seen.cluster == other.cluster
+            if told or (names[other.name] and names[other.name] in members) or (names[seen.name] in theirs):
                 home = result[other.name]
                 break
         result[seen.name] = home
