@@ -1,0 +1,83 @@
+"""The servers of the monitoring that belong to one context: asked for alerts steadily, for measurements on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from services.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from services.clock import Clock
+    from services.config_endpoints import EndpointSettings
+    from services.config_schema import Config
+    from services.kubernetes.transport import Transport
+    from services.ports import MetricsSession, Sink, Snapshot
+
+
+class Monitoring:
+    """Prometheis and Alertmanagers of one stay in a context. Everything is called on the service loop.
+
+    `transport` gives the way through the cluster's API server, None while there is none.
+    """
+
+    def __init__(
+        self, config: Config, context: str, clock: Clock, transport: Callable[[], Transport | None] = lambda: None
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._served: list[tuple[str, str, EndpointSettings, Endpoint]] = [
+            (kind, name, settings, Endpoint(f"{kind} {name}", settings, clock, transport))
+            for kind, servers in (("alertmanager", config.alertmanager), ("prometheus", config.prometheus))
+            for name, settings in servers.items()
+            if settings.belongs_to(context)
+        ]
+        self._metrics: MetricsSession | None = None
+
+    @property
+    def configured(self) -> bool:
+        """Whether any server belongs to this context."""
+        return bool(self._served)
+
+    @property
+    def metrics(self) -> MetricsSession | None:
+        """What may be asked of the Prometheis; None where none is configured."""
+        if self._metrics is None:
+            prometheis = [endpoint for kind, _, _, endpoint in self._served if kind == "prometheus"]
+            if prometheis:
+                from services.prometheus.session import PrometheusSession
+
+                self._metrics = PrometheusSession(prometheis, self._config.metrics, self._clock)
+        return self._metrics
+
+    async def watch_alerts(
+        self, sink: Sink, snapshot: Callable[[], Snapshot], cluster: str, names: frozenset[str]
+    ) -> None:
+        """Keep the alerts of all servers in live state until cancelled. `cluster` is its identity, `names` its names.
+
+        A server that was named for some contexts only, or is reached through the cluster, speaks of that cluster.
+        """
+        from services.alerts.peers import Peer
+        from services.alerts.picture import Surroundings
+        from services.alerts.source import AlertingSource
+
+        peers = [
+            Peer(
+                name=name,
+                kind=kind,
+                url=endpoint.url,
+                getter=endpoint,
+                interval=float(settings.interval),
+                deadline=float(settings.timeout) + 1.0,
+                scope=cluster if settings.contexts or settings.service else "",
+                cluster=settings.cluster,
+            )
+            for kind, name, settings, endpoint in self._served
+        ]
+        surroundings = Surroundings(cluster=cluster, names=names, heartbeats=self._config.alerts.heartbeats)
+        await AlertingSource(peers, sink, self._clock, surroundings, snapshot).run()
+
+    async def close(self) -> None:
+        """Drop all connections."""
+        for *_, endpoint in self._served:
+            await endpoint.close()
