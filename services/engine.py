@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from services.kubernetes.credentials import LoginCommand
     from services.kubernetes.exec_plugin import LoginNeeded
     from services.kubernetes.source import KubernetesSource
+    from services.kubernetes.transport import Transport
 
 
 class Desired(Struct, frozen=True):
@@ -55,6 +56,16 @@ class Engine:
     def session(self) -> ClusterSession | None:
         """What a screen may ask of the cluster that is watched now."""
         return self._session
+
+    @property
+    def transport(self) -> Transport | None:
+        """The way to the API server that is watched now, also through it to what runs in the cluster."""
+        return self._source.transport if self._source is not None else None
+
+    @property
+    def cluster(self) -> str:
+        """The identity of the cluster (`Ref.cluster`), "" until its server has answered once."""
+        return self._source.cluster if self._source is not None else ""
 
     @property
     def needs_login(self) -> LoginNeeded | None:

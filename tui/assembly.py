@@ -21,12 +21,13 @@ from services.ports import Interest
 from services.redact import redact
 from services.sanitize import safe_text
 from tui.app import QuarterdeckApp
+from tui.beside import Beside
 from tui.commands.setup import FIRST_TABLES, Setup, actor, retarget, seed
 from tui.console import Console, Scope
 from tui.crash import CrashLog, loop_handler
 from tui.glyphs import ASCII, UNICODE
 from tui.keymap import keymap_of
-from tui.presenters.banner import Notice, present_broken, present_login
+from tui.presenters.banner import Notice, present_broken, present_ledger, present_login
 from tui.presenters.freshness import CONNECTION
 from tui.presenters.lens import Lens
 from tui.runtime import Runtime
@@ -35,8 +36,9 @@ from tui.terminal import Terminal
 from widgets.viewmodels import Line
 
 if TYPE_CHECKING:
+    from cache.state.past import Past
     from cache.state.store import StateStore
-    from services.engine import Desired
+    from services.engine import Desired, Engine
     from services.kubernetes.exec_plugin import LoginNeeded
     from tui.reload import Reload
     from tui.stay import Stay
@@ -76,6 +78,9 @@ class Assembly:
         self._reload: Reload | None = None
         self._notes: list[str] = list(setup.loaded.notes)
         settings = setup.loaded.config.context(setup.identity.context)
+        self.beside = Beside(setup.folder, clock, actor(), setup.loaded.config.costs)
+        self.beside.call = self.runtime.call
+        self.beside.on_ledger = self._ledger_wrong
         self.console = Console(
             clock=clock,
             feed=live,
@@ -90,6 +95,9 @@ class Assembly:
             login=settings.login,
             slow=terminal.slow_link,
             keymap=keymap_of(setup.loaded),
+            past=self._past,
+            desk=self.beside.desk,
+            metrics=self.beside.metrics,
             saved_scope=self.saved_scope,
             private=self._private,
             salt=self._salt if setup.loaded.config.ui.share_salt is not None else None,
@@ -215,6 +223,7 @@ class Assembly:
     def close(self) -> None:
         """End the service thread and write what is left to write."""
         self.runtime.stop(STOP_WITHIN)
+        self.beside.close()
         if self.store is not None:
             self._begin_history()
             self.store.close()
@@ -233,7 +242,23 @@ class Assembly:
         if self.store is None and self.setup.loaded.config.history.enabled:
             self.store = self._new_store()
         thresholds = self.setup.loaded.config.rollouts
-        return Stay(self.live, self.clock, self.store, self.setup.key, lambda: runtime.session, thresholds)
+        beside, key, config, identity = self.beside, self.setup.key, self.setup.loaded.config, self.setup.identity
+        return Stay(
+            self.live,
+            self.clock,
+            self.store,
+            key,
+            lambda: runtime.session,
+            thresholds,
+            (
+                lambda: beside.alerts(self.live, config, identity.context, identity.cluster_name, self._engine),
+                lambda: beside.costs(self.live, self.store, key),
+                lambda: beside.incidents(self.live),
+            ),
+        )
+
+    def _engine(self) -> Engine | None:
+        return self.runtime.engine
 
     def _new_store(self) -> StateStore:
         from cache.retention import Retention
@@ -242,6 +267,15 @@ class Assembly:
         history = self.setup.loaded.config.history
         kept = Retention(events=history.events_days, samples=history.samples_days, thinned=history.thinned_days)
         return StateStore(self.setup.folder, self.clock, retention=kept)
+
+    def _past(self) -> Past | None:
+        """Return what was recorded of the cluster that is watched, None where history is off."""
+        from cache.state.history import HistoryReader
+        from cache.state.past import Past
+
+        if not self.setup.loaded.config.history.enabled:
+            return None
+        return Past(HistoryReader(self.setup.folder), lambda: self.setup.key)
 
     def _login_needed(self, needed: LoginNeeded | None) -> None:
         if needed is None:
@@ -263,6 +297,9 @@ class Assembly:
             self.live.status(SourceStatus(CONNECTION, SourceState.FAILED, since=now, error=safe_text(meaning)))
             self.live.publish()
         self.notify(Notice.BROKEN, lambda lens: present_broken(meaning, line.partition(": ")[2], lens))
+
+    def _ledger_wrong(self, sentence: SafeText) -> None:
+        self.notify(Notice.LEDGER, lambda lens: present_ledger(sentence, lens))
 
     def _stay_broke(self, error: BaseException) -> None:
         line = self.log.report(error, "the service thread").partition(": ")[2]

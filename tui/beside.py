@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,12 +10,24 @@ from typing import TYPE_CHECKING
 from cache.live import LiveState
 from services.clock import Clock
 from services.config_costs import CostSettings
+from services.model.text import SafeText
 
 if TYPE_CHECKING:
     from cache.ledger.incident_watch import IncidentWatch
     from cache.state.store import StateStore
+    from services.config_schema import Config
     from services.costs.watch import CostWatch
+    from services.engine import Engine
+    from services.kubernetes.transport import Transport
+    from services.monitoring import Monitoring
+    from services.ports import MetricsSession
     from tui.incidents import Desk
+
+KNOWN_WITHIN = 15.0
+"""Seconds for which the alerts wait to learn which cluster they may speak of; then they are shown without."""
+
+ALERTS_AFTER = 1.0
+"""Seconds after a cluster is entered at which alerts are asked for: they are looked at first."""
 
 AFTER = 3.0
 """Seconds after a cluster is entered: what is loaded here must not be in the way of the first rows."""
@@ -31,7 +44,9 @@ class Beside:
         self._estimate: CostWatch | None = None
         self._incidents: IncidentWatch | None = None
         self._desk: Desk | None = None
+        self._monitoring: Monitoring | None = None
         self.call: Callable[[Callable[[], None]], None] = lambda act: act()
+        self.on_ledger: Callable[[SafeText], None] = lambda _: None
 
     def desk(self) -> Desk:
         """Return where incidents are written; loaded when it is wanted first."""
@@ -74,7 +89,10 @@ class Beside:
         await self._clock.sleep(AFTER)
         from cache.ledger.incident_watch import IncidentWatch
         from cache.ledger.incidents import IncidentReader
+        from cache.ledger.ledger import look_over
 
+        if wrong := await asyncio.to_thread(look_over, self._folder):
+            self.on_ledger(wrong)
         reader = IncidentReader(self._folder)
         self._incidents = IncidentWatch(reader, live.sink(), self._clock)
         try:
@@ -83,7 +101,41 @@ class Beside:
             self._incidents = None
             reader.close()
 
+    def metrics(self) -> MetricsSession | None:
+        """Return what may be asked of the Prometheis; on the service loop."""
+        return self._monitoring.metrics if self._monitoring is not None else None
+
+    async def alerts(
+        self, live: LiveState, config: Config, context: str, name: str, engine: Callable[[], Engine | None]
+    ) -> None:
+        """Bring the alerts of the configured servers to the screen until cancelled."""
+        if not config.prometheus and not config.alertmanager:
+            return
+        await self._clock.sleep(ALERTS_AFTER)
+        from services.monitoring import Monitoring
+
+        monitoring = Monitoring(config, context, self._clock, lambda: _transport_of(engine()))
+        if not monitoring.configured:
+            return
+        self._monitoring = monitoring
+        until = self._clock.monotonic() + KNOWN_WITHIN
+        while not (cluster := _cluster_of(engine())) and self._clock.monotonic() < until:
+            await self._clock.sleep(0.2)
+        try:
+            await monitoring.watch_alerts(live.sink(), live.snapshot, cluster, frozenset({context, name} - {""}))
+        finally:
+            self._monitoring = None
+            await monitoring.close()
+
     def close(self) -> None:
         """Close the ledger."""
         if self._desk is not None:
             self._desk.close()
+
+
+def _transport_of(engine: Engine | None) -> Transport | None:
+    return engine.transport if engine is not None else None
+
+
+def _cluster_of(engine: Engine | None) -> str:
+    return engine.cluster if engine is not None else ""
