@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 INTERVAL = 30.0
 """Seconds between two evaluations; they fall on whole multiples of it."""
 _LEAD = 600.0
+_FINE, _COARSE = 1200.0, 60.0
+"""What is longer ago than the first when rules are evaluated for the first time is looked at in steps of the second."""
 _TEMPLATE = re.compile(r"\{\{\s*(?:\$labels\.(\w+)|(\$value)(?:\s*\|\s*(\w+))?)\s*\}\}")
 
 
@@ -80,20 +82,35 @@ class Alerting:
         self._series: tuple[tuple[int, int], list[Series], list[Series]] | None = None
         self._marks = 0
 
-    def catch_up(self, now: float) -> None:
-        """Evaluate what has fallen due since the last time; the first time, the day before now."""
+    def always(self, name: str, since: float) -> None:
+        """Let an alert without labels of its own fire since a moment long ago, as a heartbeat does."""
+        for state in self.states:
+            if state.rule.name == name:
+                labels = _alert_labels(state.rule, ())
+                state.open[labels] = Episode(state.rule, labels, since, since, value=1.0)
+                self.episodes.append(state.open[labels])
+
+    def catch_up(self, now: float) -> Iterator[None]:
+        """Evaluate what has fallen due since the last time; the first time, the day before now.
+
+        Pauses after every rule, so that whoever drives it may let others go on meanwhile.
+        """
         newest = now // INTERVAL * INTERVAL
         if newest <= self._done:
             return
         if self._done == 0.0:
             since = self._estate.chronicle.since
             for flare in self._estate.flares:
-                self._evaluate(_steps(flare.start - 60, flare.end + _LEAD))
-            self._done = max(since - _LEAD, newest - HISTORY) // INTERVAL * INTERVAL
+                touched = [one for one in self.states if one.group.name == f"{flare.namespace}.services"]
+                yield from self._evaluate(_steps(flare.start - 60, flare.end + _LEAD), touched)
+            self._done = max(since - _LEAD, newest - HISTORY) // _COARSE * _COARSE
+            until = max(self._done, newest - _FINE) // _COARSE * _COARSE
+            yield from self._evaluate(_steps(self._done, until, _COARSE), self.states)
+            self._done = until
         self._done = max(self._done, newest - HISTORY)
         while self._done < newest:
             until = min(newest, self._done + 200 * INTERVAL)
-            self._evaluate(_steps(self._done + INTERVAL, until))
+            yield from self._evaluate(_steps(self._done + INTERVAL, until), self.states)
             self._done = until
         horizon = newest - HISTORY
         self.episodes = [one for one in self.episodes if one.ended_at > horizon]
@@ -102,9 +119,10 @@ class Alerting:
         """Return what is pending or firing."""
         return [one for state in self.states for one in state.open.values()]
 
-    def _evaluate(self, steps: list[float]) -> None:
+    def _evaluate(self, steps: list[float], states: list[RuleState]) -> Iterator[None]:
         evaluator = Evaluator(self._catalogue, steps)
-        for state in self.states:
+        for state in states:
+            yield
             state.evaluated_at = steps[-1]
             try:
                 result = evaluator.of(state.tree)
@@ -164,9 +182,9 @@ class Alerting:
         return self._series[1], self._series[2]
 
 
-def _steps(start: float, end: float) -> list[float]:
-    first = math.ceil(start / INTERVAL)
-    return [number * INTERVAL for number in range(first, int(end // INTERVAL) + 1)] or [first * INTERVAL]
+def _steps(start: float, end: float, pace: float = INTERVAL) -> list[float]:
+    first = math.ceil(start / pace)
+    return [number * pace for number in range(first, int(end // pace) + 1)] or [first * pace]
 
 
 def _alert_labels(rule: Rule, labels: Labels) -> Labels:

@@ -9,7 +9,7 @@ from services.rehearsal.monitoring.waves import Shares, Wave, chance
 
 if TYPE_CHECKING:
     from services.rehearsal.monitoring.chronicle import Chronicle
-    from services.rehearsal.monitoring.records import ContainerSpec, ContainerState
+    from services.rehearsal.monitoring.records import ContainerSpec, ContainerState, PodState
     from services.rehearsal.monitoring.stories import NodeStory, PodStory
     from services.rehearsal.simulation.behaviour import Behaviours
 
@@ -31,7 +31,8 @@ class Use:
         self._wave = Wave(asked * (0.18 + 0.5 * chance(f"{key}:cpu")), key, max(origin, pod.born))
         memory = container.memory_request or 33_554_432.0
         self._memory = memory * (0.42 + 0.4 * chance(f"{key}:memory"))
-        self._made: tuple[object, Shares] | None = None
+        self._last: PodState | None = None
+        self._made: Shares
 
     def state(self, moment: float) -> ContainerState | None:
         """Return what the container does at a moment, None where there is no such container."""
@@ -42,11 +43,10 @@ class Use:
 
     def _shares(self) -> Shares:
         pod = self._pod
-        key = (len(pod.states), pod.states[-1])
-        if self._made is None or self._made[0] != key:
-            rows = [[self._factor(moment)] for moment in pod.times]
-            self._made = (key, Shares(self._wave, pod.times, rows))
-        return self._made[1]
+        if self._last is not pod.states[-1]:
+            self._last = pod.states[-1]
+            self._made = Shares(self._wave, pod.times, [[self._factor(moment)] for moment in pod.times])
+        return self._made
 
     def _factor(self, moment: float) -> float:
         state = self.state(moment)
@@ -56,7 +56,7 @@ class Use:
 
     def seconds(self, moment: float) -> float | None:
         """Return the processor seconds used so far, None where nothing runs."""
-        return None if self.state(moment) is None else max(0.0, self._shares().count(0, moment))
+        return None if self.state(moment) is None else max(0.0, self._shares().counts(moment)[0])
 
     def cores(self, moment: float) -> float:
         """Return the cores in use at a moment."""

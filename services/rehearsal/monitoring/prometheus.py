@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
 
@@ -81,8 +81,8 @@ class Prometheus:
         self._cluster = cluster
         self.url = ""
         self.started = now()
-        self.prepare: Callable[[], None] = lambda: None
-        """Called before every answer, so that series and rules are up to date."""
+        self.prepare: Callable[[], Awaitable[None]] = _nothing
+        """Awaited before every answer, so that series and rules are up to date."""
         self.peers: Callable[[], tuple[list[str], list[str]]] = lambda: ([], [])
         """Returns the Alertmanagers' URLs: those that answer, those that were dropped."""
         self._answers: dict[str, Answer] = {
@@ -116,7 +116,7 @@ class Prometheus:
             return Reply(404, b"404 page not found\n", {"Content-Type": "text/plain; charset=utf-8"})
         if request.method not in {"GET", "HEAD", "POST"}:
             return Reply(405, b"Method Not Allowed\n", {"Allow": "GET, OPTIONS, POST"})
-        self.prepare()
+        await self.prepare()
         try:
             data = answer(_Parameters(request, self._now()))
         except QueryError as error:
@@ -293,6 +293,10 @@ rule_files:
     def generator(self, expr: str) -> str:
         """Return the link to an expression that alerts carry."""
         return f"{self.url}/graph?g0.expr={quote(expr, safe='')}&g0.tab=1"
+
+
+async def _nothing() -> None:
+    pass
 
 
 def _worked_out(evaluator: Evaluator, tree: Node) -> Vector | Scalar:

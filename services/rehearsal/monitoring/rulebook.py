@@ -115,7 +115,7 @@ class RuleBook:
             ),
             (
                 "KubeContainerWaiting",
-                f'sum by (namespace, pod, container, reason) ({waiting}{{reason=~"ImagePullBackOff|ErrImagePull"}}) > 0',
+                f'sum by (namespace, pod, container, reason) ({waiting}{{reason=~".*ImagePull.*"}}) > 0',
                 300,
                 "warning",
                 f"{pod}: container {{{{ $labels.container }}}} waits ({{{{ $labels.reason }}}}).",

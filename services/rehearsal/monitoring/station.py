@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import uuid
 from typing import TYPE_CHECKING
 
-from services.rehearsal.monitoring.alerting import Alerting
+from services.rehearsal.monitoring.alerting import INTERVAL, Alerting
 from services.rehearsal.monitoring.alertmanager import Peer, Sent, lives_until, resent
 from services.rehearsal.monitoring.catalogue import EstateCatalogue
 from services.rehearsal.monitoring.estate import Estate
@@ -34,6 +35,7 @@ class Station:
 
     def __init__(self, world: World, plan: Blueprint, clock: Clock, chronicle: Chronicle, hushes: list[Hush]) -> None:
         self._clock = clock
+        self._preparing = asyncio.Lock()
         self._cluster = plan.cluster
         self.estate = Estate(world, plan, chronicle)
         families = [*edge.FAMILIES, *machines.FAMILIES, *kube.FAMILIES, *objects.FAMILIES]
@@ -45,6 +47,7 @@ class Station:
         self.prometheus = Prometheus(self.catalogue, self.alerting, clock.now, plan.cluster)
         self.prometheus.prepare = self.prepare
         self.prometheus.started = chronicle.since - _RAN_BEFORE
+        self.alerting.always("Watchdog", self.prometheus.started + INTERVAL)
         self.silences = Silences()
         for hush in hushes:
             self._hush(hush)
@@ -71,10 +74,12 @@ class Station:
             peer.cluster = cluster
         self.prometheus.peers = alertmanagers
 
-    def prepare(self) -> None:
-        """Bring series and alerts up to the present."""
-        self.estate.refresh()
-        self.alerting.catch_up(self._clock.now())
+    async def prepare(self) -> None:
+        """Bring series and alerts up to the present, letting other servers answer between two rules."""
+        async with self._preparing:
+            self.estate.refresh()
+            for _ in self.alerting.catch_up(self._clock.now()):
+                await asyncio.sleep(0)
 
     def _sent(self) -> list[Sent]:
         """Return the firing alerts as Prometheus has last sent them."""

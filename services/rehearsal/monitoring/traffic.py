@@ -11,6 +11,7 @@ from services.rehearsal.monitoring.waves import Shares, Wave, chance
 if TYPE_CHECKING:
     from services.rehearsal.monitoring.chronicle import Chronicle
     from services.rehearsal.monitoring.load import Heat
+    from services.rehearsal.monitoring.records import WorkloadState
     from services.rehearsal.monitoring.stories import WorkloadStory
 
 CODES = ("200", "404", "500", "503")
@@ -18,7 +19,6 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, math.i
 SUM = len(CODES) + len(BUCKETS)
 _SPREAD = 0.8
 """Standard deviation of the logarithm of a duration."""
-_SETTLING = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,19 @@ class Service:
         self.median = 0.018 * 4 ** chance(f"{key}:duration")
         self.errors = 0.0004 + 0.002 * chance(f"{key}:errors")
         self._flares = flares
-        self._made: tuple[object, Shares] | None = None
+        self._last: WorkloadState | None = None
+        self._heat = -1
+        self._shares: Shares
 
-    def shares(self, heat: Heat) -> Shares:
-        """Return the counters of codes, buckets and seconds, as far as the story goes."""
-        key = (len(self.story.states), self.story.states[-1], heat.version)
-        if self._made is None or self._made[0] != key:
-            self._made = (key, self._make(heat))
-        return self._made[1]
+    def counts(self, moment: float, heat: Heat) -> list[float] | None:
+        """Return the counters of codes, buckets and seconds at a moment, None where there is no such service."""
+        story = self.story
+        if not story.born <= moment < story.ended:
+            return None
+        if self._last is not story.states[-1] or self._heat != heat.version:
+            self._last, self._heat = story.states[-1], heat.version
+            self._shares = self._make(heat)
+        return self._shares.counts(moment)
 
     def _make(self, heat: Heat) -> Shares:
         story = self.story

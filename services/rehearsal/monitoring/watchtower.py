@@ -82,7 +82,7 @@ class Watchtower:
         station = self.station
         if name == "prometheus":
             return await station.prometheus.handle(request)
-        station.prepare()
+        await station.prepare()
         return await station.peers[int(name.rsplit("-", 1)[1])].handle(request)
 
     def answers(self, name: str) -> bool:

@@ -53,39 +53,38 @@ class Shares:
     """Counters that share one flow: in each span of time every counter takes a fixed share of what flows."""
 
     __slots__ = ("_known", "_rows", "_starts", "_sums", "wave")
+    MOST_KNOWN = 1300
 
     def __init__(self, wave: Wave, starts: Sequence[float], rows: Sequence[Sequence[float]]) -> None:
         """`rows[i]` are the shares from `starts[i]` to the next start; before the first start its row holds."""
         self.wave = wave
         self._starts = list(starts)
         self._rows = rows
-        self._known: dict[float, float] = {}
+        self._known: dict[float, list[float]] = {}
         width = len(rows[0])
         sums = [[0.0] * width]
         before = 0.0
         for number, start in enumerate(self._starts):
-            now = self._flowed(start)
+            now = wave.total(start)
             row = rows[max(0, number - 1)]
             last = sums[-1]
             sums.append([last[column] + row[column] * (now - before) for column in range(width)])
             before = now
         self._sums = sums
 
-    def count(self, column: int, moment: float) -> float:
-        """Return a counter's value at a moment."""
-        number = bisect.bisect_right(self._starts, moment)
-        since = self._flowed(self._starts[number - 1]) if number else 0.0
-        row = self._rows[max(0, number - 1)]
-        return self._sums[number][column] + row[column] * (self._flowed(moment) - since)
+    def counts(self, moment: float) -> list[float]:
+        """Return all counters' values at a moment; the list is kept and not to be changed."""
+        found = self._known.get(moment)
+        if found is None:
+            number = bisect.bisect_right(self._starts, moment)
+            flowed = self.wave.total(moment) - (self.wave.total(self._starts[number - 1]) if number else 0.0)
+            row = self._rows[max(0, number - 1)]
+            found = [known + share * flowed for known, share in zip(self._sums[number], row, strict=True)]
+            if len(self._known) > self.MOST_KNOWN:
+                self._known.clear()
+            self._known[moment] = found
+        return found
 
     def share(self, column: int, moment: float) -> float:
         """Return a counter's share of the flow at a moment."""
         return self._rows[max(0, bisect.bisect_right(self._starts, moment) - 1)][column]
-
-    def _flowed(self, moment: float) -> float:
-        known = self._known.get(moment)
-        if known is None:
-            if len(self._known) > 12_000:
-                self._known.clear()
-            known = self._known[moment] = self.wave.total(moment)
-        return known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from services.rehearsal.monitoring.catalogue import Family, series
@@ -21,24 +21,14 @@ def _whose(service: Service) -> dict[str, str]:
     return {"job": "edge", "namespace": service.story.namespace, "service": name, "deployment": name}
 
 
-def _column(estate: Estate, service: Service, column: int) -> Series:
-    story = service.story
+def _counted(estate: Estate, service: Service, name: str, column: int, **more: str) -> Series:
+    heat, counts = estate.heat, service.counts
 
     def value(moment: float) -> Value:
-        if not story.born <= moment < story.ended:
-            return None
-        return service.shares(estate.heat).count(column, moment)
+        row = counts(moment, heat)
+        return None if row is None else float(int(row[column]))
 
-    return Series((), value)
-
-
-def _counted(estate: Estate, service: Service, name: str, column: int, **more: str) -> Series:
-    read = _column(estate, service, column).value
-    return series(name, lambda moment: _whole(read(moment)), **_whose(service), **more)
-
-
-def _whole(value: Value) -> Value:
-    return None if value is None else float(int(value))
+    return series(name, value, **_whose(service), **more)
 
 
 def _requests(estate: Estate) -> Iterator[Series]:
@@ -61,7 +51,15 @@ def _count(estate: Estate) -> Iterator[Series]:
 
 def _sum(estate: Estate) -> Iterator[Series]:
     for service in estate.services():
-        yield series(f"{_DURATION}_sum", _column(estate, service, SUM).value, **_whose(service))
+        yield series(f"{_DURATION}_sum", _seconds(estate, service), **_whose(service))
+
+
+def _seconds(estate: Estate, service: Service) -> Callable[[float], Value]:
+    def value(moment: float) -> Value:
+        row = service.counts(moment, estate.heat)
+        return None if row is None else row[SUM]
+
+    return value
 
 
 FAMILIES = (

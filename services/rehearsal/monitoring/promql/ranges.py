@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from services.rehearsal.monitoring.promql.lines import SCRAPE, Line, Samples, Series, Value, Vector
-from services.rehearsal.monitoring.promql.tree import NAME, nameless
+from services.rehearsal.monitoring.promql.tree import nameless
 
 if TYPE_CHECKING:
     from services.rehearsal.monitoring.promql.lines import Catalogue
@@ -18,9 +18,18 @@ Window = Callable[[Sequence[float]], Value]
 _STEEPEST = 1.1
 
 
-def _edges(catalogue: Catalogue, at: float, window: float) -> tuple[float, float]:
-    first = max(math.ceil((at - window) / SCRAPE) * SCRAPE, catalogue.oldest)
-    return first, min(at // SCRAPE * SCRAPE, catalogue.newest)
+Edges = list[tuple[float, float, float]]
+"""For each step: its moment less the offset, the first and the last sample of its window."""
+
+
+def _edges(catalogue: Catalogue, selector: Selector, steps: Sequence[float]) -> Edges:
+    oldest, newest, window = catalogue.oldest, catalogue.newest, selector.window
+    found = []
+    for step in steps:
+        at = step - selector.offset
+        first = max(math.ceil((at - window) / SCRAPE) * SCRAPE, oldest)
+        found.append((at, first, min(at // SCRAPE * SCRAPE, newest)))
+    return found
 
 
 def _points(series: Series, first: float, last: float) -> list[tuple[float, float]]:
@@ -36,7 +45,7 @@ def _points(series: Series, first: float, last: float) -> list[tuple[float, floa
 
 def raw(catalogue: Catalogue, selector: Selector, at: float) -> list[Samples]:
     """Return the samples of a range selector at one moment."""
-    first, last = _edges(catalogue, at - selector.offset, selector.window)
+    _, first, last = _edges(catalogue, selector, [at])[0]
     found = (Samples(one.labels, _points(one, first, last)) for one in catalogue.select(selector.matchers))
     return [one for one in found if one.points]
 
@@ -46,17 +55,16 @@ def rise(catalogue: Catalogue, selector: Selector, steps: Sequence[float], kind:
 
     The estate's counters never reset within one series, so the two outermost samples tell all.
     """
+    edges, window = _edges(catalogue, selector, steps), selector.window
     found = []
     for series in catalogue.select(selector.matchers):
-        values: list[Value] = []
-        for step in steps:
-            at = step - selector.offset
-            values.append(_rise_at(series, *_edges(catalogue, at, selector.window), at, selector.window, kind))
+        values = [_rise_at(series, edge, window, kind) for edge in edges]
         found.append(Line(nameless(series.labels), values))
     return _alive(found)
 
 
-def _rise_at(series: Series, first: float, last: float, at: float, window: float, kind: str) -> Value:
+def _rise_at(series: Series, edge: tuple[float, float, float], window: float, kind: str) -> Value:
+    at, first, last = edge
     if last <= first:
         return None
     begun, ended = series.value(first), series.value(last)
@@ -110,12 +118,13 @@ FUNCTIONS = {*OVER_TIME, *RISES, "irate"}
 def over_time(catalogue: Catalogue, selector: Selector, steps: Sequence[float], function: str) -> Vector:
     """Return a function of all samples in each window."""
     keeps_name = function == "last_over_time"
+    edges = _edges(catalogue, selector, steps)
     found = []
     for series in catalogue.select(selector.matchers):
         known: dict[float, Value] = {}
         values: list[Value] = []
-        for step in steps:
-            points = _remembered(series, *_edges(catalogue, step - selector.offset, selector.window), known)
+        for _, first, last in edges:
+            points = _remembered(series, first, last, known)
             if function == "irate":
                 values.append(_irate(points))
             else:
@@ -141,8 +150,3 @@ def _remembered(series: Series, first: float, last: float, known: dict[float, Va
 
 def _alive(lines: Vector) -> Vector:
     return [line for line in lines if any(value is not None for value in line.values)]
-
-
-def named(labels: tuple[tuple[str, str], ...]) -> str:
-    """Return the metric's name of a series."""
-    return next((value for name, value in labels if name == NAME), "")
