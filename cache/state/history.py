@@ -18,7 +18,7 @@ from cache.samples import HOUR, STEP, unit_of
 from cache.state.first_paint import check_version
 from cache.state.hours import Buckets
 from cache.state.packing import EventDetail
-from cache.state.records import BRIDGED, Span
+from cache.state.records import BRIDGED, EventQuery, Span
 from cache.versions import STATE_FILE, STATE_VERSION
 from services.model.cost import CostHour
 from services.model.metric import Series
@@ -53,26 +53,10 @@ _COSTS = """
 SELECT c.packed FROM cost_hours c JOIN identities i ON i.id = c.identity
 WHERE i.key = ? AND c.hour >= ? AND c.hour < ? ORDER BY c.hour
 """
+_SPOKEN = (
+    "((e.kind || ' ' || e.object || ' ' || e.text) LIKE ? ESCAPE '\\' OR CAST(e.packed AS TEXT) LIKE ? ESCAPE '\\')"
+)
 _ALL_WELL = SafeText("")
-
-
-class EventQuery(Struct, frozen=True):
-    """Which events are wanted: of one identity, with an onset in [since, until), epoch seconds.
-
-    `kinds`, where given, are the only ones; `namespace` and `object` ("Deployment/shop/cart") are exact; each of
-    `words` must stand in the text, the kind or the name of the object, case ignored. `after` is the last event of the
-    page before: the page begins where that one ended.
-    """
-
-    identity: str
-    since: float = 0.0
-    until: float = 1e12
-    kinds: tuple[EventKind, ...] = ()
-    namespace: str = ""
-    object: str = ""
-    words: tuple[str, ...] = ()
-    after: Event | None = None
-    limit: int = 1000
 
 
 class HistoryPage(Struct, frozen=True):
@@ -193,9 +177,9 @@ def _narrowed(query: EventQuery) -> tuple[str, list[Any]]:
         clauses.append("e.object = ?")
         values.append(query.object)
     for word in query.words:
-        clauses.append("(e.kind || ' ' || e.object || ' ' || e.text) LIKE ? ESCAPE '\\'")
+        clauses.append(_SPOKEN)
         escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        values.append(f"%{escaped}%")
+        values += [f"%{escaped}%"] * 2
     if query.after is not None:
         clauses.append("(e.at, e.seen_at, e.id) < (?, ?, ?)")
         values += [query.after.at, query.after.seen_at, query.after.id]

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from services.model.text import SafeText
+from services.model.timeline import Event, EventKind
 from services.ports import Key
 
 
@@ -70,6 +71,25 @@ class Span(Struct, frozen=True, gc=False, order=True):
 
     began: float
     ended: float
+
+
+class EventQuery(Struct, frozen=True):
+    """Which events are wanted: of one identity, with an onset in [since, until), epoch seconds.
+
+    `kinds`, where given, are the only ones; `namespace` and `object` ("Deployment/shop/cart") are exact; each of
+    `words` must stand in the text, the kind, the name of the object or what else is told, case ignored. `after` is the
+    last event of the page before: the page begins where that one ended.
+    """
+
+    identity: str = ""
+    since: float = 0.0
+    until: float = 1e12
+    kinds: tuple[EventKind, ...] = ()
+    namespace: str = ""
+    object: str = ""
+    words: tuple[str, ...] = ()
+    after: Event | None = None
+    limit: int = 1000
 
 
 class HealthyMark(Struct, frozen=True, gc=False):

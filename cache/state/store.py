@@ -14,6 +14,7 @@ from msgspec import structs
 from cache.retention import Retention
 from cache.samples import Sampled
 from cache.state.backlog import Backlog, Batch, Marked, Saved
+from cache.state.history import HistoryReader
 from cache.state.records import HistoryStatus, Memo, Place, Span
 from cache.state.writer import HistoryWriter, Pace
 from services.clock import Clock
@@ -34,6 +35,7 @@ class StateStore:
     def __init__(
         self, folder: Path, clock: Clock, pace: Pace | None = None, retention: Retention | None = None
     ) -> None:
+        self._folder = folder
         self._clock = clock
         self._writer = HistoryWriter(folder, clock, pace or Pace(), retention or Retention())
         self._backlog = Backlog()
@@ -77,6 +79,10 @@ class StateStore:
     def status(self) -> HistoryStatus:
         """How the history is doing."""
         return structs.replace(self._writer.status, dropped=self._backlog.dropped)
+
+    def reader(self) -> HistoryReader:
+        """Return the way to read what was written; it blocks, so it is for a thread."""
+        return HistoryReader(self._folder)
 
     # Whose history.
 

@@ -44,7 +44,8 @@ def parse_filter(source: str) -> Test | None:
     Terms are separated by spaces and all must hold. A term is text (a regular expression where it is one, case
     ignored), `!term` its inverse, `key=value`, `key!=value` or `label:key` a label, `-l a=b,c=d` label terms as kubectl
     writes them, `-f text` letters in order, `is:crit|warn|note|ok|bad` a state (of alerts also
-    `is:firing|pending|silenced|inhibited|muted|ended`), `ns:shop` a namespace.
+    `is:firing|pending|silenced|inhibited|muted|ended`), `ns:shop` a namespace,
+    `kind:rollout` (in the timeline) what kind of thing happened.
     Raises FilterError.
     """
     words = source.split()
@@ -74,6 +75,9 @@ def _term(word: str) -> Test:
     if word.startswith("ns:"):
         wanted = word[3:]
         return lambda subject: subject.namespace == wanted or (bool(wanted) and subject.namespace.startswith(wanted))
+    if word.startswith("kind:"):
+        start = f"kind={word[5:]}"
+        return lambda subject: any(label.startswith(start) for label in subject.labels)
     if word.startswith("label:"):
         return _label(word[6:])
     if re.fullmatch(r"[\w./-]+(?:!=|==?)[\w.-]*", word):

@@ -1,0 +1,274 @@
+"""The timeline on the whole screen: live events joined with recorded ones, which are read while nobody waits."""
+
+from __future__ import annotations
+
+import asyncio
+from types import MappingProxyType
+from typing import Any
+
+from textual.worker import Worker
+
+from cache.state.history import HistoryPage
+from cache.state.past import Past
+from cache.state.records import Place, Span
+from services.model.ref import Ref, Resource
+from services.model.text import SafeText
+from services.model.timeline import Event, EventKind
+from services.model.workload import Rollout
+from services.ports import Changes, Snapshot
+from tui.bindings import Command
+from tui.console import Console
+from tui.presenters.deck import waiting_message
+from tui.presenters.freshness import Freshness, Reading
+from tui.presenters.lens import Lens
+from tui.presenters.terms import Test
+from tui.presenters.timeline import (
+    OBJECTS,
+    TABLE,
+    WORKLOADS,
+    Moment,
+    merged,
+    moments,
+    present_title,
+    query_of,
+)
+from tui.presenters.view import View
+from tui.screens.table import TableScreen
+from widgets.live_table import LiveTable
+from widgets.viewmodels import Face, PaneVM
+
+PAGE = 300
+"""Recorded events that are read at a time."""
+
+MOST = 6000
+"""Events on one screen; older ones are found by a filter, or by `quarterdeck timeline`."""
+
+AHEAD = 40
+"""Rows from the last one at which the next page is read."""
+
+GAPS_EVERY = 60.0
+DAY = 86_400.0
+
+
+class TimelineScreen(TableScreen):
+    """Every event, newest first. `enter` goes to what it is about."""
+
+    def __init__(self, console: Console, view: View, place: Place | None = None) -> None:
+        super().__init__(console, view, place)
+        self._events: dict[str, Event] = {}
+        self._gaps: tuple[Span, ...] = ()
+        self._gaps_at = float("-inf")
+        self._oldest: Event | None = None
+        self._more = console.past is not None
+        self._reason = SafeText("")
+        self._asked = ""
+        self._test: Test | None = None
+        self._reading: Worker[None] | None = None
+
+    @property
+    def past(self) -> Past | None:
+        """What was recorded, None where history is off."""
+        return self.console.past() if self.console.past is not None else None
+
+    # What is shown
+
+    def show_all(self) -> None:
+        """Show what is known, and ask what was recorded."""
+        self._take_live(self.console.feed.snapshot())
+        super(TableScreen, self).show_all()
+        self._show_moments()
+        self._read()
+
+    def take(self, changes: Changes) -> None:
+        """Take new events."""
+        if changes.events:
+            self._take_live(changes.snapshot)
+            self._show_moments()
+        super(TableScreen, self).take(changes)
+        self._show_pane()
+
+    def tick(self) -> None:
+        """Let a second pass; what nobody watched is asked for again now and then."""
+        super().tick()
+        if self.console.clock.monotonic() - self._gaps_at >= GAPS_EVERY:
+            self._read()
+
+    def _take_live(self, snapshot: Snapshot) -> None:
+        self._events = merged(self._events, snapshot.events)
+
+    def _show_moments(self) -> None:
+        rows = moments(self._events.values(), self._gaps, self._test, self.console.scope.test)
+        picture = Snapshot(0, MappingProxyType({TABLE: rows}), MappingProxyType({}))
+        self.driver.take(picture, None, self.console.clock.now())
+        self._show_pane()
+
+    def reading(self) -> Reading:
+        """Return how far the newest part may be believed: as far as the connection."""
+        return self.console.reading("kubernetes")
+
+    def _show_pane(self) -> None:
+        reading = self.reading()
+        shown = sum(1 for moment in self.driver.rows.values() if moment.event is not None)
+        title, state = present_title(
+            shown, len(self._events), self._words, self._more, self._reason, reading, self.console.lens()
+        )
+        face, message = self._face(reading, len(self.driver.rows), self.console.lens())
+        self.pane.set_vm(PaneVM("", title, state, face, message))
+
+    def _face(self, reading: Reading, shown: int, lens: Lens) -> tuple[Face, str]:
+        if shown:
+            return Face.DATA, ""
+        if self._words:
+            return Face.WAITING, f"none of {len(self._events):,} happenings matches /{lens.text(self._words)}."
+        if reading.freshness is Freshness.FRESH or self._reason:
+            return Face.WAITING, self._reason or f"{self.view.empty}."
+        return Face.WAITING, waiting_message(reading, "happenings", lens)
+
+    @property
+    def _words(self) -> str:
+        return f"is:bad {self._filter}".strip() if self._faults else self._filter
+
+    # What was recorded
+
+    def _read(self, further: bool = False) -> None:
+        """Read a page of history on a thread: the newest, or the one after those that are known."""
+        past = self.past
+        if past is None or not self.is_attached or (further and len(self._events) >= MOST):
+            return
+        self._gaps_at = self.console.clock.monotonic()
+        self._asked = self._words
+        query = query_of(self._asked, PAGE, self._oldest if further else None)
+        now = self.console.clock.now()
+
+        async def ask() -> None:
+            page = await asyncio.to_thread(past.events, query)
+            oldest = page.events[-1].at if page.events else now - DAY
+            since = min([oldest, *([self._oldest.at] if self._oldest is not None else [])])
+            gaps = await asyncio.to_thread(past.gaps, min(since, now - DAY), now)
+            self._take_page(page, gaps, further)
+
+        self._reading = self.run_worker(ask, group="history", exclusive=True, exit_on_error=False)
+
+    def _take_page(self, page: HistoryPage, gaps: tuple[Span, ...], further: bool) -> None:
+        if not self.is_attached:
+            return
+        self._events = merged(self._events, page.events)
+        self._gaps, self._reason = gaps, page.reason
+        if further or self._oldest is None:
+            self._more = page.more
+            self._oldest = page.events[-1] if page.events else self._oldest
+        self._show_moments()
+
+    def _apply_filter(self) -> None:
+        """Narrow what is known at once; what else was recorded and passes is asked for."""
+        self._test, wrong = self.parse(self._words)
+        self.bar.set_error(wrong)
+        if self.is_attached:
+            self._show_moments()
+        if self._asked != self._words:
+            self._oldest, self._more = None, self.past is not None
+            self._read()
+
+    def on_filter_bar_changed(self, message: Any) -> None:  # noqa: ANN401 - FilterBar.Changed, as in TableScreen
+        """Filter as the operator types."""
+        if not self.parse(message.text)[1]:
+            self._filter = message.text
+            self._apply_filter()
+        else:
+            self.bar.set_error(self.parse(message.text)[1])
+
+    def do_faults(self) -> None:
+        """Show only what was bad, or all again."""
+        self._faults = not self._faults
+        self._apply_filter()
+
+    def on_live_table_cursor_moved(self, message: LiveTable.CursorMoved) -> None:
+        """Read further back when the end of what is known comes near."""
+        super().on_live_table_cursor_moved(message)
+        order = self.driver.ordering.order
+        near = self.table.cursor_key in order[-AHEAD:]
+        if near and self._more and (self._reading is None or self._reading.is_finished):
+            self._read(further=True)
+
+    # What is under the cursor
+
+    def target(self) -> tuple[View, Any] | None:
+        """Return the event under the cursor; a day or a gap is nothing that could be opened."""
+        found = super().target()
+        return found if found is not None and found[1].event is not None else None
+
+    def target_ref(self) -> tuple[Ref, Resource | None] | None:
+        """Return the identity of what the event under the cursor is about."""
+        found = self.target()
+        return (found[0].ref(found[1]), None) if found is not None else None
+
+    def no_target(self, command: Command) -> str:
+        """Return why a command finds no event."""
+        del command
+        return "no happening is under the cursor"
+
+    def why_not(self, command: Command) -> str | None:
+        """Say why a command is off: not every event is about an object of the cluster."""
+        found = self.target()
+        if found is not None and command.id in ("describe", "yaml", "logs", "previous_logs", "explain"):
+            moment: Moment = found[1]
+            if moment.event is not None and moment.event.ref.kind not in OBJECTS:
+                return "this is not about an object of the cluster"
+        return super().why_not(command)
+
+    def subject(self) -> object | None:
+        """Return the workload that the event under the cursor is about."""
+        found = self.target()
+        return self._workload(found[0].ref(found[1])) if found is not None else None
+
+    def _workload(self, ref: Ref) -> Rollout | None:
+        key = f"{ref.kind}/{ref.key}"
+        rows: Any = self.console.feed.snapshot().tables.get("rollouts", {})
+        found: Rollout | None = rows.get(key)
+        return found
+
+    def do_open(self) -> None:
+        """Go to what the event is about: the alert, the incident, the costs, the workload, or the object described."""
+        found = self.target()
+        if found is None:
+            return
+        event: Event = found[1].event
+        ref = event.ref
+        if event.kind is EventKind.ALERT:
+            self._open_alert(event)
+        elif ref.kind == "Incident":
+            self.deck.open_incident(int(ref.name.removeprefix("INC-") or 0))
+        elif ref.kind in WORKLOADS and (row := self._workload(ref)) is not None:
+            self.deck.open_workload(row.ref)
+        elif ref.kind in OBJECTS:
+            self.deck.open_description(ref, None)
+        elif event.kind is EventKind.COST:
+            self.deck.open_view("costs")
+        else:
+            self.deck.say("this happening has no screen of its own")
+
+    def _open_alert(self, event: Event) -> None:
+        key = event.payload.get("alert", "")
+        known = self.console.feed.snapshot().tables.get("alerts", {})
+        opens = getattr(self.deck, "open_alert", None)
+        if opens is not None and key in known:
+            opens(known[key])
+        elif not self.deck.open_view("alerts", event.text.split(" ")[0]):
+            self.deck.say("this alert is over, and no source of alerts is configured now")
+
+    def do_explain(self) -> None:
+        """Open the workload, where the cause stands first."""
+        found = self.target_ref()
+        row = self._workload(found[0]) if found is not None else None
+        if row is not None:
+            self.deck.open_workload(row.ref)
+        else:
+            self.do_describe()
+
+    def _order_by(self, name: str) -> None:
+        del name
+        self.deck.say("the timeline stays in order of time, newest first")
+
+    def do_sort_next(self) -> None:
+        """Stay in the order of time."""
+        self._order_by("")
