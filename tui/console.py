@@ -26,6 +26,7 @@ from tui.presenters.terms import Subject, Test, parse_filter
 from widgets.viewmodels import Line
 
 if TYPE_CHECKING:
+    from cache.state.past import Past
     from tui.incidents import Desk
     from tui.sharing import Sharing
 
@@ -153,6 +154,8 @@ class Console(Struct):
     desk: Callable[[], Desk] | None = None
     frozen_since: float = 0.0
     notices: dict[Notice, Callable[[Lens], Line]] = {}
+    past: Callable[[], Past | None] | None = None
+    metrics: Callable[[], MetricsSession | None] | None = None
     kinds: tuple[ApiResource, ...] = ()
     _summed: tuple[tuple[int, int, Scope], Summary] | None = None
 

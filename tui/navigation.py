@@ -73,9 +73,25 @@ class Navigation(_Base):
             from tui.screens.incidents import IncidentsScreen
 
             return IncidentsScreen(self.console_state, view, place)
+        if view.id in ("alerts", "silences", "peers"):
+            from tui.screens.alert_table import AlertTableScreen
+
+            return AlertTableScreen(self.console_state, view, place)
+        if view.id == "timeline":
+            from tui.screens.timeline import TimelineScreen
+
+            return TimelineScreen(self.console_state, view, place)
         from tui.screens.table import TableScreen
 
         return TableScreen(self.console_state, view, place)
+
+    def do_timeline(self) -> None:
+        """Open the timeline."""
+        self.open_view("timeline")
+
+    def come_back_to(self, place: Place) -> None:
+        """Open the alert or the explanation of a remembered place, where it is still known."""
+        raise NotImplementedError
 
     def open_incident(self, number: int) -> None:
         """Open one incident."""

@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING
 
 from cache.live import LiveState
 from cache.state.recorder import Recorder
+from cache.state.records import EventQuery
 from services.clock import Clock
 from services.config_schema import RolloutSettings
-from services.ports import ClusterSession, Sink
+from services.ports import ClusterSession, Replace, Sink
 
 if TYPE_CHECKING:
     from cache.state.store import StateStore
     from services.kubernetes.derivation import Derivation
 
+GAPS = "gaps"
+"""The live-state table of the spans that nobody watched: `cache.state.records.Span` by the time it began."""
+
+REMEMBER_AFTER = 3.0
+"""Seconds after the cluster is entered: the first rows come first."""
+
+RECALLED = 800
+GAPS_EVERY = 60.0
+DAY = 86_400.0
 BEAT = 1.0
 """Seconds between two looks at whether time alone has changed something."""
 
@@ -65,8 +75,22 @@ class Stay:
         await asyncio.gather(*work)
 
     async def _let_time_pass(self) -> None:
+            work.append(self._remember(self._store))
         """Publish when time alone changes something: a deadline that passes without an event."""
         while True:
+    async def _remember(self, store: StateStore) -> None:
+        """Bring the recorded events of the last day back, once, and now and then the spans that nobody watched."""
+        await self._clock.sleep(REMEMBER_AFTER)
+        reader = store.reader()
+        since = self._clock.now() - DAY
+        page = await asyncio.to_thread(reader.events, EventQuery(self._key, since=since, limit=RECALLED))
+        self._derivation.happened(page.events)
+        while True:
+            now = self._clock.now()
+            gaps = await asyncio.to_thread(reader.gaps, self._key, now - DAY, now)
+            self._derivation.apply("history", Replace(GAPS, {f"{gap.began:.0f}": gap for gap in gaps}))
+            await self._clock.sleep(GAPS_EVERY)
+
             await self._clock.sleep(BEAT)
             due = self._derivation.next_due()
             if due and self._clock.now() >= due:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
+from cache.state.records import Span as Gap
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind
 from tui.presenters.freshness import Freshness, Reading, present_state
 from tui.presenters.lens import TONES, Lens, clock, plural
 from tui.presenters.summary import Summary
+from tui.presenters.timeline import moments, present_line
 from widgets.viewmodels import BarVM, Face, Line, PaneStripVM, PaneVM, Span, Tone
 
 WAITING_PANES = {
@@ -107,26 +110,32 @@ def present_strip(summary: Summary, active: str, lens: Lens) -> PaneStripVM:
         ]
     else:
         rollouts.append(Span(" ?", Tone.MUTED))
-    count = f"{len(summary.symptoms) or '-'}" if summary.reading.trusted else "?"
-    alerts = Span(f"2 Alerts {count}", Tone.PLAIN if count.isdigit() else Tone.MUTED)
-    quiet = ((Span("3 Costs -", Tone.MUTED),), (Span("4 Incidents -", Tone.MUTED),))
-    return PaneStripVM((tuple(rollouts), (alerts,), *quiet), int(active) - 1)
+    alerts = _alerts_in_strip(summary, lens)
+    return PaneStripVM((tuple(rollouts), alerts, *sides), int(active) - 1)
 
 
-def present_event(event: Event, lens: Lens) -> Line:
-    """Return one happening as the timeline strip shows it."""
-    mark = lens.glyphs.mark(MARKS.get(event.kind, "note"))
-    name = f"{event.ref.namespace}/{event.ref.name}" if event.ref.namespace else event.ref.name
-    return (
-        Span(f"{clock(event.at)} ", Tone.MUTED),
-        Span(mark, TONES[event.severity]),
-        Span(f" {lens.text(name, 60)} {lens.text(event.text, 120)}"),
-    )
+def _alerts_in_strip(summary: Summary, lens: Lens) -> Line:
+    """Return the alerts that fire, the worst of them with their shape; symptoms where no server is asked."""
+    if summary.alerts is None or summary.evidence is None:
+        count = f"{len(summary.symptoms) or '-'}" if summary.reading.trusted else "?"
+        return (Span(f"2 Alerts {count}", Tone.PLAIN if count.isdigit() else Tone.MUTED),)
+    if not summary.evidence.reading.trusted:
+        return (Span("2 Alerts ?", Tone.MUTED),)
+    firing, crit = summary.alerts.firing, summary.alerts.worst.get(Severity.CRIT, 0)
+    unsure = "" if summary.evidence.whole else "+?"
+    words = Span(f"2 Alerts {firing or '-'}{unsure}", Tone.PLAIN if firing else Tone.MUTED)
+    return (words, Span(f" {crit}{lens.shape(Severity.CRIT)}", Tone.CRIT)) if crit else (words,)
 
 
-def present_timeline(events: tuple[Event, ...], lens: Lens, known: bool = True, count: int = 8) -> BarVM:
-    """Return the strip of the latest happenings, newest first; `known` says whether none means that none were."""
+def present_timeline(
+    events: tuple[Event, ...], lens: Lens, known: bool = True, count: int = 8, gaps: Sequence[Gap] = ()
+) -> BarVM:
+    """Return the strip of the latest happenings and of the spans that nobody watched, newest first.
+
+    `known` says whether none means that none were.
+    """
     if not events:
         words = "nothing has happened since this console began to watch"
         return BarVM(((Span(words if known else "no happenings are known yet", Tone.MUTED),),))
-    return BarVM(tuple(present_event(event, lens) for event in events[:count]))
+    lines = moments(events[:count], gaps, None, None, days=False)
+    return BarVM(tuple(present_line(moment, lens) for moment in islice(lines.values(), count)))
