@@ -45,6 +45,7 @@ class Command(Struct, frozen=True):
 
 TABLES = ("deck", "table", "workload", "costs")
 DOCUMENTS = ("text", "logs")
+OBJECTS = (*TABLES, "alert")
 FILTERED = ("deck", "table", "costs", *DOCUMENTS)
 SORTED = ("table", "deck", "costs")
 ALL = ("*",)
@@ -60,12 +61,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("right", ("l", "right"), "right", "to the right", Group.MOVE, ("text",)),
     Command("open", ("enter",), "open", "open what is under the cursor", Group.LOOK, TABLES, 1),
     Command("back", ("escape", "q"), "back", "clear the filter, then go back", Group.PLACE, ALL),
-    Command("explain", ("X",), "explain", "why is it broken, what changed", Group.LOOK, TABLES, 2),
-    Command("describe", ("d",), "describe", "describe the object", Group.LOOK, TABLES, 5),
-    Command("yaml", ("y",), "yaml", "the object as YAML, secret values masked", Group.LOOK, TABLES, 9),
-    Command("logs", ("l",), "logs", "logs of all its pods and containers", Group.LOOK, TABLES, 3),
-    Command("previous_logs", ("p",), "previous logs", "logs of the run before", Group.LOOK, TABLES),
+    Command("explain", ("X",), "explain", "why is it broken, what changed", Group.LOOK, OBJECTS, 2),
+    Command("describe", ("d",), "describe", "describe the object", Group.LOOK, OBJECTS, 5),
+    Command("yaml", ("y",), "yaml", "the object as YAML, secret values masked", Group.LOOK, OBJECTS, 9),
+    Command("logs", ("l",), "logs", "logs of all its pods and containers", Group.LOOK, OBJECTS, 3),
+    Command("previous_logs", ("p",), "previous logs", "logs of the run before", Group.LOOK, OBJECTS),
     Command("diff", ("D",), "diff", "what changed between two revisions", Group.LOOK, ("workload",), 4),
+    Command("window", ("T",), "window", "how far back: 1h, 6h, 24h, 7d", Group.LOOK, ("alert", "workload"), 5),
+    Command("copy_runbook", ("r",), "copy runbook", "copy the link of the runbook", Group.LOOK, ("alert",), 6),
+    Command("copy_dashboard", ("b",), "copy dashboard", "copy the link of the dashboard", Group.LOOK, ("alert",), 7),
     Command("expand", ("e",), "expand", "this pane alone, and back", Group.LOOK, ("deck",)),
     Command("freeze", ("z",), "freeze", "hold the display still, go on watching", Group.LOOK, TABLES),
     Command("mark", ("space",), "mark", "mark the row", Group.LOOK, TABLES),
@@ -88,11 +92,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("history_back", ("left_square_bracket",), "place before", "the place before", Group.PLACE),
     Command("history_forward", ("right_square_bracket",), "place after", "the place after", Group.PLACE),
     Command("last_view", ("minus",), "last place", "the last place, and back", Group.PLACE),
+    Command("timeline", ("t",), "timeline", "everything that happened, newest first", Group.PLACE, TABLES),
     Command("namespaces", ("0",), "all namespaces", "every namespace", Group.PLACE, ("deck", "table", "costs")),
     Command("follow", ("f",), "follow", "follow the end", Group.LOG, ("logs",), 1),
     Command("wrap", ("w",), "wrap", "wrap long lines", Group.LOG, DOCUMENTS, 2),
     Command("stamps", ("t",), "times", "show the times", Group.LOG, ("logs",), 3),
-    Command("timeline", ("t",), "timeline", "everything that happened, newest first", Group.PLACE, TABLES),
     Command("sources", ("s",), "sources", "show pod and container", Group.LOG, ("logs",)),
     Command("log_previous", ("p",), "previous", "the run before, and back", Group.LOG, ("logs",), 4),
     Command("since", ("T",), "since", "how far back: all, 1m, 5m, 15m, 1h", Group.LOG, ("logs",), 5),

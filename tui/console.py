@@ -14,7 +14,7 @@ from services.clock import Clock
 from services.model.cluster import ApiResource
 from services.model.ref import Resource
 from services.model.severity import Severity
-from services.ports import ClusterSession, Snapshot, StateFeed
+from services.ports import ClusterSession, MetricsSession, Snapshot, StateFeed
 from tui.glyphs import UNICODE, Glyphs
 from tui.keymap import DEFAULT, Keymap
 from tui.presenters.banner import Notice
@@ -28,7 +28,9 @@ from widgets.viewmodels import Line
 if TYPE_CHECKING:
     from cache.state.past import Past
     from tui.incidents import Desk
+    from tui.measurements import Measurements
     from tui.sharing import Sharing
+    from tui.suspicion import Suspicion
 
 T = TypeVar("T")
 
@@ -152,12 +154,13 @@ class Console(Struct):
     flapping_for: float = 900.0
     keymap: Keymap = DEFAULT
     desk: Callable[[], Desk] | None = None
-    frozen_since: float = 0.0
-    notices: dict[Notice, Callable[[Lens], Line]] = {}
     past: Callable[[], Past | None] | None = None
     metrics: Callable[[], MetricsSession | None] | None = None
+    frozen_since: float = 0.0
+    notices: dict[Notice, Callable[[Lens], Line]] = {}
     kinds: tuple[ApiResource, ...] = ()
     _summed: tuple[tuple[int, int, Scope], Summary] | None = None
+    _suspicion: Any = None
 
     def lens(self) -> Lens:
         """Return the way of showing things at this moment."""
@@ -224,6 +227,23 @@ class Console(Struct):
             self._summed = (mark, sum_up(snapshot, self.clock.now(), self.scope.test))
         return self._summed[1]
 
+    def suspicion(self) -> Suspicion:
+        """Return what remembers which changes are suspected of what; made when it is first asked for."""
+        if self._suspicion is None:
+            from tui.suspicion import Suspicion
+
+            self._suspicion = Suspicion(self.feed.snapshot, self.clock.now)
+        suspicion: Suspicion = self._suspicion
+        return suspicion
+
+    def measurements(self) -> Measurements:
+        """Return what may be asked for values over time."""
+        from tui.measurements import Measurements
+
+        return Measurements(
+            self.metrics() if self.metrics is not None else None, self.past() if self.past is not None else None
+        )
+
     def situation(self) -> Situation:
         """Return what the header shows."""
         summary = self.summary()
@@ -237,5 +257,7 @@ class Console(Struct):
             mode=f"{self.mode} SHARE" if self.sharing is not None else self.mode,
             actor=self.actor,
             scope="; ".join(words),
+            unsure=summary.evidence is not None and not summary.evidence.whole,
+            pending=summary.alerts.pending if summary.alerts is not None else 0,
             frozen_since=self.frozen_since,
         )

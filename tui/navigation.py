@@ -192,6 +192,8 @@ class Navigation(_Base):
             found = self.console_state.feed.snapshot().tables.get("rollouts", {}).get(place.subject)
             if found is not None:
                 self.open_workload(found.ref)
+        elif place.view in ("alert", "explain"):
+            self.come_back_to(place)
         elif place.view == "incident":
             self.open_incident(int(place.subject.removeprefix("INC-") or 0))
         elif (view := view_named(place.view)) is not None:

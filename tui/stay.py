@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
 
 from cache.live import LiveState
 from cache.state.recorder import Recorder
@@ -41,12 +41,14 @@ class Stay:
         key: str,
         session: Callable[[], ClusterSession | None],
         settings: RolloutSettings | None = None,
+        beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
     ) -> None:
         from services.kubernetes.derivation import Derivation
 
         self._live = live
         self._clock = clock
         self._session = session
+        self._beside = beside
         self._derivation: Derivation = Derivation(live.sink(), clock, settings or RolloutSettings())
         self._leave = live.add_hook(self._derivation.flush)
         self._store = store
@@ -68,16 +70,14 @@ class Stay:
         from services.kubernetes.last_words import LastWords
 
         work = [self._let_time_pass(), LastWords(self._derivation, self._session, self._clock).run()]
+        work += [start() for start in self._beside]
         if self._recorder is not None and self._store is not None:
             from cache.state.sampler import Sampler
 
             work += [self._recorder.run(), Sampler(self._live, self._store, self._key, self._clock).run()]
+            work.append(self._remember(self._store))
         await asyncio.gather(*work)
 
-    async def _let_time_pass(self) -> None:
-            work.append(self._remember(self._store))
-        """Publish when time alone changes something: a deadline that passes without an event."""
-        while True:
     async def _remember(self, store: StateStore) -> None:
         """Bring the recorded events of the last day back, once, and now and then the spans that nobody watched."""
         await self._clock.sleep(REMEMBER_AFTER)
@@ -91,6 +91,9 @@ class Stay:
             self._derivation.apply("history", Replace(GAPS, {f"{gap.began:.0f}": gap for gap in gaps}))
             await self._clock.sleep(GAPS_EVERY)
 
+    async def _let_time_pass(self) -> None:
+        """Publish when time alone changes something: a deadline that passes without an event."""
+        while True:
             await self._clock.sleep(BEAT)
             due = self._derivation.next_due()
             if due and self._clock.now() >= due:

@@ -7,33 +7,22 @@ from itertools import islice
 
 from cache.state.records import Span as Gap
 from services.model.severity import Severity
-from services.model.timeline import Event, EventKind
+from services.model.timeline import Event
 from tui.presenters.freshness import Freshness, Reading, present_state
-from tui.presenters.lens import TONES, Lens, clock, plural
+from tui.presenters.lens import TONES, Lens, plural
 from tui.presenters.summary import Summary
 from tui.presenters.timeline import moments, present_line
 from widgets.viewmodels import BarVM, Face, Line, PaneStripVM, PaneVM, Span, Tone
 
 WAITING_PANES = {
-    "3": ("Costs", "No prices are configured."),
-    "4": ("Incidents", "No incident has been declared from here."),
-}
-MARKS = {
-    EventKind.ROLLOUT: "turn",
-    EventKind.SCALE: "turn",
-    EventKind.RECOVERED: "ok",
-    EventKind.UNHEALTHY: "crit",
-    EventKind.NODE: "warn",
-    EventKind.JOB: "warn",
-    EventKind.WARNING: "warn",
+    "3": ("Costs", "Costs are counted once pods are read."),
+    "4": ("Incidents", "The ledger is read once the cluster is."),
 }
 
 
 def present_rollouts_pane(summary: Summary, reading: Reading, shown: int, lens: Lens) -> PaneVM:
     """Return the frame of the rollouts pane: "2 of 214 need you", or what stands in the way of knowing."""
-    need = sum(summary.counts.get(severity, 0) for severity in (Severity.CRIT, Severity.WARN)) - sum(
-        1 for symptom in summary.symptoms if symptom.severity <= Severity.WARN
-    )
+    need = sum(summary.rollouts.get(severity, 0) for severity in (Severity.CRIT, Severity.WARN))
     title: list[Span] = [Span("Rollouts", Tone.STRONG)]
     if summary.workloads:
         title.append(lens.dash())
@@ -62,11 +51,9 @@ def waiting_message(reading: Reading, noun: str, lens: Lens) -> str:
 
 
 def present_quiet_pane(number: str) -> PaneVM:
-    """Return the frame of a pane whose source is not configured: a quiet state of its own."""
+    """Return the frame of a pane that nothing has been read for yet."""
     title, message = WAITING_PANES[number]
-    return PaneVM(
-        number, (Span(title, Tone.STRONG),), (Span("not configured", Tone.MUTED),), Face.NOT_CONFIGURED, message
-    )
+    return PaneVM(number, (Span(title, Tone.STRONG),), (), Face.WAITING, message)
 
 
 def present_symptoms_pane(summary: Summary, unseen: Sequence[str], lens: Lens) -> PaneVM:
@@ -99,14 +86,17 @@ def present_too_small(summary: Summary, lens: Lens) -> PaneStripVM:
     return PaneStripVM(((Span(shapes, Tone.STRONG), Span("  wants 60x15", Tone.MUTED)),))
 
 
-def present_strip(summary: Summary, active: str, lens: Lens) -> PaneStripVM:
-    """Return the strip of the four panes' counts."""
+QUIET: tuple[Line, Line] = ((Span("3 Costs -", Tone.MUTED),), (Span("4 Incidents -", Tone.MUTED),))
+
+
+def present_strip(summary: Summary, active: str, lens: Lens, sides: tuple[Line, Line] = QUIET) -> PaneStripVM:
+    """Return the strip of the four panes' counts; `sides` are the entries of costs and incidents."""
     rollouts: list[Span] = [Span("1 Rollouts")]
     if summary.reading.trusted:
         rollouts += [
-            Span(f" {summary.counts[severity]}{lens.shape(severity)}", TONES[severity])
+            Span(f" {summary.rollouts[severity]}{lens.shape(severity)}", TONES[severity])
             for severity in (Severity.CRIT, Severity.WARN)
-            if summary.counts.get(severity)
+            if summary.rollouts.get(severity)
         ]
     else:
         rollouts.append(Span(" ?", Tone.MUTED))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from tui.presenters import costs, incidents, pods, rollouts
+from tui.presenters import alert_peers, costs, incidents, pods, rollouts, silences, timeline
+from tui.presenters.alerts import ALERTS_VIEW
 from tui.presenters.cluster import CRONJOBS_VIEW, EVENTS_VIEW, JOBS_VIEW, NAMESPACES_VIEW, NODES_VIEW
 from tui.presenters.view import View
 
 VIEWS: tuple[View, ...] = (
     rollouts.VIEW,
+    ALERTS_VIEW,
+    silences.VIEW,
+    alert_peers.VIEW,
     pods.VIEW,
     NODES_VIEW,
     JOBS_VIEW,
@@ -16,6 +20,7 @@ VIEWS: tuple[View, ...] = (
     NAMESPACES_VIEW,
     costs.VIEW,
     incidents.VIEW,
+    timeline.VIEW,
 )
 
 _BY_NAME = {name: view for view in VIEWS for name in (view.id, *view.aliases)}
