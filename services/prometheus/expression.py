@@ -68,10 +68,10 @@ def value_of(expression: str) -> str:
     if not read:
         return expression
     values = [_compared(_unwrapped(part)) for part in _split(_unwrapped(read), ("or",))]
-    texts = [_text(value) for value in values if value]
+    texts = tuple(dict.fromkeys(_text(value) for value in values if value))
     if len(texts) == 1:
         return texts[0]
-    return " or ".join(f"({text})" for text in dict.fromkeys(texts)) or expression
+    return " or ".join(f"({text})" for text in texts) or expression
 
 
 def narrowed(expression: str, labels: Mapping[str, str]) -> str:
@@ -128,6 +128,8 @@ def _compared(part: Sequence[Token]) -> Sequence[Token]:
     if at is None:
         return part
     left, right = part[:at], part[at + 1 :]
+    if not left or not right:
+        return part
     if all(token.kind == "number" or token.text in "+-*/()" for token in left):
         return _without_modifiers(right)
     return _compared(_unwrapped(left))
