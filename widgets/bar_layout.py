@@ -52,6 +52,16 @@ def footer_line(vm: FooterVM, width: int, signs: Signs = UNICODE_SIGNS) -> InkLi
     return _edged(spans, width, signs)
 
 
+def note_lines(vm: FooterVM, width: int, most: int, signs: Signs = UNICODE_SIGNS) -> tuple[InkLine, ...]:
+    """Return a sentence that stands in place of the keys in as many lines as it needs; none where one holds it."""
+    room = width - 2 * _MARGIN
+    if vm.hints or most < 2 or not vm.right or line_cells(vm.right) <= room:
+        return ()
+    lines = wrap("".join(span.text for span in vm.right), room)
+    held = [*lines[: most - 1], " ".join(lines[most - 1 :])]
+    return tuple(_edged([Span(line, vm.right[0].tone)], width, signs) for line in held if line)
+
+
 def _hint(hint: KeyHint) -> list[Span]:
     if hint.reason:
         return [Span(f"({hint.key} {hint.label})", Tone.MUTED)]

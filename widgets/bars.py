@@ -7,12 +7,15 @@ from typing import Generic, TypeVar
 from textual.geometry import Region
 from textual.strip import Strip
 
-from widgets.bar_layout import bar_line, footer_line, strip_line, timeline_line
+from widgets.bar_layout import bar_line, footer_line, note_lines, strip_line, timeline_line
 from widgets.ink import InkLine, changed_runs
 from widgets.tones import Toned
 from widgets.viewmodels import BarVM, FooterVM, PaneStripVM
 
 ViewModel = TypeVar("ViewModel")
+
+_ROOMY = 15
+"""Lines of a screen from which on a sentence may take more than one."""
 
 
 class OneLine(Toned, Generic[ViewModel]):
@@ -94,10 +97,35 @@ class PaneStrip(OneLine[PaneStripVM]):
 
 
 class FooterBar(OneLine[FooterVM]):
-    """The keys that work here now; one that is off stands in brackets and `reason` says why."""
+    """The keys that work here now; one that is off stands in brackets and `reason` says why.
+
+    A sentence in their place takes the lines that it needs, up to three where the screen is not a small one.
+    """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(FooterVM(()), id=id, classes=classes)
+        self._note: tuple[InkLine, ...] = ()
+
+    def set_vm(self, vm: FooterVM) -> None:
+        """Show a view-model."""
+        super().set_vm(vm)
+        self._wrap()
+
+    def on_resize(self) -> None:
+        """Wrap the sentence anew."""
+        self._wrap()
+
+    def _wrap(self) -> None:
+        before, most = self._note, 3 if self.app.size.height >= _ROOMY else 1
+        self._note = note_lines(self.vm, self.size.width, most, self.signs)
+        if len(before) != len(self._note):
+            self.styles.height = len(self._note) or 1
+        if before != self._note:
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Return a line of the sentence, or the one line of keys."""
+        return self.strip_of(self._note[y]) if y < len(self._note) else super().render_line(y)
 
     def compose_line(self, vm: FooterVM, width: int) -> InkLine:
         """Show as many whole hints as fit."""

@@ -34,7 +34,7 @@ def open_ledger(path: Path) -> sqlite3.Connection:
     try:
         if not path.exists():
             _make(path)
-        version = _inspect(path)
+        version = inspect(path)
         private_file(path)
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
@@ -77,7 +77,8 @@ def _make(path: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def _inspect(path: Path) -> int:
+def inspect(path: Path) -> int:
+    """Check a ledger without touching it and return its version. Raises DatabaseFault, sqlite3.Error or OSError."""
     if not path.stat().st_size:
         raise DatabaseFault(Fault.DAMAGED, "it is empty")
     with closing(connect_to_read(path, BUSY_SECONDS)) as connection:

@@ -15,7 +15,7 @@ import msgspec
 
 from cache.faults import DatabaseFault, Fault, fault_of, what_failed
 from cache.ledger.chain import GENESIS, Link, follows
-from cache.ledger.database import BUSY_SECONDS, check_newer, open_ledger
+from cache.ledger.database import BUSY_SECONDS, check_newer, inspect, open_ledger
 from cache.ledger.records import Entry, EntryKind, LedgerRefused, LedgerStatus, OpenIntent, Request, Result, Verdict
 from cache.ledger.statements import AFTER, APPEND, HEAD, OF_INTENT, OPEN
 from cache.reading import connect_to_read
@@ -206,8 +206,7 @@ class Ledger:
             connection.close()
 
     def _failed(self, fault: DatabaseFault) -> SafeText:
-        what = what_failed(fault, self._path)
-        sentence = safe_text(f"{what}: {_STILL}; {_NEXT.get(fault.fault, 'try again')}.")
+        sentence = _sentence(fault, self._path)
         self.status = LedgerStatus(False, sentence, fault.fault)
         return sentence
 
@@ -221,6 +220,21 @@ class Ledger:
         except (sqlite3.Error, OSError, DatabaseFault, msgspec.MsgspecError, ValueError, TypeError) as error:
             fault = fault_of(error)
             raise LedgerRefused(safe_text(f"The ledger cannot be read: {what_failed(fault, self._path)}.")) from None
+
+
+def look_over(folder: Path) -> SafeText:
+    """Return what is wrong with the ledger of a folder, "" for nothing; touches nothing, and blocks."""
+    path = folder / LEDGER_FILE
+    try:
+        inspect(path)
+    except (sqlite3.Error, OSError, DatabaseFault) as error:
+        fault = fault_of(error)
+        return SafeText("") if fault.fault in (Fault.MISSING, Fault.LOCKED) else _sentence(fault, path)
+    return SafeText("")
+
+
+def _sentence(fault: DatabaseFault, path: Path) -> SafeText:
+    return safe_text(f"{what_failed(fault, path)}: {_STILL}; {_NEXT.get(fault.fault, 'try again')}.")
 
 
 def _draft(

@@ -100,8 +100,24 @@ class StateDatabase:
                 return
 
     def _open(self) -> None:
-        known = self.path.exists() and self.path.stat().st_size and self._inspect()
+        there = self.path.exists() and self.path.stat().st_size > 0
+        known = there and self._inspect()
         private_file(self.path)
+        try:
+            self._connect(known)
+        except BaseException:
+            self.close()
+            if not there:
+                self._unmake()
+            raise
+        self._inode = self.path.stat().st_ino
+
+    def _unmake(self) -> None:
+        """Take away a file that could not be made whole, on a full disk say: it would be taken for a damaged one."""
+        for suffix in _SIDE_FILES:
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+    def _connect(self, known: bool) -> None:
         connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         self._connection = connection
         if not known:
@@ -112,7 +128,6 @@ class StateDatabase:
         if not known:
             _migrate(connection)
             self._check(connection)
-        self._inode = self.path.stat().st_ino
 
     def _inspect(self) -> bool:
         """Look at an existing file without touching it, since a newer or a damaged one must stay as it is.

@@ -12,6 +12,7 @@ from services.clock import Clock
 from services.errors import Problem
 from services.kubernetes.decode import Undecodable
 from services.kubernetes.decode_tables import decode_discovery, decode_resource_list
+from services.kubernetes.problems import STRANGER, foreign_answer
 from services.kubernetes.transport import JSON, Transport
 from services.model.cluster import ApiResource
 from services.sanitize import safe_text
@@ -68,7 +69,8 @@ class Discovery:
             if root.kind == "APIGroupDiscoveryList":
                 return decode_discovery(answer.body)
         except (msgspec.DecodeError, Undecodable) as error:
-            raise Problem(safe_text(f"Could not read the server's list of kinds: {error}.")) from None
+            why = STRANGER if foreign_answer(answer.body) else f"{error}."
+            raise Problem(safe_text(f"Could not read the server's list of kinds: {why}")) from None
         paths = [f"/api/{version}" for version in root.versions or ()]
         paths += [
             f"/apis/{group.preferred_version.group_version}" for group in root.groups or () if group.preferred_version

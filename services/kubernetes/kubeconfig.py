@@ -18,6 +18,7 @@ from services.sanitize import safe_text
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 MAX_BYTES = 16 << 20
+_REPAIR = "repair it, or name another with --kubeconfig"
 
 
 class EnvVar(Struct, frozen=True):
@@ -246,6 +247,9 @@ def server_of(cluster: ClusterEntry, context: str) -> str:
     if "://" not in server:
         secure = cluster.certificate_authority or cluster.certificate_authority_data or cluster.insecure_skip_tls_verify
         server = f"{'https' if secure else 'http'}://{server}"
+    scheme, _, host = server.partition("://")
+    if scheme.lower() not in ("http", "https") or not host.strip("/") or any(letter.isspace() for letter in server):
+        raise Problem(safe_text(f'"{server}" of context "{context}" is no server address: repair the kubeconfig.'))
     return server
 
 
@@ -319,13 +323,13 @@ def _parse(path: Path) -> _File | None:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
         what = getattr(error, "problem", None) or "it cannot be parsed"
-        raise Problem(safe_text(f"The kubeconfig {path} is not YAML{where}: {what}.")) from None
+        raise Problem(safe_text(f"The kubeconfig {path} is not YAML{where}: {what}; {_REPAIR}.")) from None
     if loaded is None:
         return _File()
     try:
         return msgspec.convert(loaded, _File)
     except msgspec.ValidationError as error:
-        raise Problem(safe_text(f"The kubeconfig {path} is not understood: {error}.")) from None
+        raise Problem(safe_text(f"The kubeconfig {path} is not understood: {error}; {_REPAIR}.")) from None
 
 
 _Entry = TypeVar("_Entry", ClusterEntry, UserEntry)

@@ -11,7 +11,7 @@ from services.clock import Clock
 from services.errors import Problem
 from services.kubernetes.backoff import Backoff
 from services.kubernetes.decode import DecodedList, Undecodable, WatchEvent
-from services.kubernetes.problems import ApiProblem
+from services.kubernetes.problems import STRANGER, ApiProblem, foreign_answer
 from services.kubernetes.transport import Transport
 from services.model.ref import Resource
 from services.sanitize import safe_text
@@ -203,7 +203,9 @@ class ListWatch:
         try:
             return self._codec.page(body)
         except (Undecodable, ValueError) as error:
-            raise Problem(safe_text(f"Could not read the server's list of {self._resource.plural}: {error}.")) from None
+            what = f"read the server's list of {self._resource.plural}"
+            why = STRANGER if foreign_answer(body) else f"{error}."
+            raise Problem(safe_text(f"Could not {what}: {why}")) from None
 
     async def _watch(self) -> None:
         first, last = WATCH_SECONDS

@@ -62,7 +62,8 @@ def refused(status: int, headers: Mapping[str, str], body: bytes, what: str) -> 
     words = answer.message or body[:300].decode("utf-8", "replace").strip()
     details = answer.details or _Details()
     retry_after = _retry_after(headers) or float(details.retry_after_seconds)
-    problem = ApiProblem(safe_text(f"Could not {what}: {_explain(status, words, retry_after)}"), status)
+    why = STRANGER if status < 500 and foreign_answer(body) else _explain(status, words, retry_after)
+    problem = ApiProblem(safe_text(f"Could not {what}: {why}"), status)
     problem.reason = answer.reason
     problem.words = words
     problem.retry_after = retry_after
@@ -71,9 +72,17 @@ def refused(status: int, headers: Mapping[str, str], body: bytes, what: str) -> 
     return problem
 
 
+STRANGER = "what answers there is no Kubernetes API server; check the server's address in the kubeconfig."
+
+
+def foreign_answer(body: bytes) -> bool:
+    """Tell whether a body is a page for a browser: a proxy's, a portal's, or that of another kind of server."""
+    return body[:64].lstrip()[:1] == b"<"
+
+
 _WORDS = {
     401: "the server does not accept these credentials{said}; log in again.",
-    403: "forbidden{said}.",
+    403: "forbidden{said}; ask for a role that allows it.",
     404: "not found{said}.",
     410: "the server no longer has that version{said}.",
     429: "the server asks to wait{wait}{said}.",
@@ -125,7 +134,7 @@ def _why(error: BaseException, where: str) -> str:
             case ssl.SSLWantReadError() | ssl.SSLWantWriteError() | ssl.SSLEOFError():
                 continue  # the handshake was waiting, or cut off: what ended it is further on
             case ssl.SSLError():
-                return f"TLS with {where} failed ({cause.reason or 'handshake'})."
+                return f"TLS with {where} failed ({cause.reason or 'handshake'}); is that the API server's port?"
             case _:
                 continue
     names = {type(cause).__name__ for cause in _chain(error)}

@@ -74,7 +74,7 @@ class Pulse:
 
     async def _probe(self) -> None:
         try:
-            await self._transport.request("GET", self._path, deadline=DEADLINE, what="reach the API server")
+            await self._transport.request("GET", self._path, deadline=DEADLINE, what="talk to the API server")
         except Problem as problem:
             if problem.status in {403, 404} and self._path != "/version":
                 self._path = "/version"

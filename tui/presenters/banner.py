@@ -17,13 +17,23 @@ class Notice(IntEnum):
 
     BROKEN = 0
     LOGIN = 1
-    CONFIG = 2
-    SINCE = 3
+    LEDGER = 2
+    CONFIG = 3
+    SINCE = 4
 
 
 def present_broken(part: str, why: str, lens: Lens) -> Line:
     """Return what a dead thread means for the operator, what to do about it, and where the details are."""
     return (Span(" STOPPED ", Tone.PROD), Span(f" {part}  ", Tone.WARN), Span(lens.text(why), Tone.MUTED))
+
+
+def present_ledger(sentence: str, lens: Lens) -> Line:
+    """Return that what was done and promised cannot be read or written, and that nothing touches the file."""
+    return (
+        Span(" LEDGER ", Tone.PROD),
+        Span(" actions and incidents are off, the file is left as it is  ", Tone.WARN),
+        Span(lens.text(sentence, 400), Tone.MUTED),
+    )
 
 
 def present_refused_config(sentence: str, lens: Lens) -> Line:

@@ -246,6 +246,7 @@ def test_a_disk_that_takes_no_more_bytes(tmp_path: Path, limit: int) -> None:
     assert before.startswith("off | ")
     assert "disk is full" in before
     assert after == "writing | "
+    assert not list((tmp_path / "quarterdeck").glob("*damaged*")), "what could not be made whole is not set aside"
     assert len(HistoryReader(tmp_path / "quarterdeck").events("i", 0, NOW + 1, 9999).events) == 4000
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from widgets.bar_layout import bar_line, edge_line, footer_line, strip_line, timeline_line, wrap
+from widgets.bar_layout import bar_line, edge_line, footer_line, note_lines, strip_line, timeline_line, wrap
 from widgets.ink import ASCII_SIGNS, InkLine
 from widgets.viewmodels import BarVM, FooterVM, KeyHint, Line, PaneStripVM, PaneVM, Span, Tone
 
@@ -69,6 +69,30 @@ def test_a_small_footer_shows_seven_hints_at_most() -> None:
 
 def test_a_hint_is_whole_or_absent() -> None:
     assert text(footer_line(FooterVM(HINTS), 30)).strip() == "enter open  X explain"
+
+
+SENTENCE = "state.db could not be written, the disk is full: history is off and is tried again every minute"
+
+
+def note(words: str) -> FooterVM:
+    return FooterVM((), part(words, Tone.NOTICE))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_sentence_is_read_whole_in_the_lines_that_it_needs(width: int) -> None:
+    lines = [text(line) for line in note_lines(note(SENTENCE), width, 3)]
+    assert (len(lines) > 1) is (width < len(SENTENCE) + 2)
+    assert all(cell_len(line) == width for line in lines)
+    if lines and width > 40:
+        assert " ".join(" ".join(lines).split()) == SENTENCE
+
+
+def test_a_sentence_too_long_even_so_ends_in_dots_and_keys_never_wrap() -> None:
+    lines = note_lines(note(SENTENCE), 24, 3)
+    assert len(lines) == 3
+    assert text(lines[-1]).rstrip().endswith("…")
+    assert note_lines(note(SENTENCE), 24, 1) == ()
+    assert note_lines(FooterVM(HINTS), 24, 3) == ()
 
 
 def test_a_key_that_is_off_stands_in_brackets() -> None:
