@@ -251,7 +251,7 @@ class Assembly:
             lambda: runtime.session,
             thresholds,
             (
-                lambda: beside.alerts(self.live, config, identity.context, identity.cluster_name, self._engine),
+                lambda: beside.alerts(self.live, config, identity, self._engine),
                 lambda: beside.costs(self.live, self.store, key),
                 lambda: beside.incidents(self.live),
             ),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from services.config_schema import Config
     from services.costs.watch import CostWatch
     from services.engine import Engine
+    from services.kubernetes.kubeconfig import Identity
     from services.kubernetes.transport import Transport
     from services.monitoring import Monitoring
     from services.ports import MetricsSession
@@ -106,9 +107,10 @@ class Beside:
         return self._monitoring.metrics if self._monitoring is not None else None
 
     async def alerts(
-        self, live: LiveState, config: Config, context: str, name: str, engine: Callable[[], Engine | None]
+        self, live: LiveState, config: Config, identity: Identity, engine: Callable[[], Engine | None]
     ) -> None:
         """Bring the alerts of the configured servers to the screen until cancelled."""
+        context, names = identity.context, frozenset({identity.context, identity.cluster_name} - {""})
         if not config.prometheus and not config.alertmanager:
             return
         await self._clock.sleep(ALERTS_AFTER)
@@ -119,10 +121,10 @@ class Beside:
             return
         self._monitoring = monitoring
         until = self._clock.monotonic() + KNOWN_WITHIN
-        while not (cluster := _cluster_of(engine())) and self._clock.monotonic() < until:
+        while not (cluster := _cluster_of(engine())) and identity.server and self._clock.monotonic() < until:
             await self._clock.sleep(0.2)
         try:
-            await monitoring.watch_alerts(live.sink(), live.snapshot, cluster, frozenset({context, name} - {""}))
+            await monitoring.watch_alerts(live.sink(), live.snapshot, cluster, names)
         finally:
             self._monitoring = None
             await monitoring.close()

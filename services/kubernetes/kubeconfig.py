@@ -130,6 +130,10 @@ class Identity(Struct, frozen=True):
     authority_file: str = ""
 
 
+NO_CLUSTER = Identity("", "no cluster", "", "", "", "default", "")
+"""Stands for the cluster where there is no kubeconfig: the monitoring alone is shown."""
+
+
 def default_paths(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Return the files kubectl would read: KUBECONFIG's list, else ~/.kube/config."""
     environ = os.environ if environ is None else environ

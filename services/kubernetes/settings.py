@@ -57,6 +57,8 @@ def load(identity: Identity, environ: Mapping[str, str] | None = None) -> Connec
     another server or authority than the one pinned at the start.
     """
     environ = os.environ if environ is None else environ
+    if identity == kubeconfig.NO_CLUSTER:
+        raise Problem(safe_text("No kubeconfig was found: only the monitoring is shown. Set KUBECONFIG for a cluster."))
     if identity.in_cluster:
         return _in_cluster(identity, environ)
     config = kubeconfig.read(identity.paths)

@@ -21,7 +21,7 @@ from cache.state.records import Memo, Place, SavedTable, content_hash, identity_
 from services.clock import Clock
 from services.config import Loaded, load
 from services.config_schema import ContextSettings
-from services.kubernetes.kubeconfig import Identity, default_paths, identify
+from services.kubernetes.kubeconfig import NO_CLUSTER, Identity, default_paths, identify, in_cluster_identity
 from services.model.source import SourceState, SourceStatus
 from services.ports import Replace
 
@@ -57,18 +57,26 @@ def prepare(arguments: argparse.Namespace, flags: Mapping[str, object] | None = 
     loaded = _amended(load(getattr(arguments, "config", "") or None, environ, flags or {}), environment)
     explicit = getattr(arguments, "kubeconfig", "")
     folder = state_folder()
-    identity, lesson = _resolve((explicit,) if explicit else (), getattr(arguments, "context", ""), folder)
+    monitored = bool(loaded.config.prometheus or loaded.config.alertmanager)
+    identity, lesson = _resolve((explicit,) if explicit else (), getattr(arguments, "context", ""), folder, monitored)
     key = identity_key(identity.server, identity.ca_fingerprint, identity.user)
     return Setup(loaded, identity, key, folder, environ, flags or {}, environment, lesson)
 
 
-def _resolve(paths: tuple[str, ...], context: str, folder: Path) -> tuple[Identity, tuple[str, Memo] | None]:
-    """Resolve the kubeconfig: as the last time where it is the same to the byte, which spares a YAML parser."""
+def _resolve(
+    paths: tuple[str, ...], context: str, folder: Path, monitored: bool
+) -> tuple[Identity, tuple[str, Memo] | None]:
+    """Resolve the kubeconfig: as the last time where it is the same to the byte, which spares a YAML parser.
+
+    Where there is none at all, servers that are `monitored` are reason enough to open the screen.
+    """
     files = []
     for path in paths or default_paths():
         with contextlib.suppress(OSError):
             files.append((path, Path(path).expanduser().read_bytes()))
     if not files:
+        if monitored and not paths and not context and in_cluster_identity() is None:
+            return NO_CLUSTER, None
         return identify(paths, context), None
     fingerprint = kubeconfig_fingerprint(files, context)
     with FirstPaint(folder) as paint:
