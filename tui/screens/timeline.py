@@ -12,7 +12,6 @@ from cache.state.history import HistoryPage
 from cache.state.past import Past
 from cache.state.records import Place, Span
 from services.model.ref import Ref, Resource
-from services.model.text import SafeText
 from services.model.timeline import Event, EventKind
 from services.model.workload import Rollout
 from services.ports import Changes, Snapshot
@@ -60,7 +59,7 @@ class TimelineScreen(TableScreen):
         self._gaps_at = float("-inf")
         self._oldest: Event | None = None
         self._more = console.past is not None
-        self._reason = SafeText("")
+        self._reason = ""
         self._asked = ""
         self._test: Test | None = None
         self._reading: Worker[None] | None = None
