@@ -45,7 +45,8 @@ class _Condition(Struct, frozen=True):
 class Evidence:
     """What is known of each server, and what of the alerting is wrong for long enough to say so."""
 
-    def __init__(self) -> None:
+    def __init__(self, grace: float = GRACE) -> None:
+        self._grace = grace
         self._peers: dict[str, AlertPeer] = {}
         self._heartbeats: dict[str, set[str]] = {}
         self._since: dict[str, tuple[float, int]] = {}
@@ -87,7 +88,7 @@ class Evidence:
         for key, condition in found.items():
             poll = views[condition.peer].poll if condition.peer in views else 0
             since, first = self._since.setdefault(key, (now, poll))
-            if condition.at_once or (now - since >= GRACE and poll > first):
+            if condition.at_once or (now - since >= self._grace and poll > first):
                 result.append(condition)
         return result
 

@@ -9,14 +9,14 @@ from msgspec import Struct
 
 from services.alerts.entities import Entities, Tables, home_of
 from services.alerts.episodes import Episodes
-from services.alerts.evidence import Configured, Evidence
+from services.alerts.evidence import GRACE, Configured, Evidence
 from services.alerts.grades import HEARTBEATS
 from services.alerts.groups import Grouping, Groups
 from services.alerts.happenings import began_event, ended_event, is_told
 from services.alerts.merge import Merge
 from services.alerts.observed import AlertmanagerSeen, PrometheusSeen
 from services.alerts.silences import silence_rows
-from services.alerts.trust import PeerView, Trust
+from services.alerts.trust import YOUNG, PeerView, Trust
 from services.insight.correlation import Named
 from services.model.alert import Alert, Pairs
 from services.model.timeline import Event
@@ -31,13 +31,17 @@ class Surroundings(Struct, frozen=True):
     """What alerts are read against.
 
     `cluster` is the identity of the cluster that is shown (`Ref.cluster`, "" without one), `names` what alerts may call
-    it, `heartbeats` the names of dead man's switches, `depends_on` what workloads need.
+    it, `heartbeats` the names of dead man's switches, `depends_on` what workloads need. For `young` seconds after its
+    start a server is not believed to have forgotten nothing; `grace` is how long something of the alerting may be
+    missing.
     """
 
     cluster: str = ""
     names: frozenset[str] = frozenset()
     heartbeats: Collection[str] = ()
     depends_on: Mapping[Named, frozenset[Named]] = {}
+    young: float = YOUNG
+    grace: float = GRACE
 
 
 class Observed(Struct, frozen=True):
@@ -63,7 +67,8 @@ class Painter:
         self._configured = configured
         self._surroundings = surroundings
         self.heartbeats = HEARTBEATS | frozenset(surroundings.heartbeats)
-        self._trust, self._episodes, self._evidence = Trust(), Episodes(), Evidence()
+        self._episodes = Episodes()
+        self._trust, self._evidence = Trust(surroundings.young), Evidence(surroundings.grace)
         self._groups = Groups(Grouping(surroundings.depends_on))
         self._fingerprints: dict[Pairs, str] = {}
         self._entities: tuple[tuple[Any, ...], Entities] | None = None

@@ -23,7 +23,8 @@ class PeerView(Struct, frozen=True, gc=False):
 class Trust:
     """Remembers since when each server runs, as it says and as this console's clock saw it."""
 
-    def __init__(self) -> None:
+    def __init__(self, young: float = YOUNG) -> None:
+        self._young = young
         self._started: dict[str, float] = {}
         self._young_until: dict[str, float] = {}
 
@@ -55,6 +56,6 @@ class Trust:
         before = self._started.get(name)
         if started_at and (before is None or abs(started_at - before) > 1.0):
             uptime = max(0.0, now - started_at) if before is None else 0.0
-            self._young_until[name] = now + max(0.0, YOUNG - uptime)
+            self._young_until[name] = now + max(0.0, self._young - uptime)
             self._started[name] = started_at
         return now < self._young_until.get(name, 0.0)
