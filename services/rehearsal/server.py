@@ -32,6 +32,7 @@ from services.rehearsal.wire.listing import Pager
 from services.rehearsal.wire.logs import Logs
 from services.rehearsal.wire.metrics import METRICS, Metrics
 from services.rehearsal.wire.reviews import REVIEWS, Reviews
+from services.rehearsal.wire.serviceproxy import ServiceProxy
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -113,6 +114,8 @@ class Rehearsal:
             Reviews(self.access, self.clock),
         ]
         self.api = Api(self.store, self.catalogue, self.access, self.faults, self.clock, self.pager, extensions)
+        tower = self.watchtower
+        self.api.services = ServiceProxy(self.store, self.access, tower.answer, tower.answers)
         self.server: HttpServer | None = None
         self.outages: Outages | None = None
         self._stack = AsyncExitStack()

@@ -10,6 +10,7 @@ from services.rehearsal.clock import stamp
 from services.rehearsal.columns.registry import register_custom
 from services.rehearsal.estate import templates, vocabulary
 from services.rehearsal.resources import Resource
+from services.rehearsal.wire.serviceproxy import NAMESPACE, SERVED
 
 if TYPE_CHECKING:
     from services.rehearsal.estate.blueprint import App, Blueprint
@@ -44,6 +45,17 @@ class Furnisher:
             if app.volume:
                 self._claims(app)
         self._custom_objects()
+        for name, port in SERVED.items():
+            self._watcher(name, port)
+
+    def _watcher(self, name: str, port: int) -> None:
+        """Create the Service before a server that watches the estate."""
+        ports = [{"name": "web", "port": port, "protocol": "TCP", "targetPort": port}]
+        spec: Json = {"type": "ClusterIP", "ports": ports, "sessionAffinity": "None", "ipFamilies": ["IPv4"]}
+        self._addresses += 1
+        spec["clusterIP"] = f"10.0.{self._addresses // 250}.{self._addresses % 250 + 2}"
+        body = {"spec": {**spec, "clusterIPs": [spec["clusterIP"]]}, "status": {"loadBalancer": {}}}
+        self._create(resources.SERVICES, NAMESPACE, name, body)
 
     def _create(self, resource: Resource, namespace: str, name: str, body: Json, app: App | None = None) -> Json:
         age = app.releases[0].age if app else 200 * _DAY

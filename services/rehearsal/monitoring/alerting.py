@@ -15,7 +15,7 @@ from services.rehearsal.monitoring.promql.parser import parse
 from services.rehearsal.monitoring.promql.tree import NAME, Labels, Node, QueryError, nameless
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from services.rehearsal.monitoring.catalogue import EstateCatalogue
     from services.rehearsal.monitoring.estate import Estate
@@ -46,10 +46,10 @@ class Episode:
         """Tell whether it fires now."""
         return self.fired_at < math.inf and self.ended_at == math.inf
 
-    def annotations(self) -> dict[str, str]:
-        """Return the annotations with labels and value filled in."""
+    def annotations(self, rewrite: Callable[[str], str] = str) -> dict[str, str]:
+        """Return the annotations with labels and value filled in, each text as `rewrite` makes it."""
         known = dict(self.labels)
-        return {name: fill(text, known, self.value) for name, text in self.rule.annotations.items()}
+        return {name: rewrite(fill(text, known, self.value)) for name, text in self.rule.annotations.items()}
 
 
 @dataclass(slots=True, eq=False)

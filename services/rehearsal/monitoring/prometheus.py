@@ -12,12 +12,12 @@ from services.rehearsal.monitoring.promql.evaluate import Evaluator
 from services.rehearsal.monitoring.promql.lines import Samples, Scalar, Vector
 from services.rehearsal.monitoring.promql.parser import parse, parse_selector
 from services.rehearsal.monitoring.promql.tree import NAME, Labels, Node, QueryError, Selector, Text
-from services.rehearsal.monitoring.values import moment_of, nano_text, number_text, sample, seconds_of
+from services.rehearsal.monitoring.ruleanswers import describe_alert, describe_group
+from services.rehearsal.monitoring.values import moment_of, nano_text, sample, seconds_of
 from services.rehearsal.wire.http1 import Reply, Request
 
 if TYPE_CHECKING:
-    from services.rehearsal.monitoring.alerting import Alerting, Episode, RuleState
-    from services.rehearsal.monitoring.rulebook import Group
+    from services.rehearsal.monitoring.alerting import Alerting, RuleState
 
 MOST_POINTS = 11_000
 _STATUS = {"bad_data": 400, "execution": 422, "timeout": 503, "not_found": 404, "internal": 500}
@@ -74,11 +74,20 @@ class _Parameters:
 class Prometheus:
     """Answers requests below `/api/v1` and the health checks. `url` is where it says that it is."""
 
-    def __init__(self, catalogue: EstateCatalogue, alerting: Alerting, now: Callable[[], float], cluster: str) -> None:
+    def __init__(
+        self,
+        catalogue: EstateCatalogue,
+        alerting: Alerting,
+        now: Callable[[], float],
+        cluster: str,
+        rewrite: Callable[[str], str] = str,
+    ) -> None:
+        """`rewrite` changes each annotation; hostile estates put nasty text in there."""
         self._catalogue = catalogue
         self._alerting = alerting
         self._now = now
         self._cluster = cluster
+        self._rewrite = rewrite
         self.url = ""
         self.started = now()
         self.prepare: Callable[[], Awaitable[None]] = _nothing
@@ -213,7 +222,7 @@ class Prometheus:
         return {name: [{"type": one.kind, "help": one.help, "unit": ""}] for name, one in families.items()}
 
     def _alerts(self, _: _Parameters) -> Json:
-        return {"alerts": [_alert(one) for one in self._alerting.active()]}
+        return {"alerts": [describe_alert(one, self._rewrite) for one in self._alerting.active()]}
 
     def _rules(self, given: _Parameters) -> Json:
         kind = given.text("type")
@@ -225,7 +234,7 @@ class Prometheus:
             if (not names or state.rule.name in names) and (not groups or state.group.name in groups):
                 by_group.setdefault(state.group.name, []).append(state)
         chosen = [group for group in self._alerting.groups if group.name in by_group]
-        return {"groups": [_group(group, by_group[group.name]) for group in chosen]}
+        return {"groups": [describe_group(group, by_group[group.name], self._rewrite) for group in chosen]}
 
     def _alertmanagers(self, _: _Parameters) -> Json:
         active, dropped = self.peers()
@@ -322,57 +331,3 @@ def _range_rows(result: Vector, steps: list[float]) -> list[Json]:
         points = [sample(at, value) for at, value in zip(steps, line.values, strict=True) if value is not None]
         rows.append({"metric": dict(line.labels), "values": points})
     return rows
-
-
-def _alert(one: Episode) -> Json:
-    return {
-        "labels": dict(one.labels),
-        "annotations": one.annotations(),
-        "state": "firing" if one.firing else "pending",
-        "activeAt": nano_text(one.active_at),
-        "value": _exponent(one.value),
-    }
-
-
-def _exponent(value: float) -> str:
-    """Write a value as the rules API does: always with an exponent, as in 1e+00."""
-    mantissa, _, power = f"{value:.17e}".partition("e")
-    shortest = number_text(value)
-    digits = shortest.lstrip("-").replace(".", "").strip("0") or "0"
-    sign = "-" if value < 0 else ""
-    head = digits[0] + (f".{digits[1:]}" if len(digits) > 1 else "")
-    return f"{sign}{head}e{power}" if mantissa != "nan" and "Inf" not in shortest else shortest
-
-
-def _group(group: Group, states: list[RuleState]) -> Json:
-    evaluated = nano_text(states[0].evaluated_at) if states[0].evaluated_at else "0001-01-01T00:00:00Z"
-    return {
-        "name": group.name,
-        "file": group.file,
-        "rules": [_rule(state, evaluated) for state in states],
-        "interval": 30,
-        "limit": 0,
-        "evaluationTime": 0.0021,
-        "lastEvaluation": evaluated,
-    }
-
-
-def _rule(state: RuleState, evaluated: str) -> Json:
-    rule = state.rule
-    active = [_alert(one) for one in state.open.values()]
-    states = {one["state"] for one in active}
-    found: Json = {
-        "state": "firing" if "firing" in states else "pending" if states else "inactive",
-        "name": rule.name,
-        "query": rule.expr,
-        "duration": rule.hold,
-        "keepFiringFor": 0,
-        "labels": rule.labels,
-        "annotations": rule.annotations,
-        "alerts": active,
-        "health": state.health,
-        "evaluationTime": 0.0004,
-        "lastEvaluation": evaluated,
-        "type": "alerting",
-    }
-    return {**found, "lastError": state.error} if state.error else found

@@ -37,6 +37,7 @@ class Station:
         self._clock = clock
         self._preparing = asyncio.Lock()
         self._cluster = plan.cluster
+        self._rewrite = world.rewrite
         self.estate = Estate(world, plan, chronicle)
         families = [*edge.FAMILIES, *machines.FAMILIES, *kube.FAMILIES, *objects.FAMILIES]
         self.catalogue = EstateCatalogue(self.estate, families, clock.now)
@@ -44,7 +45,7 @@ class Station:
         for family in self.alerting.families():
             self.catalogue.families[family.name] = family
         self.catalogue.more = self.alerting.version
-        self.prometheus = Prometheus(self.catalogue, self.alerting, clock.now, plan.cluster)
+        self.prometheus = Prometheus(self.catalogue, self.alerting, clock.now, plan.cluster, world.rewrite)
         self.prometheus.prepare = self.prepare
         self.prometheus.started = chronicle.since - _RAN_BEFORE
         self.alerting.always("Watchdog", self.prometheus.started + INTERVAL)
@@ -93,7 +94,7 @@ class Station:
                 labels = {**dict(one.labels), "cluster": self._cluster}
                 link = self.prometheus.generator(one.rule.expr)
                 ends = lives_until(updated)
-                found.append(Sent(labels, one.annotations(), one.fired_at, ends, updated, link))
+                found.append(Sent(labels, one.annotations(self._rewrite), one.fired_at, ends, updated, link))
             self._sent_at = (now, found)
         return self._sent_at[1]
 

@@ -46,7 +46,7 @@ class Account:
             return asked.verb == "get" and asked.path.startswith(_OPEN_PATHS)
         if asked.group in {"authorization.k8s.io", "authentication.k8s.io"} and asked.resource.startswith("self"):
             return asked.verb == "create"
-        if asked.verb not in READ or asked.resource in _VIEW_HIDDEN:
+        if asked.verb not in READ or asked.resource in _VIEW_HIDDEN or asked.subresource == "proxy":
             return False
         if self.namespaces is None:
             return True

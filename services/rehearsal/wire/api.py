@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from services.rehearsal.resources import Resource
     from services.rehearsal.store import Collection, Entry, Store
     from services.rehearsal.wire.discovery import Catalogue
+    from services.rehearsal.wire.serviceproxy import ServiceProxy
 
 _JSON_TYPE = "application/json"
 _HEALTH = {"/healthz", "/livez", "/readyz"}
@@ -64,13 +65,18 @@ class Api:
     pager: Pager
     extensions: list[Extension]
     address: str = ""
+    services: ServiceProxy | None = None
 
     async def handle(self, request: Request) -> Reply | Stream:
         """Answer one request; refusals become Status objects."""
         if self.faults.slow:
             await sleep_until(self.clock, self.clock.now() + self.faults.slow)
         try:
-            answer = self._answer(request)
+            if self.services is not None and self.services.takes(request):
+                account = self.access.identify(request.headers.get("authorization", ""))
+                answer: Reply | Stream = await self.services.handle(request, account)
+            else:
+                answer = self._answer(request)
         except errors.ApiError as error:
             answer = _refusal(error)
         answer.headers.setdefault("Cache-Control", "no-cache, private")

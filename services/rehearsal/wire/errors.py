@@ -118,6 +118,11 @@ def version_too_large(asked: int, current: int) -> ApiError:
     return error
 
 
+def unavailable(message: str) -> ApiError:
+    """Return 503."""
+    return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
+
+
 def invalid(kind: str, message: str, causes: list[Json]) -> ApiError:
     """Return 422 with its causes."""
     return ApiError(
