@@ -1,0 +1,85 @@
+"""A bad image on the real control plane and a real alert firing on it meet on one screen, in order, with reasons."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+
+import pytest
+
+from tests.contract.watched import apply, kubectl
+from tests.controlplane import manifests
+from tests.controlplane.plane import ControlPlane
+from tests.controlplane.process import until
+from tests.flows import program as flows
+from tests.monitoring.servers import Monitoring, await_alert, group, rule
+
+NAMES = ("basket", "ledger", "mailer", "quotes", "tracking", "pricing")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_the_explain_screen_names_the_rollout(
+    plane: ControlPlane,
+    monitoring: Monitoring,
+    namespace: str,
+    seed: int,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - names, not keys
+    name = chance.choice(NAMES)
+    good, bad = f"{chance.randint(1, 9)}.{chance.randint(0, 9)}.0", f"{chance.randint(10, 19)}.0.0-crash"
+    image = f"registry.example/{name}"
+    template = manifests.pod_template(name, f"{image}:{good}")
+    await apply(plane, manifests.workload("Deployment", namespace, name, template, replicas=2))
+    await kubectl(plane, "-n", namespace, "rollout", "status", f"deployment/{name}", "--timeout=110s")
+
+    exporter = monitoring.exporter()
+    labels = {"namespace": namespace, "deployment": name}
+    exporter.set("failing_ratio", 0.0, **labels)
+    alertmanager = monitoring.alertmanager()
+    alert = f"{name.capitalize()}Errors"
+    rules = [group(rule(alert, "failing_ratio > 0.05", labels={"severity": "critical"}))]
+    prometheus = monitoring.prometheus(rules, scrape={"tried": exporter}, alertmanagers=[alertmanager])
+    await kubectl(plane, "-n", namespace, "set", "image", f"deployment/{name}", f"{name}={image}:{bad}")
+    await asyncio.to_thread(_until_crashing, plane, namespace)
+    exporter.set("failing_ratio", 0.4, **labels)
+    await asyncio.to_thread(await_alert, prometheus, alert, "firing")
+
+    monkeypatch.setattr(flows, "PATIENCE", 60.0)
+    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv("QUARTERDECK_PROMETHEUS_URLS", prometheus.url)
+    monkeypatch.setenv("QUARTERDECK_ALERTMANAGER_URLS", alertmanager.url)
+    async with flows.program("--kubeconfig", str(plane.kubeconfig()), "-n", namespace) as running:
+        await running.until_seen(alert, "rev 2", f"{namespace}/{name}")
+        assert bad in running.text
+        await running.press("X")
+        await running.until_seen("SUSPECT", "same workload", "rollout unhealthy", bad)
+        suspect = next(line for line in running.text.splitlines() if "SUSPECT" in line)
+        assert re.search(r"SUSPECT +\d\d (likely|possible)", suspect)
+        await running.press("escape")
+        rolled_out, fired = await _times(running, alert)
+        assert rolled_out < fired
+        await running.press("2", "enter")
+        await running.until_seen(alert, "SUSPECT", "LABELS", namespace)
+
+
+async def _times(running: flows.Program, alert: str) -> tuple[float, float]:
+    """Return when the timeline says that the second revision came, and when the alert began."""
+
+    def found(word: str) -> list[float]:
+        return [event.at for event in running.assembly.live.snapshot().events if word in event.text]
+
+    await running.until(lambda: bool(found("rev 2") and found(alert)))
+    return max(found("rev 2")), max(found(alert))
+
+
+def _until_crashing(plane: ControlPlane, namespace: str) -> None:
+    """Wait until a pod of the bad image has crashed."""
+
+    def crashing() -> bool:
+        reason = "{.items[*].status.containerStatuses[*].state.waiting.reason}"
+        return "CrashLoopBackOff" in plane.kubectl("-n", namespace, "get", "pods", "-o", f"jsonpath={reason}").stdout
+
+    until(crashing, 60, "a pod of the bad image crashing")
