@@ -17,6 +17,7 @@ from services.model.text import SafeText
 from services.model.workload import Rollout
 from services.ports import Changes, ClusterSession
 from services.sanitize import safe_text
+from tui.alerting import Alerting
 from tui.bindings import Command
 from tui.bridge import Bridge
 from tui.console import Console
@@ -25,6 +26,7 @@ from tui.glyphs import ASCII, UNICODE
 from tui.keymap import DEFAULT, Keymap
 from tui.navigation import HOME, Navigation
 from tui.presenters.banner import Notice
+from tui.presenters.lens import Lens
 from tui.presenters.since import present_since
 from tui.scoping import Scoping
 from tui.screens.base import BaseScreen
@@ -35,6 +37,7 @@ from tui.themes import is_native, theme_name, themes
 from widgets.frugal_app import FrugalApp
 from widgets.key_order import OrderedKeys
 from widgets.tones import ASCII_CLASS
+from widgets.viewmodels import Line
 
 T = TypeVar("T")
 
@@ -46,7 +49,7 @@ def _keys() -> list[BindingType]:
     return [Binding(name, f"press('{name}')", show=False) for name in sorted(DEFAULT.names)]
 
 
-class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Navigation, OrderedKeys[None], FrugalApp[None]):
+class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Alerting, Navigation, OrderedKeys[None], FrugalApp[None]):
     """One console on one cluster. Keys are looked up in the registry, for the place in front."""
 
     CSS_PATH = "styles/quarterdeck.tcss"
@@ -116,6 +119,8 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Navigation, OrderedKeys[N
             self.console_state.sharing.look_at_changes(changes)
         if self._left is not None and "rollouts" in changes.keys and self.console_state.summary().reading.trusted:
             self._say_since(changes)
+        elif self._since_shown and changes.events:
+            self.show_banner()
         if (front := self.front) is not None and front.is_attached:
             front.take(changes)
 
@@ -123,10 +128,14 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Navigation, OrderedKeys[N
         """Say once what changed while the operator was away; the next key takes the line away."""
         before, left_at = self._left or ({}, 0.0)
         self._left = None
-        now = changes.snapshot.tables.get("rollouts", {})
-        self._since_shown = bool(present_since(before, now, left_at, self.console_state.lens()))
+        now, feed = changes.snapshot.tables.get("rollouts", {}), self.console_state.feed
+
+        def line(lens: Lens) -> Line:
+            return present_since(before, now, left_at, lens, feed.snapshot().events)
+
+        self._since_shown = bool(line(self.console_state.lens()))
         if self._since_shown:
-            self.console_state.notify(Notice.SINCE, lambda lens: present_since(before, now, left_at, lens))
+            self.console_state.notify(Notice.SINCE, line)
             self.show_banner()
 
     def _tick(self) -> None:

@@ -13,16 +13,16 @@ _SMALL_TIMES = ((1.0, " s"), (1e-3, " ms"), (1e-6, " us"))
 def measured(value: float, unit: str = "") -> str:
     """Return a number with its unit, in three significant digits: "12.4 %", "250 ms", "1.5Gi", "250m", "42/s", "1.2k".
 
-    `unit` is "ratio", "seconds", "bytes", "cores", "per_second" or "" (`services.model.metric.Series`). What is not a
-    number is "?".
+    `unit` is "ratio", "seconds", "bytes", "cores", "per_second" or "" (`services.model.metric.Series`), or "percent" of
+    what is multiplied by 100 already. What is not a number is "?".
     """
     if math.isnan(value):
         return "?"
     if math.isinf(value):
         return "inf" if value > 0 else "-inf"
     sign, size = ("-" if value < 0 else ""), abs(value)
-    if unit == "ratio":
-        return f"{sign}{_plain(size * 100)} %"
+    if unit in ("ratio", "percent"):
+        return f"{sign}{_plain(size * 100 if unit == 'ratio' else size)} %"
     if unit == "seconds":
         return sign + _seconds(size)
     if unit == "bytes":

@@ -14,6 +14,7 @@ from services.model.workload import Rollout
 from services.ports import Snapshot
 from tui.presenters.freshness import Freshness, Reading, read
 from tui.presenters.lens import Lens, plural
+from tui.presenters.summary import Summary
 from tui.presenters.terms import Subject, Test
 from widgets.viewmodels import Line, Span, Tone
 
@@ -70,6 +71,11 @@ class AlertCounts(Struct, frozen=True):
         """How many fire."""
         return self.states.get(AlertState.FIRING, 0)
 
+    @property
+    def pending(self) -> int:
+        """How many are to fire when they last."""
+        return self.states.get(AlertState.PENDING, 0)
+
 
 def is_alert_source(name: str) -> bool:
     """Return whether a source brings alerts."""
@@ -122,7 +128,7 @@ def alert_subject(alert: Alert) -> Subject:
         f"{alert.name} {entity.namespace}/{entity.workload or entity.pod} {entity.node} {alert.annotation('summary')}"
     )
     labels = tuple(f"{name}={value}" for name, value in alert.labels)
-    severity = alert.severity if alert.state is AlertState.FIRING else Severity.OK
+    severity = alert.severity if alert.state is AlertState.FIRING and not alert.heartbeat else Severity.OK
     return Subject(text, entity.namespace, severity, labels, (alert.state.value,))
 
 
@@ -160,11 +166,7 @@ def count_alerts(alerts: Iterable[Alert], workloads: Mapping[str, Rollout], scop
 
 def present_evidence(evidence: Evidence, counts: AlertCounts, lens: Lens) -> tuple[Line, ...]:
     """Return the last line of the pane in parts: what is quiet and why, the heartbeat, the servers, the rules."""
-    parts: list[Line] = [
-        (Span(f"{count} {state.value}", Tone.MUTED),)
-        for state in (AlertState.PENDING, AlertState.SILENCED, AlertState.INHIBITED, AlertState.MUTED)
-        if (count := counts.states.get(state, 0))
-    ]
+    parts = [_quiet(counts, state) for state in (AlertState.SILENCED, AlertState.INHIBITED, AlertState.MUTED)]
     if evidence.heartbeats:
         parts.append((Span(f"{lens.text(', '.join(evidence.heartbeats), 60)} ok", Tone.MUTED),))
     elif evidence.answering:
@@ -173,7 +175,12 @@ def present_evidence(evidence: Evidence, counts: AlertCounts, lens: Lens) -> tup
     parts.append((Span(peers, Tone.MUTED if evidence.whole else Tone.WARN),))
     if evidence.sick_rules:
         parts.append((Span(f"{plural(evidence.sick_rules, 'rule')} sick", Tone.WARN),))
-    return tuple(parts)
+    return tuple(part for part in (*parts, _quiet(counts, AlertState.PENDING)) if part)
+
+
+def _quiet(counts: AlertCounts, state: AlertState) -> Line:
+    count = counts.states.get(state, 0)
+    return (Span(f"{count:,} {state.value}", Tone.MUTED),) if count else ()
 
 
 def clear_words(evidence: Evidence, lens: Lens) -> str:
@@ -192,3 +199,16 @@ def clear_words(evidence: Evidence, lens: Lens) -> str:
 def silent_words(evidence: Evidence, lens: Lens) -> str:
     """Return which servers do not answer and why, "" when all do."""
     return "; ".join(f"{lens.text(name, 60)}: {lens.text(why, 200).rstrip('.')}" for name, why in evidence.silent[:3])
+
+
+def sum_up_alerts(summary: Summary, snapshot: Snapshot, now: float, scope: Test | None = None) -> Summary:
+    """Return a summary with the alerts in it: what fires counts where it is fresh, and is no news of a workload."""
+    evidence = evidence_of(snapshot, now)
+    if not evidence.configured:
+        return summary
+    counts = count_alerts(snapshot.tables.get(ALERTS, {}).values(), snapshot.tables.get("rollouts", {}), scope)
+    if not evidence.reading.trusted:
+        return structs.replace(summary, alerts=counts, evidence=evidence)
+    total = Counter(summary.counts) + Counter(counts.fresh)
+    hidden = Counter(summary.hidden) + Counter(counts.hidden)
+    return structs.replace(summary, counts=dict(total), hidden=dict(hidden), alerts=counts, evidence=evidence)

@@ -107,13 +107,6 @@ def _unit(text: str, number: float) -> str:
     return "per_second" if re.match(r"\s*(?:sum\b.*)?\(?\s*(?:i?rate)\(", lowered) else ""
 
 
-def number_words(value: float, unit: str) -> str:
-    """Return a value as its threshold's unit has it written."""
-    if unit == "percent":
-        return f"{measured(value)} %"
-    return measured(value, unit)
-
-
 def value_words(alert: Alert, lens: Lens) -> str:
     """Return "12.4 % > 5 %", "up 0" or "42"; "" where there is no value."""
     value = alert.value
@@ -121,11 +114,11 @@ def value_words(alert: Alert, lens: Lens) -> str:
         return ""
     threshold = threshold_of(alert.expression)
     if threshold is None:
-        return "" if value == 1 and not alert.expression else number_words(value, "")
-    said = number_words(value, threshold.unit)
+        return "" if value == 1 and not alert.expression else measured(value)
+    said = measured(value, threshold.unit)
     if threshold.operator in _ENDS:
         return str(lens.text(f"{threshold.metric} {said}".strip(), 60))
-    return f"{said} {threshold.operator} {number_words(threshold.number, threshold.unit)}"
+    return f"{said} {threshold.operator} {measured(threshold.number, threshold.unit)}"
 
 
 def where_words(alert: Alert, lens: Lens) -> str:
@@ -153,13 +146,20 @@ def since_words(alert: Alert, lens: Lens) -> str:
 
 def tone_of(alert: Alert) -> Tone:
     """Return the tone of an alert's words: its severity's while somebody is told, else quiet."""
-    return TONES[alert.severity] if alert.state is AlertState.FIRING else Tone.MUTED
+    return TONES[alert.severity] if alarms(alert) else Tone.MUTED
+
+
+def alarms(alert: Alert) -> bool:
+    """Return whether somebody is told of an alert now: it fires, and is no heartbeat."""
+    return alert.state is AlertState.FIRING and not alert.heartbeat
 
 
 def quiet_words(alert: Alert, silences: Mapping[str, Silence], lens: Lens) -> str:
     """Return why nobody is told: "silenced ops 2h", "ack ops 2h", "inhibited", "pending"; "" while it fires."""
     if alert.state is AlertState.SILENCED:
         return silence_words(alert, silences, lens)
+    if alert.heartbeat:
+        return "heartbeat"
     return "" if alert.state is AlertState.FIRING else alert.state.value
 
 
@@ -171,7 +171,12 @@ def silence_words(alert: Alert, silences: Mapping[str, Silence], lens: Lens) -> 
     last = max(known, key=lambda one: one.ends_at)
     word = "ack" if is_ack(last) else "silenced"
     who = lens.name("user", last.created_by)[:24]
-    return f"{word} {who} {age(last.ends_at - lens.now)}".replace("  ", " ")
+    return f"{word} {who} {_roughly(last.ends_at - lens.now)}".replace("  ", " ")
+
+
+def _roughly(seconds: float) -> str:
+    """Return a time left in one unit: "2h", "40m"."""
+    return f"{seconds / 3600:.0f}h" if 3600 <= seconds < 172_800 else age(seconds)
 
 
 def is_ack(silence: Silence) -> bool:

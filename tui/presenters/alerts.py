@@ -24,6 +24,7 @@ from tui.presenters.alert_sources import (
 )
 from tui.presenters.alert_words import (
     QUIET,
+    alarms,
     is_ack,
     quiet_words,
     since_words,
@@ -51,10 +52,10 @@ COLUMNS = (
 )
 PANE_COLUMNS = (
     Column("shape", "", 1),
-    Column("name", "ALERT", 14, weight=3),
-    Column("value", "VALUE", 15, weight=1, right=True, priority=1),
+    Column("name", "ALERT", 14, weight=1),
+    Column("value", "VALUE", 14, right=True, priority=1),
     Column("since", "SINCE", 6, right=True),
-    Column("suspect", "SUSPECT", 10, weight=1, priority=2),
+    Column("suspect", "SUSPECT", 10, priority=2),
 )
 
 
@@ -107,19 +108,21 @@ def listed(row: GroupRow) -> bool:
 
 
 def urgency(alert: Alert) -> int:
-    """Rank what an alert is doing: what fires, what is pending, what is quiet, what is over."""
+    """Rank what an alert is doing: what fires, what is pending, what is quiet, what is over, what always fires."""
+    if alert.heartbeat:
+        return 4
     return {AlertState.FIRING: 0, AlertState.PENDING: 1, AlertState.ENDED: 3}.get(alert.state, 2)
 
 
 def _severity_of(alert: Alert) -> Severity:
-    return alert.severity if alert.state is AlertState.FIRING else Severity.OK
+    return alert.severity if alarms(alert) else Severity.OK
 
 
 def _cells(alert: Alert, silences: Mapping[str, SilenceRow], suspect: Suspect | None, lens: Lens) -> dict[str, Span]:
     tone = tone_of(alert)
     quiet = quiet_words(alert, silences, lens)
     words = value_words(alert, lens)
-    firing = alert.state is AlertState.FIRING
+    firing = alarms(alert)
     suspected = Span(suspect_words(suspect), Tone.STRONG) if suspect is not None else Span("")
     return {
         "shape": lens.badge(alert.severity) if firing else Span(lens.glyphs.dot, Tone.MUTED),
@@ -139,7 +142,7 @@ def present_alert_row(
 ) -> Row:
     """Return a row of the full table."""
     cells = _cells(alert, silences or {}, suspect, lens)
-    return Row(key, tuple(cells[column.key] for column in COLUMNS), dimmed=alert.state is not AlertState.FIRING)
+    return Row(key, tuple(cells[column.key] for column in COLUMNS), dimmed=not alarms(alert))
 
 
 def present_group_row(

@@ -14,7 +14,10 @@ from widgets.viewmodels import BarVM, Line, Span, Tone
 
 
 class Situation(Struct, frozen=True):
-    """What the header knows; `counts` are of the scope, `hidden` of what it leaves out ("+3 CRIT outside")."""
+    """What the header knows; `counts` are of the scope, `hidden` of what it leaves out ("+3 CRIT outside").
+
+    `unsure`: a server that alerts come from does not answer, so that there may be more. `pending` alerts are to come.
+    """
 
     cluster: str
     environment: str
@@ -25,6 +28,8 @@ class Situation(Struct, frozen=True):
     actor: str = ""
     scope: str = ""
     notice: str = ""
+    unsure: bool = False
+    pending: int = 0
     frozen_since: float = 0.0
 
 
@@ -47,9 +52,14 @@ def _counts(situation: Situation, lens: Lens) -> Line:
         if not known:
             spans.append(Span(f"{lens.shape(severity)}?", Tone.MUTED))
         elif count:
-            spans.append(Span(f"{lens.shape(severity)}{count} {WORDS[severity]}", TONES[severity]))
+            more = "+?" if situation.unsure else ""
+            spans.append(Span(f"{lens.shape(severity)}{count}{more} {WORDS[severity]}", TONES[severity]))
+        elif situation.unsure:
+            spans.append(Span(f"{lens.shape(severity)}?", Tone.MUTED))
         else:
             spans.append(Span(f"{lens.shape(severity)}0", Tone.MUTED))
+    if situation.pending and known:
+        spans.append(Span(f" {lens.glyphs.dot}{situation.pending} pending", Tone.MUTED))
     outside = situation.hidden.get(Severity.CRIT, 0)
     if outside and known:
         spans.append(Span(f" +{outside} CRIT outside", Tone.CRIT))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -15,11 +16,18 @@ from tui.presenters import rollouts
 from tui.presenters.freshness import CONNECTION, Freshness, Reading, read, worst
 from tui.presenters.terms import Test
 
+if TYPE_CHECKING:
+    from tui.presenters.alert_sources import AlertCounts, Evidence
+
+ALERT_SOURCES = ("alertmanager/", "prometheus/")
 ROLLOUT_SOURCES = tuple(f"{CONNECTION}/{table}" for table in rollouts.VIEW.sources)
 
 
 class Summary(Struct, frozen=True):
-    """Counts by severity of what is in scope and of what the scope hides, and how far they may be believed."""
+    """Counts by severity of what is in scope and of what the scope hides, and how far they may be believed.
+
+    `rollouts` are the counts of workloads alone. `alerts` and `evidence` are None where no server is asked for alerts.
+    """
 
     reading: Reading
     counts: Mapping[Severity, int] = {}
@@ -27,11 +35,24 @@ class Summary(Struct, frozen=True):
     workloads: int = 0
     healthy: int = 0
     symptoms: tuple[Symptom, ...] = ()
+    rollouts: Mapping[Severity, int] = {}
+    alerts: AlertCounts | None = None
+    evidence: Evidence | None = None
+
+    @property
+    def failing(self) -> bool:
+        """Whether something is known to need the operator."""
+        return bool(self.counts.get(Severity.CRIT) or self.counts.get(Severity.WARN))
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that is asked has answered: the cluster, and every server that alerts come from."""
+        return self.reading.trusted and (self.evidence is None or self.evidence.whole)
 
     @property
     def all_clear(self) -> bool:
         """Whether nothing needs the operator, on data that may be believed."""
-        return self.reading.trusted and not self.counts.get(Severity.CRIT) and not self.counts.get(Severity.WARN)
+        return self.whole and not self.failing
 
 
 def sum_up(snapshot: Snapshot, now: float, scope: Test | None = None) -> Summary:
@@ -46,10 +67,15 @@ def sum_up(snapshot: Snapshot, now: float, scope: Test | None = None) -> Summary
         total += inside
         into[rollout.severity] = into.get(rollout.severity, 0) + 1
     symptoms = tuple(sorted(snapshot.tables.get("symptoms", {}).values(), key=lambda one: (one.severity, one.key)))
-    healthy = counts.get(Severity.OK, 0)
+    rollout_counts, healthy = dict(counts), counts.get(Severity.OK, 0)
     for symptom in symptoms:
         counts[symptom.severity] = counts.get(symptom.severity, 0) + 1
-    return Summary(overall(snapshot, now), counts, hidden, total, healthy, symptoms)
+    summary = Summary(overall(snapshot, now), counts, hidden, total, healthy, symptoms, rollout_counts)
+    if not any(name.startswith(ALERT_SOURCES) for name in snapshot.sources):
+        return summary
+    from tui.presenters.alert_sources import sum_up_alerts
+
+    return sum_up_alerts(summary, snapshot, now, scope)
 
 
 def overall(snapshot: Snapshot, now: float) -> Reading:

@@ -17,6 +17,9 @@ from widgets.live_table import LiveTable
 from widgets.viewmodels import Line, Span, Tone
 
 NEEDS_ROW = frozenset({"open", "explain", "describe", "yaml", "logs", "previous_logs", "mark", "copy"})
+ALERT = "Alert"
+OF_ALERTING = frozenset({ALERT, "Silence", "Peer"})
+"""Kinds of rows that are no objects of the cluster, though an alert's labels may name one."""
 HAS_LOGS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Pod", "Job", "ReplicaSet"})
 
 
@@ -46,7 +49,12 @@ class CursorScreen(BaseScreen):
         if target is None:
             return None
         view, obj = target
-        return view.ref(obj), view.resource_for(obj)
+        ref = view.ref(obj)
+        if ref.kind == ALERT:
+            from tui.presenters.alert_targets import target_of
+
+            return target_of(obj, self.console.feed.snapshot()) or (ref, None)
+        return ref, view.resource_for(obj)
 
     def why_not(self, command: Command) -> str | None:
         """Say why a command on a row is off: no row, or a kind it does not fit."""
@@ -58,6 +66,9 @@ class CursorScreen(BaseScreen):
                 return self.no_target(command)
             if command.id not in ("open", "mark", "copy") and isinstance(self._row(), CostLine | Incident):
                 return "this row is not an object of the cluster"
+            works = ("open", "mark", "copy", "explain" if target[0].kind == ALERT else "open")
+            if target[0].kind in OF_ALERTING and command.id not in works:
+                return "it names no object that is known here"
             if command.id in ("logs", "previous_logs") and target[0].kind not in HAS_LOGS:
                 return f"a {target[0].kind} has no logs"
             if command.id == "yaml" and target[1] is None and target[0].kind == "":
@@ -107,6 +118,8 @@ class CursorScreen(BaseScreen):
         ref = view.ref(obj)
         if isinstance(obj, Rollout):
             self.deck.open_workload(ref)
+        elif ref.kind == ALERT:
+            self.deck.open_alert(obj)
         elif isinstance(obj, Incident):
             self.deck.open_incident(obj.number)
         elif isinstance(obj, Pod):
@@ -117,10 +130,12 @@ class CursorScreen(BaseScreen):
             self.deck.open_description(ref, view.resource_for(obj))
 
     def do_explain(self) -> None:
-        """Open the workload's screen, where the cause stands first."""
+        """Say why it is broken and what changed: of a workload, or of what an alert is about."""
         target = self.target()
         if target is not None and isinstance(target[1], Rollout):
-            self.deck.open_workload(target[1].ref)
+            self.deck.explain(target[1].ref)
+        elif target is not None and target[0].ref(target[1]).kind == ALERT:
+            self.deck.explain_alert(target[1])
         else:
             self.do_describe()
 
@@ -151,6 +166,9 @@ class CursorScreen(BaseScreen):
         ref = target[0]
         if isinstance(row := self._row(), CostLine | Incident):
             self.deck.copy(f"{row.id} {row.title}" if isinstance(row, Incident) else row.name)
+            return
+        if (target_now := self.target()) is not None and target_now[0].ref(row).kind == ALERT:
+            self.deck.copy_alert(row)
             return
         kind = target[1].plural if target[1] is not None else ref.kind.lower()
         self.deck.copy(f"{self.console.scope.kubectl(ref.namespace)} get {kind}/{ref.name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -18,6 +18,7 @@ from tui.console import Console
 from tui.driver import TableDriver
 from tui.presenters import rollouts
 from tui.presenters.deck import (
+    QUIET,
     present_quiet_pane,
     present_rollouts_pane,
     present_strip,
@@ -32,7 +33,12 @@ from widgets.bars import PaneStrip, TimelineStrip
 from widgets.live_table import LiveTable
 from widgets.pane import Pane
 from widgets.text_view import TextView
-from widgets.viewmodels import PaneVM, Row, Span, TextVM, Tone
+from widgets.viewmodels import Line, PaneVM, Row, Span, TextVM, Tone
+
+if TYPE_CHECKING:
+    from tui.presenters.view import View
+    from tui.screens.alert_pane import AlertPane
+    from tui.screens.sides import Sides
 
 HEALTHY = "\x00healthy"
 """The key of the row that stands for all healthy workloads; no object's key begins with NUL."""
@@ -61,6 +67,8 @@ class DeckScreen(CursorScreen):
         }
         self.panes[self.active].add_class("-active")
         self._come_back = place
+        self._sides: Sides | None = None
+        self.alerts: AlertPane | None = None
         self._drivers = {
             "1": TableDriver(
                 self.rollouts,
@@ -119,9 +127,13 @@ class DeckScreen(CursorScreen):
 
     def show_all(self) -> None:
         """Show every pane anew."""
+        self._look_for_alerts()
         snapshot, now = self.console.feed.snapshot(), self.console.clock.now()
         for driver in self._drivers.values():
-            driver.take(snapshot, None, now)
+            if self.alerts is None or driver is not self.alerts.driver:
+                driver.take(snapshot, None, now)
+        if self.alerts is not None:
+            self.alerts.show_all()
         super().show_all()
         self._show_panes()
         self._show_timeline()
@@ -129,12 +141,16 @@ class DeckScreen(CursorScreen):
     def take(self, changes: Changes) -> None:
         """Take what has changed."""
         now = self.console.clock.now()
+        if changes.sources:
+            self._look_for_alerts()
+        if self.alerts is not None:
+            self.alerts.take(changes)
         for driver in self._drivers.values():
-            if driver.view.table in changes.keys:
+            if driver.view.table in changes.keys and (self.alerts is None or driver is not self.alerts.driver):
                 driver.take(changes.snapshot, changes.keys[driver.view.table], now)
         super().take(changes)
         self._show_panes()
-        if changes.events:
+        if changes.events or "gaps" in changes.keys:
             self._show_timeline()
 
     def tick(self) -> None:
@@ -147,16 +163,51 @@ class DeckScreen(CursorScreen):
             driver.refresh(now)
         self._show_panes()
 
+    def _look_for_alerts(self) -> None:
+        """Give pane 2 to the alerts as soon as a server is asked for them; until then nothing of them is loaded."""
+        if self.alerts is None and self.console.summary().evidence is not None:
+            from tui.screens.alert_pane import AlertPane
+
+            self.alerts = AlertPane(self.console, self.panes["2"])
+            self._drivers["2"] = self.alerts.driver
+            if self.active == "2":
+                self.alerts.table.focus()
+
+    def target(self) -> tuple[View, Any] | None:
+        """Return what is under the cursor; a group of alerts stands for its lead."""
+        target = super().target()
+        if target is None or self.alerts is None or self.active != "2":
+            return target
+        from tui.presenters.alerts import ALERTS_VIEW
+
+        return ALERTS_VIEW, self.alerts.lead(target[1])
+
     def _show_panes(self) -> None:
         lens, summary = self.console.lens(), self.console.summary()
         ordering = self._drivers["1"].ordering
         self.panes["1"].set_vm(present_rollouts_pane(summary, summary.reading, len(ordering.order), lens))
-        self.panes["2"].set_vm(present_symptoms_pane(summary, self._unseen(), lens))
-        for number in ("3", "4"):
-            self.panes[number].set_vm(present_quiet_pane(number))
+        if self.alerts is not None:
+            self.alerts.show()
+        else:
+            self.panes["2"].set_vm(present_symptoms_pane(summary, self._unseen(), lens))
+        sides = self._show_sides()
         tiny = self.has_class("-tiny") or self.has_class("-flat")
-        self.strip.set_vm(present_too_small(summary, lens) if tiny else present_strip(summary, self.active, lens))
+        strip = present_too_small(summary, lens) if tiny else present_strip(summary, self.active, lens, sides)
+        self.strip.set_vm(strip)
         self._show_detail()
+
+    def _show_sides(self) -> tuple[Line, Line]:
+        """Show costs and incidents, with what they need loaded once there is something of them; returns the strip's."""
+        if self._sides is None:
+            snapshot = self.console.feed.snapshot()
+            if "costs" not in snapshot.sources and "incidents" not in snapshot.sources:
+                for number in ("3", "4"):
+                    self.panes[number].set_vm(present_quiet_pane(number))
+                return QUIET
+            from tui.screens.sides import Sides
+
+            self._sides = Sides(self.console, self.panes["3"], self.panes["4"], self._drivers)
+        return self._sides.show()
 
     def on_resize(self) -> None:
         """The detail is shown where there is room, broken at words."""
@@ -174,15 +225,26 @@ class DeckScreen(CursorScreen):
         lens = self.console.lens()
         if target is not None and isinstance(target[1], Rollout):
             detail = present_detail(target[1], self.console.feed.snapshot(), lens)
+        elif (found := self._other_detail(target[1] if target is not None else None)) is not None:
+            detail = found
         else:
             detail = TextVM((Span("Detail", Tone.MUTED),), ())
         self.detail.set_vm(TextVM((), tuple(folded(detail.lines, self.detail_pane.size.width - 2))))
         self.detail_pane.set_vm(PaneVM("", detail.title))
 
+    def _other_detail(self, row: Any) -> TextVM | None:  # noqa: ANN401 - rows of every pane
+        """Return the detail of an alert, of what costs, or of an incident."""
+        if self.alerts is not None and (found := self.alerts.detail(row)) is not None:
+            return found
+        if self._sides is None:
+            return None
+        return self._sides.cost_detail() if self.active == "3" else self._sides.detail(row) if row is not None else None
+
     def _show_timeline(self) -> None:
-        events = tuple(self.console.feed.snapshot().events[:12])
+        snapshot = self.console.feed.snapshot()
         known = self.console.summary().reading.trusted
-        self.timeline.set_vm(present_timeline(events, self.console.lens(), known))
+        gaps = tuple(snapshot.tables.get("gaps", {}).values())
+        self.timeline.set_vm(present_timeline(tuple(snapshot.events[:12]), self.console.lens(), known, gaps=gaps))
 
     def set_scope(self) -> None:
         """Take the console's new scope."""
@@ -210,9 +272,10 @@ class DeckScreen(CursorScreen):
         for name, pane in self.panes.items():
             pane.set_class(name == number, "-active")
         self.set_class(self.expanded, "-expanded")
-        table = {"1": self.rollouts, "2": self.symptoms}.get(number)
-        if table is not None:
-            table.focus()
+        self.set_class(number in ("3", "4"), "-side")
+        driver = self._drivers.get(number)
+        if driver is not None:
+            driver.widget.focus()
         else:
             self.set_focus(None)
 
@@ -223,7 +286,7 @@ class DeckScreen(CursorScreen):
 
     def no_target(self, command: Command) -> str:
         """Say why a row that stands for others cannot be asked."""
-        if command.id == "open" and self.rollouts.target_key == HEALTHY:
+        if command.id == "open" and (self.active == "4" or self.rollouts.target_key == HEALTHY):
             return ""
         return "no row is under the cursor"
 
@@ -233,6 +296,9 @@ class DeckScreen(CursorScreen):
             self.deck.open_view("rollouts")
             return
         target: tuple[Any, Any] | None = self.target()
+        if self.active == "3" or (self.active == "4" and target is None):
+            self.deck.open_view("costs" if self.active == "3" else "incidents")
+            return
         if target is not None and isinstance(target[1], Symptom):
             self.deck.open_view(target[1].view or "events", "is:bad")
             return

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.widget import Widget
 
 from cache.state.records import Place
 from services.errors import Problem
 from services.model.cluster import KubeEvent, Usage
 from services.model.ref import Ref, Resource
 from services.model.workload import Pod, Revision, Rollout
-from services.ports import Changes, ClusterSession
+from services.ports import Changes
 from tui.bindings import Command
 from tui.console import Console
 from tui.driver import TableDriver
 from tui.presenters import rollouts
 from tui.presenters.detail import folded, pods_of
 from tui.presenters.freshness import present_state
+from tui.presenters.lens import Lens
 from tui.presenters.view import View
 from tui.presenters.workload import EVENTS, PODS, REVISIONS, local_feed, present_diff, present_head, present_usage
 from tui.screens.cursor import CursorScreen
 from widgets.live_table import LiveTable
 from widgets.pane import Pane
 from widgets.text_view import TextView
-from widgets.viewmodels import Face, PaneVM, Span, TextVM, Tone
+from widgets.viewmodels import Face, Line, PaneVM, Span, TextVM, Tone
 
 REFRESH = 15.0
 """Seconds between two looks at the history and the events while the screen is open."""
@@ -47,12 +49,13 @@ class WorkloadScreen(CursorScreen):
         self._drivers = {name: TableDriver(self.tables[name], view, console.lens) for name, view in views.items()}
         self._content: dict[str, dict[str, Any]] = {"pods": {}, "revisions": {}, "events": {}}
         self._asked_at = 0.0
-        self._problem = ""
+        self._problems: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         """Lay out header, facts, the three tables and footer."""
         yield self.header
         yield Pane(self.head, id="pane-head")
+        yield from self.between()
         with Container(id="parts"):
             yield from self.panes.values()
         yield self.footer
@@ -62,6 +65,10 @@ class WorkloadScreen(CursorScreen):
         super().on_mount()
         self.tables["pods"].focus()
         self._ask()
+
+    def between(self) -> Iterable[Widget]:
+        """Return what stands between the facts and the tables."""
+        return ()
 
     @property
     def driver(self) -> TableDriver | None:
@@ -82,20 +89,25 @@ class WorkloadScreen(CursorScreen):
         return self.rollout
 
     def _ask(self) -> None:
+        """Ask for the history and the events, each by itself: one that fails takes nothing from the other."""
         self._asked_at = self.console.clock.monotonic()
-        self.deck.ask(self._get, self._arrived)
+        about = [self.ref, *(pod.ref for pod in pods_of(self.console.feed.snapshot(), self.ref))]
+        self.deck.ask(lambda session: session.history(self.ref), self._revisions_arrived)
+        self.deck.ask(lambda session: session.events(about), self._events_arrived)
 
-    async def _get(self, session: ClusterSession) -> tuple[Sequence[Revision], Sequence[KubeEvent]]:
-        pods = [pod.ref for pod in pods_of(self.console.feed.snapshot(), self.ref)]
-        return await session.history(self.ref), await session.events([self.ref, *pods])
+    def _revisions_arrived(self, answer: Sequence[Revision] | None, problem: Problem | None) -> None:
+        self._arrived("revisions", {str(one.number): one for one in answer} if answer is not None else None, problem)
 
-    def _arrived(self, answer: tuple[Sequence[Revision], Sequence[KubeEvent]] | None, problem: Problem | None) -> None:
+    def _events_arrived(self, answer: Sequence[KubeEvent] | None, problem: Problem | None) -> None:
+        self._arrived("events", {one.ref.key: one for one in answer} if answer is not None else None, problem)
+
+    def _arrived(self, part: str, rows: dict[str, Any] | None, problem: Problem | None) -> None:
         if not self.is_attached:
             return
-        self._problem = self.console.lens().text(problem.sentence) if problem is not None else ""
-        if answer is not None:
-            self._content["revisions"] = {str(one.number): one for one in answer[0]}
-            self._content["events"] = {one.ref.key: one for one in answer[1]}
+        self._problems[part] = self.console.lens().text(problem.sentence) if problem is not None else ""
+        if rows is not None:
+            self._content[part] = rows
+        self._show_head()
         self._show_tables()
 
     def show_all(self) -> None:
@@ -132,16 +144,20 @@ class WorkloadScreen(CursorScreen):
 
     def _show_head(self) -> None:
         lens, rollout = self.console.lens(), self.rollout
-        usage: dict[str, Usage] = dict(self.console.feed.snapshot().tables.get("usage.pods", {}))
-        pods: list[Pod] = list(self._content["pods"].values())
-        lines = present_head(rollout, lens)
-        if rollout is not None:
-            lines += present_usage(pods, usage, lens)
-        self.head.set_vm(TextVM((), tuple(folded(lines, self.size.width - 2))))
+        lines = self.head_lines(rollout, lens)
+        self.head.set_vm(TextVM((), tuple(folded(lines, self.size.width - 4))))
         kind = rollouts.SHORT_KIND.get(self.ref.kind, self.ref.kind)
         title = (Span(lens.text(f"{self.ref.namespace}/{self.ref.name}"), Tone.STRONG), Span(f"  {kind}", Tone.MUTED))
         state = present_state(self.console.summary().reading, lens)
         self.query_one("#pane-head", Pane).set_vm(PaneVM("", title, state))
+
+    def head_lines(self, rollout: Rollout | None, lens: Lens) -> list[Line]:
+        """Return what is said of the workload: its facts, and what its pods ask for and use."""
+        lines = present_head(rollout, lens)
+        if rollout is not None:
+            usage: Mapping[str, Usage] = self.console.feed.snapshot().tables.get("usage.pods", {})
+            lines += present_usage(list(self._content["pods"].values()), usage, lens)
+        return lines
 
     def _show_tables(self) -> None:
         now, lens = self.console.clock.now(), self.console.lens()
@@ -149,12 +165,10 @@ class WorkloadScreen(CursorScreen):
             rows = self._content[name]
             driver.take(local_feed(driver.view.table, rows), None, now)
             title = (Span(driver.view.title, Tone.STRONG), lens.dash(), Span(f"{len(rows):,}"))
-            face, message = Face.DATA, ""
+            face, message, problem = Face.DATA, "", self._problems.get(name, "")
             if not rows and name != "pods":
-                face, message = (
-                    (Face.FAILED, self._problem) if self._problem else (Face.WAITING, driver.view.empty + ".")
-                )
-            state = (Span(self._problem, Tone.WARN),) if self._problem and rows and name == "revisions" else ()
+                face, message = (Face.FAILED, problem) if problem else (Face.WAITING, driver.view.empty + ".")
+            state = (Span(problem, Tone.WARN),) if problem and rows else ()
             self.panes[name].set_vm(PaneVM("", title, state, face, message))
 
     def target_ref(self) -> tuple[Ref, Resource | None] | None:

@@ -118,17 +118,18 @@ def test_hints_speak_of_the_keys_in_force() -> None:
 
 def test_every_command_does_something_in_each_of_its_places() -> None:
     from tui.app import QuarterdeckApp
+    from tui.screens.alert import AlertScreen
     from tui.screens.costs import CostsScreen
     from tui.screens.deck import DeckScreen
     from tui.screens.document import TextScreen
+    from tui.screens.explain import ExplainScreen
     from tui.screens.incident import IncidentScreen
     from tui.screens.logs import LogScreen
     from tui.screens.table import TableScreen
-    from tui.screens.workload import WorkloadScreen
 
     screens = {
-        "deck": DeckScreen, "table": TableScreen, "workload": WorkloadScreen, "logs": LogScreen, "text": TextScreen,
-        "costs": CostsScreen, "incident": IncidentScreen,
+        "deck": DeckScreen, "table": TableScreen, "workload": ExplainScreen, "logs": LogScreen, "text": TextScreen,
+        "costs": CostsScreen, "incident": IncidentScreen, "alert": AlertScreen,
     }  # fmt: skip
     for command in COMMANDS:
         for place in screens if "*" in command.places else command.places:

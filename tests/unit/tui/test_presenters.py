@@ -309,7 +309,7 @@ def test_any_text_leads_somewhere(typed: str) -> None:
 def test_the_strip_and_the_counts_of_a_small_screen() -> None:
     known = sum_up(snapshot(), NOW)
     unknown = Summary(read(None, NOW), symptoms=known.symptoms)
-    assert [words(pane) for pane in present_strip(known, "2", LENS).panes][:2] == ["1 Rollouts 3▲ 2◆", "2 Alerts 2"]
+    assert [words(pane) for pane in present_strip(known, "2", LENS).panes][:2] == ["1 Rollouts 2▲ 1◆", "2 Alerts 2"]
     assert present_strip(known, "2", LENS).active == 1
     assert [words(pane) for pane in present_strip(unknown, "1", LENS).panes][:2] == ["1 Rollouts ?", "2 Alerts ?"]
     assert words(present_too_small(known, LENS).panes[0]) == "▲3 ◆2  wants 60x15"

@@ -1,0 +1,114 @@
+"""Gets what was measured: from the monitoring where it answers, else from what this console itself has sampled."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from services.errors import Problem
+from services.model.alert import Alert
+from services.model.metric import Golden, Series
+from services.model.ref import Ref
+from services.ports import MetricsSession
+
+if TYPE_CHECKING:
+    from cache.state.past import Past
+
+NO_MONITORING = "No Prometheus is configured for this cluster"
+SAMPLED = "sampled by this console"
+
+
+class AlertHistory(Struct, frozen=True):
+    """The values of an alert over time and when it fired; `source` says from where, `missing` why not all is there."""
+
+    values: tuple[Series, ...] = ()
+    firing: Series | None = None
+    source: str = ""
+    missing: str = ""
+
+
+class Measurements:
+    """Answers on the service thread's loop, always with something: values, or a sentence on why there are none."""
+
+    def __init__(self, metrics: MetricsSession | None, past: Past | None) -> None:
+        self._metrics = metrics
+        self._past = past
+
+    async def of_alert(self, alert: Alert, since: float, until: float, columns: int) -> AlertHistory:
+        """Return an alert's value and firing between two moments, each from whoever knows it."""
+        values, firing, why = await self._asked(alert, since, until, columns)
+        if any(series.last is not None for series in values):
+            return AlertHistory(tuple(values), firing, "prometheus", why)
+        from cache.samples import value_of
+
+        sampled = await self._sampled(value_of(alert.key), since, until, columns)
+        if sampled is None:
+            return AlertHistory((), firing, "", why or "Nothing was measured in this time.")
+        return AlertHistory((sampled,), firing, SAMPLED, why)
+
+    async def _asked(
+        self, alert: Alert, since: float, until: float, columns: int
+    ) -> tuple[Sequence[Series], Series | None, str]:
+        if self._metrics is None:
+            return (), None, f"{NO_MONITORING}."
+        values, firing = await asyncio.gather(
+            self._metrics.alert_values(alert, since, until, columns),
+            self._metrics.alert_firing(alert, since, until, columns),
+            return_exceptions=True,
+        )
+        why = next((_sentence(one) for one in (values, firing) if isinstance(one, BaseException)), "")
+        return (
+            () if isinstance(values, BaseException) else values,
+            None if isinstance(firing, BaseException) else firing,
+            why,
+        )
+
+    async def of_workload(self, ref: Ref, pods: Sequence[str], since: float, until: float, columns: int) -> Golden:
+        """Return what a workload did and used; without monitoring, what metrics-server was sampled to say."""
+        golden, why = Golden(""), f"{NO_MONITORING}."
+        if self._metrics is not None:
+            try:
+                golden, why = await self._metrics.golden(ref, pods, since, until, columns), ""
+            except Problem as problem:
+                why = problem.sentence
+        if golden.cpu is not None or golden.memory is not None:
+            return golden
+        from cache.samples import cpu_of, memory_of
+
+        key = f"{ref.kind}/{ref.key}"
+        cpu = await self._sampled(cpu_of(key), since, until, columns)
+        memory = await self._sampled(memory_of(key), since, until, columns)
+        missing = (*golden.missing, *((why,) if why else ()))
+        return Golden(
+            source=golden.source or (SAMPLED if cpu is not None or memory is not None else ""),
+            rate=golden.rate,
+            errors=golden.errors,
+            p50=golden.p50,
+            p95=golden.p95,
+            p99=golden.p99,
+            cpu=cpu,
+            memory=memory,
+            cpu_request=golden.cpu_request,
+            cpu_limit=golden.cpu_limit,
+            memory_request=golden.memory_request,
+            memory_limit=golden.memory_limit,
+            missing=missing,
+        )
+
+    async def _sampled(self, name: str, since: float, until: float, columns: int) -> Series | None:
+        if self._past is None:
+            return None
+        series = await asyncio.to_thread(self._past.series, name, since, until, columns)
+        return series if any(not math.isnan(value) for value in series.values) else None
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, Problem):
+        return str(error.sentence)
+    if isinstance(error, Exception):
+        return f"It could not be asked: {type(error).__name__}: {error}"
+    raise error

@@ -1,0 +1,203 @@
+"""Explains a workload: why it is broken, what changed, what is suspected and why, and what can be done from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct, structs
+
+from services.insight.correlation import Trouble
+from services.model.alert import Alert, AlertState, Entity
+from services.model.change import Change, Suspect
+from services.model.metric import Golden
+from services.model.severity import Severity
+from services.model.workload import Pod, Revision, Rollout
+from services.ports import Snapshot
+from tui.presenters.alert_detail import change_line
+from tui.presenters.alert_sources import ALERTS
+from tui.presenters.alert_words import score_line, since_words, value_words
+from tui.presenters.detail import labelled
+from tui.presenters.lens import TONES, WORDS, Lens, age, clock, countdown, moment
+from tui.presenters.rollouts import change as change_of_rollout
+from widgets.viewmodels import Line, Span, Tone
+
+MOST_ALERTS = 3
+MOST_SUSPECTS = 3
+
+
+class Known(Struct, frozen=True):
+    """What is known around a workload when it is explained. `kubectl` is how a command for it begins, raw."""
+
+    alerts: Sequence[Alert] = ()
+    suspects: Sequence[Suspect] = ()
+    changes: Sequence[Change] = ()
+    revisions: Sequence[Revision] = ()
+    kubectl: str = "kubectl"
+    keys: Mapping[str, str] = {}
+
+
+def alerts_of(row: Rollout, snapshot: Snapshot) -> list[Alert]:
+    """Return the alerts that fire about a workload, the earliest first."""
+    ref = row.ref
+    found = [
+        alert
+        for alert in snapshot.tables.get(ALERTS, {}).values()
+        if alert.entity.workload == ref.name
+        and alert.entity.namespace == ref.namespace
+        and alert.state is AlertState.FIRING
+        and not alert.heartbeat
+    ]
+    return sorted(found, key=lambda alert: (alert.onset, alert.key))
+
+
+def trouble_of(row: Rollout) -> Trouble | None:
+    """Return what broke about a workload for which no alert fires; None where nothing did."""
+    if row.severity > Severity.WARN or not row.since:
+        return None
+    return Trouble(Entity(row.ref.cluster, row.ref.namespace, row.ref.name), row.since)
+
+
+def present_explanation(row: Rollout | None, known: Known, lens: Lens) -> list[Line]:
+    """Return the explanation: STATE, ALERT, BECAUSE, CHANGED, SUSPECT with each line of its score, YOU CAN."""
+    if row is None:
+        return [labelled("STATE", lens.badge(Severity.UNKNOWN), Span(" gone: the server no longer lists it"))]
+    lines = [_state(row, lens), *_alerts(known.alerts, lens), *_because(row, lens), *_changed(row, known, lens)]
+    lines += _suspects(known.suspects, row, lens)
+    return [*lines, *_you_can(row, known, lens)]
+
+
+def _state(row: Rollout, lens: Lens) -> Line:
+    workload, tone = row.workload, TONES[row.severity]
+    state = f"{workload.ready} of {workload.desired} ready"
+    if row.since and row.severity <= Severity.NOTICE:
+        state += f" for {lens.age(row.since)}"
+    spans = [lens.badge(row.severity), Span(f" {WORDS[row.severity]}  ", tone), Span(state)]
+    if not row.done:
+        status = row.status.partition("rollout to finish: ")[2] or row.status
+        spans.append(Span(f"   {lens.text(status.rstrip('.'), 160)}", Tone.MUTED))
+    if row.deadline_at and not row.done:
+        left = row.deadline_at - lens.now
+        words = f"deadline in {countdown(left)}" if left > 0 else f"deadline passed {age(-left)} ago"
+        spans.append(Span(f"   {words}", Tone.WARN))
+    return labelled("STATE", *spans)
+
+
+def _alerts(alerts: Sequence[Alert], lens: Lens) -> list[Line]:
+    lines: list[Line] = []
+    for alert in alerts[:MOST_ALERTS]:
+        said = [Span(f" {lens.text(alert.name, 80)}", TONES[alert.severity]), Span(f"  {value_words(alert, lens)}")]
+        lines.append(
+            labelled(
+                "" if lines else "ALERT",
+                lens.badge(alert.severity),
+                *said,
+                Span(f"  for {since_words(alert, lens)}"),
+                Span(f"   {lens.text(alert.annotation('summary'), 200)}", Tone.MUTED),
+            )
+        )
+    if len(alerts) > MOST_ALERTS:
+        lines.append(labelled("", Span(f"and {len(alerts) - MOST_ALERTS} more", Tone.MUTED)))
+    return lines
+
+
+def _because(row: Rollout, lens: Lens) -> list[Line]:
+    because = row.cause or row.what
+    lines = [labelled("BECAUSE", Span(lens.text(because, 400), TONES[row.severity]))] if because else []
+    if row.last_words:
+        lines.append(labelled("", Span("last words  ", Tone.MUTED), Span(f'"{lens.text(row.last_words, 400)}"')))
+    return lines
+
+
+def _changed(row: Rollout, known: Known, lens: Lens) -> list[Line]:
+    """Return the last change of the workload itself, with how long before the trouble it was."""
+    ref = row.ref
+    own = [one for one in known.changes if (one.ref.namespace, one.ref.name) == (ref.namespace, ref.name)]
+    said = change_of_rollout(row, lens)
+    if not own:
+        return [labelled("CHANGED", Span(lens.text(said)))] if said else []
+    last = max(own, key=lambda one: one.start)
+    onset = min((alert.onset for alert in known.alerts), default=row.since)
+    text = said if last.revision and last.revision == row.revision else last.text or last.kind.value
+    spans = [Span(f"{moment(last.start, lens.now)}  ", Tone.MUTED), Span(lens.text(text, 200))]
+    if last.actor:
+        spans.append(Span(f"  by {lens.name('user', last.actor)}"))
+    troubled = row.severity <= Severity.WARN or bool(known.alerts)
+    if troubled and onset >= last.start:
+        spans.append(Span(f"   {age(onset - last.start)} before the trouble", Tone.STRONG))
+    return [labelled("CHANGED", *spans)]
+
+
+def _suspects(suspects: Sequence[Suspect], row: Rollout, lens: Lens) -> list[Line]:
+    if not suspects:
+        if row.severity > Severity.WARN:
+            return []
+        return [labelled("SUSPECT", Span("none: nothing that changed lies near it in place and time", Tone.MUTED))]
+    first, *others = suspects[:MOST_SUSPECTS]
+    lines = [labelled("SUSPECT", *score_line(first, lens))]
+    ref = first.change.ref
+    if (ref.namespace, ref.name) != (row.ref.namespace, row.ref.name):
+        lines.append(labelled("", *change_line(first, lens)))
+    return lines + [
+        labelled("", Span(f"{one.score} {one.band}  ", Tone.MUTED), *change_line(one, lens)) for one in others
+    ]
+
+
+def _you_can(row: Rollout, known: Known, lens: Lens) -> list[Line]:
+    """Return what works from here, by keys that exist, and the command for what has no key."""
+    keys = known.keys
+    spans: list[Span] = []
+    for name, words in (("logs", "logs"), ("previous_logs", "logs of the run before"), ("diff", "what changed")):
+        if keys.get(name) and (name != "diff" or len(known.revisions) > 1):
+            spans += [Span(keys[name], Tone.KEY), Span(f" {words}   ")]
+    if keys.get("incident"):
+        spans += [Span(keys["incident"], Tone.KEY), Span(" declare an incident   ")]
+    if row.severity <= Severity.WARN and row.what.startswith("CrashLoop"):
+        spans.append(Span("a restart would start the same image", Tone.MUTED))
+    lines = [labelled("YOU CAN", *spans)]
+    back = revision_before(known.revisions)
+    if back is not None and row.severity <= Severity.WARN:
+        named = f"{row.ref.kind.lower()}/{row.ref.name}"
+        command = f"{known.kubectl} rollout undo {named} --to-revision={back.number}"
+        mark = f"  {back.mark}" if back.mark else ""
+        made = f", made {lens.age(back.created_at)} ago" if back.created_at else ""
+        lines.append(
+            labelled(
+                "BY HAND",
+                Span(lens.text(command, 600)),
+                Span(f"   rev {back.number}{lens.text(mark)}{made}", Tone.MUTED),
+            )
+        )
+    return lines
+
+
+def revision_before(revisions: Sequence[Revision]) -> Revision | None:
+    """Return the revision to go back to: the newest older one that was seen healthy, else the one before."""
+    current = next((one for one in revisions if one.current), None)
+    if current is None:
+        return None
+    older = sorted((one for one in revisions if one.number < current.number), key=lambda one: -one.number)
+    return next((one for one in older if one.mark), older[0] if older else None)
+
+
+def with_asked(golden: Golden, pods: Sequence[Pod]) -> Golden:
+    """Return what was measured, with the requests and limits of the pods where the monitoring knows none."""
+    cpu, memory = sum(pod.cpu_request for pod in pods) / 1000, float(sum(pod.memory_request for pod in pods))
+    cpu_limit = sum(pod.cpu_limit for pod in pods) / 1000 if all(pod.cpu_limit for pod in pods) else 0.0
+    memory_limit = float(sum(pod.memory_limit for pod in pods)) if all(pod.memory_limit for pod in pods) else 0.0
+    return structs.replace(
+        golden,
+        cpu_request=golden.cpu_request or cpu,
+        cpu_limit=golden.cpu_limit or cpu_limit,
+        memory_request=golden.memory_request or memory,
+        memory_limit=golden.memory_limit or memory_limit,
+    )
+
+
+def present_measured(golden: Golden | None, window: str, lens: Lens) -> Line:
+    """Return one line on the charts: how far back they look, where they come from, what could not be had."""
+    if golden is None:
+        return (Span(f"last {window}", Tone.MUTED),)
+    source = f"  {lens.text(golden.source, 60)}" if golden.source else ""
+    missing = f"   {lens.text('; '.join(golden.missing), 300)}" if golden.missing else ""
+    at = f"  {clock(lens.now)}" if golden.source else ""
+    return (Span(f"last {window}{source}{at}", Tone.MUTED), Span(missing, Tone.NOTICE))
