@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tui.exitcodes import ExitCode
 
-COMMANDS = ("run", "demo", "status", "rollouts", "doctor", "config", "completion")
+COMMANDS = ("run", "demo", "status", "rollouts", "timeline", "costs", "incidents", "doctor", "config", "completion")
 
 
 def _selection() -> argparse.ArgumentParser:
@@ -59,6 +59,21 @@ def parser() -> argparse.ArgumentParser:
         report.add_argument("--output", "-o", default="table", choices=["table", "json"])
         report.add_argument("--live", action="store_true", help="ask the cluster instead of the cache")
         report.add_argument("--timeout", type=float, default=20.0, metavar="S", help="with --live: seconds to wait")
+    past = commands.add_parser("timeline", parents=[selection], help="list what happened, newest first; no screen")
+    past.add_argument("filter", nargs="*", metavar="TERM", help="as after / on the screen: kind:rollout, ns:shop, text")
+    past.add_argument("--since", default="24h", metavar="T", help="how far back: 1h, 30m, 7d, or 2026-03-14T03:00Z")
+    past.add_argument("--output", "-o", default="table", choices=["table", "json"])
+    past.add_argument("--live", action="store_true", help="ask the cluster, not what consoles recorded")
+    past.add_argument("--timeout", type=float, default=20.0, metavar="S", help="with --live: seconds to wait")
+    costs = commands.add_parser("costs", parents=[selection], help="say what the cluster costs, an estimate; no screen")
+    costs.add_argument("--by", default="namespace", choices=["namespace", "team", "workload"])
+    costs.add_argument("--output", "-o", default="table", choices=["table", "json"])
+    costs.add_argument("--live", action="store_true", help="ask the cluster instead of the kept hours")
+    costs.add_argument("--timeout", type=float, default=20.0, metavar="S", help="with --live: seconds to wait")
+    incidents = commands.add_parser("incidents", help="list the open incidents, or print one; no screen, no cluster")
+    incidents.add_argument("what", nargs="?", default="", metavar="INC", help="one incident: INC-42")
+    incidents.add_argument("--all", action="store_true", help="those that are over too")
+    incidents.add_argument("--output", "-o", default="table", choices=["table", "json", "markdown"])
     commands.add_parser("doctor", parents=[selection], help="check terminal, config, credentials, rights, endpoints")
     config = commands.add_parser("config", help="print an example configuration, its path, its faults, or the keys")
     config.add_argument("what", choices=["example", "path", "check", "keys"], nargs="?", default="example")
@@ -107,6 +122,18 @@ def dispatch(arguments: argparse.Namespace) -> int:
         from tui.commands.report import report
 
         return report(arguments)
+    if command == "timeline":
+        from tui.commands.timeline import timeline
+
+        return timeline(arguments)
+    if command == "costs":
+        from tui.commands.costs import costs
+
+        return costs(arguments)
+    if command == "incidents":
+        from tui.commands.incidents import incidents
+
+        return incidents(arguments)
     if command == "doctor":
         from tui.commands.examine import examine_all
 
