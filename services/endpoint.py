@@ -65,6 +65,11 @@ class Endpoint:
         """Where it is, for the operator: no credential is in it."""
         return self.settings.url or f"service {self.settings.service}"
 
+    @property
+    def timeout(self) -> float:
+        """Seconds an answer may take."""
+        return float(self.settings.timeout)
+
     async def get(self, path: str, query: Pairs = ()) -> bytes:
         """Return the body of a 2xx answer to GET `path`, below the prefix."""
         return await self._ask("GET", path, query, ())

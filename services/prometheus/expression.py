@@ -92,6 +92,7 @@ def narrowed(expression: str, labels: Mapping[str, str]) -> str:
 
 def quoted(text: str) -> str:
     """Return a PromQL string of any text."""
+    text = text.encode("utf-8", "replace").decode()
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return '"' + "".join(sign if sign >= " " else f"\\x{ord(sign):02x}" for sign in escaped) + '"'
 
