@@ -10,10 +10,12 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
-from services.kubernetes import decode_cluster, decode_config, decode_pods, decode_workloads
+from services.kubernetes import decode_cluster, decode_config, decode_pods, decode_revisions, decode_workloads
 from services.kubernetes.wire_pod import WirePod
 from services.model.cluster import Usage
 from services.model.ref import (
+    CONFIGMAPS,
+    CONTROLLERREVISIONS,
     CRONJOBS,
     DAEMONSETS,
     DEPLOYMENTS,
@@ -141,6 +143,12 @@ class _Codec(NamedTuple):
 DIGESTS = "config.digests"
 """ConfigMaps by their keys and hashes: told to whoever derives from them, shown in no table."""
 
+REVISIONS = "controller.revisions"
+"""ControllerRevisions, as the roll-outs of StatefulSets and DaemonSets: likewise."""
+
+DERIVED_FROM: Mapping[str, Resource] = {REVISIONS: CONTROLLERREVISIONS, DIGESTS: CONFIGMAPS}
+"""Kinds that are watched only for what they tell, by the name they are wanted by."""
+
 _WIRE: Mapping[str, tuple[Any, Callable[[Any, str], Any]]] = {
     PODS.table: (WirePod, decode_pods.pod_of),
     NODES.table: (decode_cluster.WireNode, decode_cluster.node_of),
@@ -152,6 +160,7 @@ _WIRE: Mapping[str, tuple[Any, Callable[[Any, str], Any]]] = {
     REPLICASETS.table: (decode_workloads.WireReplicaSet, decode_workloads.replicaset_of),
     JOBS.table: (decode_cluster.WireJob, decode_cluster.job_of),
     CRONJOBS.table: (decode_cluster.WireCronJob, decode_cluster.cronjob_of),
+    REVISIONS: (decode_revisions.WireControllerRevision, decode_revisions.chosen_of),
     DIGESTS: (decode_config.WireConfigMap, decode_config.digest_of),
 }
 

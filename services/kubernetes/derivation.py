@@ -11,7 +11,7 @@ from msgspec import structs
 from services.clock import Clock
 from services.config_schema import RolloutSettings
 from services.kubernetes.configs import ConfigChanges
-from services.kubernetes.decode import DIGESTS
+from services.kubernetes.decode import DIGESTS, REVISIONS
 from services.kubernetes.diagnosis import crashes, diagnose
 from services.kubernetes.happenings import (
     SOURCE,
@@ -24,6 +24,7 @@ from services.kubernetes.happenings import (
     template_events,
 )
 from services.kubernetes.joins import WORKLOADS, Joins, row_key
+from services.kubernetes.revisions import Revisions
 from services.kubernetes.symptoms import Symptoms
 from services.model.cluster import Job, KubeEvent, Node
 from services.model.ref import (
@@ -63,6 +64,7 @@ class Derivation:
         self._placing: dict[str, float] = {}
         self._joins = Joins()
         self._configs = ConfigChanges()
+        self._revisions = Revisions()
         self._rollouts: dict[Key, Rollout] = {}
         self._changes: dict[str, deque[float]] = {}
         self._recovered: dict[str, float] = {}
@@ -80,9 +82,12 @@ class Derivation:
     # The sink's side
 
     def apply(self, source: str, change: Change) -> None:
-        """Hand a change on, and note what it touches; digests of ConfigMaps go no further."""
+        """Hand a change on, and note what it touches; what is watched only for what it tells goes no further."""
         if change.table == DIGESTS:
             self._say(self._configs.take(change, self._clock.now()))
+            return
+        if change.table == REVISIONS:
+            self._say(self._revisions.take(change, self._joins.workloads, self._clock.now()))
             return
         self._sink.apply(source, change)
         self._joins.take(change)
@@ -250,7 +255,8 @@ class Derivation:
         elif isinstance(obj, KubeEvent):
             told.append(core_event(obj, now))
         elif isinstance(obj, Workload):
-            told.extend(known_events(obj, now) if before is None else template_events(before, obj, now))
+            known = self._revisions.known
+            told.extend(known_events(obj, now) if before is None else template_events(before, obj, now, known))
         self._say([event for event in told if event is not None])
 
     def _say(self, events: list[Event]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import structs
 
+from services.kubernetes.decode_revisions import Chosen
 from services.kubernetes.decode_workloads import revision_number
 from services.kubernetes.rollout_status import condition
 from services.model.cluster import ConfigDigest, Job, KubeEvent, Node
@@ -70,8 +71,33 @@ def revision_events(
         before = images.get(max((one for one in images if one < number), default=0), ())
         was = f" (was {max(older)})" if older and number == revision.revision else ""
         text = f"rev {number}{was}  {change_of(before, revision.images)}".strip()
-        events.append(_event(about, EventKind.ROLLOUT, text, "revision", str(number), at, seen_at))
+        told = _event(about, EventKind.ROLLOUT, text, "revision", str(number), at, seen_at)
+        events.append(structs.replace(told, payload=_written_by(workload, at)))
     return events
+
+
+def chosen_event(
+    revision: Chosen, siblings: Iterable[Chosen], workload: Workload | None, seen_at: float
+) -> Event | None:
+    """Return that a StatefulSet or DaemonSet got a new template, as its ControllerRevision tells; None when long ago.
+
+    The number names the roll-out, as it does a Deployment's.
+    """
+    owner = revision.owner
+    if owner is None or not revision.number or not 0 <= seen_at - revision.at <= BACKFILL:
+        return None
+    older = [one for one in siblings if one.number < revision.number]
+    before = max(older, key=lambda one: one.number).images if older else ()
+    about = structs.replace(revision.ref, kind=owner.kind, name=owner.name, uid=owner.uid)
+    text = f"rev {revision.number}  {change_of(before, revision.images)}".strip()
+    told = _event(about, EventKind.ROLLOUT, text, "revision", str(revision.number), revision.at, seen_at)
+    return structs.replace(told, payload=_written_by(workload, revision.at))
+
+
+def _written_by(workload: Workload | None, at: float) -> dict[str, str]:
+    """Return who wrote the template, where that was just before."""
+    known = workload is not None and abs(workload.changed_at - at) < MADE and workload.changed_by
+    return {"actor": workload.changed_by} if known and workload is not None else {}
 
 
 def _numbers(revision: ReplicaSetInfo) -> list[int]:
@@ -87,11 +113,16 @@ def _chosen_again_at(revision: ReplicaSetInfo, workload: Workload | None, seen_a
     return written if current else 0.0
 
 
-def template_events(before: Workload, now: Workload, seen_at: float) -> list[Event]:
-    """Return the scaling and, for kinds without ReplicaSets, the new template that two states of a workload show."""
+def template_events(before: Workload, now: Workload, seen_at: float, revisions_known: bool = False) -> list[Event]:
+    """Return the scaling and, for kinds without ReplicaSets, the new template that two states of a workload show.
+
+    Where `revisions_known`, the ControllerRevisions tell of new templates, and better.
+    """
     events = []
     if before.desired != now.desired and now.ref.kind != "DaemonSet":
         events.append(_scaled(now, seen_at, before.desired))
+    if revisions_known:
+        return events
     was, became, onset = "", "", ""
     if now.ref.kind == "StatefulSet":
         was, became, onset = before.update_revision, now.update_revision, f"{now.update_revision}-{now.generation}"

@@ -14,7 +14,7 @@ from services.clock import Clock
 from services.errors import Problem
 from services.kubernetes.codecs import TableCodec, TypedCodec
 from services.kubernetes.credentials import Credentials
-from services.kubernetes.decode import DIGESTS, TYPED
+from services.kubernetes.decode import DERIVED_FROM, TYPED
 from services.kubernetes.exec_plugin import LoginNeeded
 from services.kubernetes.preview import preview_pods
 from services.kubernetes.pulse import Pulse
@@ -23,7 +23,7 @@ from services.kubernetes.tablewatch import TableWatch, Wiring
 from services.kubernetes.transport import Transport
 from services.kubernetes.usage import USAGE, UsagePoll
 from services.model.cluster import TableInfo
-from services.model.ref import CONFIGMAPS, NAMESPACES, PODS, Resource
+from services.model.ref import NAMESPACES, PODS, Resource
 from services.model.source import SourceState, SourceStatus
 from services.ports import Delta, Interest, Sink
 from services.sanitize import safe_text
@@ -158,7 +158,7 @@ class KubernetesSource:
         """Stop the tables no longer wanted, start the new ones, and hand the namespaces on to those that stay."""
         interest = self._interest
         generic = {resource.table: resource for resource in interest.generic if resource.table not in TYPED}
-        wanted = [name for name in interest.tables if name in TYPED or name in USAGE or name == DIGESTS]
+        wanted = [name for name in interest.tables if name in TYPED or name in USAGE or name in DERIVED_FROM]
         wanted += [resource.table for resource in interest.generic if resource.table in TYPED]
         wanted = list(dict.fromkeys([*wanted, *generic]))
         for name in [name for name in self._watches if name not in wanted]:
@@ -173,7 +173,8 @@ class KubernetesSource:
                 watch.update(interest.namespaces)
                 continue
             watch = self._watches[name] = self._made(name, generic.get(name))
-            before = [other for other in self._watches.values() if other is not watch] if name == DIGESTS else []
+            before = [other for key, other in self._watches.items() if key not in DERIVED_FROM]
+            before = before if name in DERIVED_FROM else []
             self._tasks[name] = asyncio.ensure_future(self._guarded(watch, before))
             if first:
                 await self._wait_for(watch)
@@ -216,14 +217,14 @@ class KubernetesSource:
         if resource is not None:
             codec = TableCodec(resource, self.cluster, self._columns)
             return TableWatch(resource, codec, self._wiring, interest.namespaces, fallback=self._fallback)
-        if name == DIGESTS:
+        if name in DERIVED_FROM:
             return TableWatch(
-                CONFIGMAPS,
-                TypedCodec(DIGESTS, self.cluster, limit=LARGE_PAGE),
+                DERIVED_FROM[name],
+                TypedCodec(name, self.cluster, limit=LARGE_PAGE),
                 self._wiring,
                 interest.namespaces,
                 fallback=self._fallback,
-                table=DIGESTS,
+                table=name,
             )
         preview = self._preview if name == PODS.table and self._namespaces else None
         return TableWatch(

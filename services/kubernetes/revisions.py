@@ -1,0 +1,58 @@
+"""Tells the roll-outs of StatefulSets and DaemonSets from their ControllerRevisions, seen live or found afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.kubernetes.decode_revisions import Chosen
+from services.kubernetes.happenings import chosen_event
+from services.model.timeline import Event
+from services.model.workload import Workload
+from services.ports import Change, Key, Replace
+
+
+class Revisions:
+    """Keeps the ControllerRevisions of every workload; `known` once they were listed. Not safe across threads."""
+
+    def __init__(self) -> None:
+        self.known = False
+        self._rows: dict[Key, Chosen] = {}
+        self._of: dict[str, dict[Key, Chosen]] = {}
+
+    def take(self, change: Change, workloads: Mapping[str, Workload], now: float) -> list[Event]:
+        """Take the content of the table "controller.revisions", or a part of it; returns what it tells.
+
+        `workloads` are those known by uid, `now` is epoch seconds.
+        """
+        if isinstance(change, Replace):
+            self.known = True
+            gone = [key for key in self._rows if key not in change.rows]
+            rows: Mapping[Key, Chosen] = change.rows
+        else:
+            gone, rows = list(change.removals), change.upserts
+        for key in gone:
+            self._drop(key)
+        news = [(key, row) for key, row in rows.items() if row.owner is not None and self._number(key) != row.number]
+        for key, row in news:
+            self._drop(key)
+            if row.owner is not None:
+                self._rows[key] = row
+                self._of.setdefault(row.owner.uid, {})[key] = row
+        told = []
+        for _, row in news:
+            if row.owner is not None:
+                siblings = self._of[row.owner.uid].values()
+                told.append(chosen_event(row, siblings, workloads.get(row.owner.uid), now))
+        return [event for event in told if event is not None]
+
+    def _number(self, key: Key) -> int:
+        known = self._rows.get(key)
+        return known.number if known is not None else 0
+
+    def _drop(self, key: Key) -> None:
+        row = self._rows.pop(key, None)
+        if row is not None and row.owner is not None:
+            mine = self._of.get(row.owner.uid, {})
+            mine.pop(key, None)
+            if not mine:
+                self._of.pop(row.owner.uid, None)
