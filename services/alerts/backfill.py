@@ -41,13 +41,17 @@ def step_for(series: float) -> float:
 
 
 class Reading(Struct, frozen=True):
-    """How the past is read: what is done to labels, what they speak of, the rules' `for` by name, the heartbeats."""
+    """How the past is read: what is done to labels, what they speak of, the rules' `for` by name, the heartbeats.
+
+    `on` are the labels (as sent) of what is pending or fires now, None where that is not known for sure.
+    """
 
     outgoing: Outgoing
     subject: Subject
     scope: Scope = ""
     holds: Mapping[str, float] = {}
     heartbeats: frozenset[str] = HEARTBEATS
+    on: frozenset[Pairs] | None = None
 
 
 def episodes(
@@ -64,13 +68,14 @@ def episodes(
         labels = reading.outgoing.labels(past.labels)
         if labels is None or past.labels not in fired:
             continue
-        times = fired[past.labels]
-        for onset, first, last in _runs(past.points):
+        times, runs = fired[past.labels], _runs(past.points)
+        gone = reading.on is not None and labels not in reading.on
+        for number, (onset, first, last) in enumerate(runs, 1):
             if not 0.0 < onset < FARTHEST or not any(first <= at <= last for at in times):
                 continue
             row = _row(labels, onset, reading)
             if not is_heartbeat(row.name, row.label("severity"), "", reading.heartbeats):
-                over = until - last > 2 * step
+                over = gone or number < len(runs) or until - last >= step
                 result.append(structs.replace(row, state=AlertState.ENDED, ended_at=last) if over else row)
     return sorted(result, key=lambda row: (row.onset, row.key))
 

@@ -15,7 +15,7 @@ from services.alerts.peers import AlertmanagerPoller, Peer, PrometheusPoller, po
 from services.alerts.picture import Observed, Painter, Picture, Surroundings
 from services.clock import Clock
 from services.errors import Problem
-from services.model.alert import Alert, AlertState
+from services.model.alert import Alert, AlertState, Pairs
 from services.model.source import SourceState, SourceStatus
 from services.model.timeline import Event
 from services.ports import Change, Delta, Replace, Sink, Snapshot
@@ -211,9 +211,18 @@ class AlertingSource:
             poller.peer.scope,
             {rule.name: rule.hold for rule in seen.rules},
             self._painter.heartbeats,
+            _active(seen),
         )
         rows = await asyncio.to_thread(episodes, onsets, firing, step, now, reading)
         self._sink.happened([event for row in rows for event in _past_events(row, now, known=seen.outgoing.known)])
+
+
+def _active(seen: PrometheusSeen) -> frozenset[Pairs] | None:
+    """Return the labels, as sent, of what is pending or fires; None while rules have yet to be evaluated."""
+    if not seen.rules or any(not rule.evaluated_at for rule in seen.rules):
+        return None
+    sent = (seen.outgoing.labels(alert.labels) for rule in seen.rules for alert in rule.alerts)
+    return frozenset(labels for labels in sent if labels is not None)
 
 
 def _past_events(row: Alert, now: float, *, known: bool) -> list[Event]:
