@@ -201,8 +201,7 @@ class Peer:
             labels = {str(name): str(value) for name, value in (one.get("labels") or {}).items() if value}
             if not labels:
                 raise RefusedError(400, "at least one label pair required")
-            starts = parse_stamp(one["startsAt"]) if one.get("startsAt") else now
-            ends = parse_stamp(one["endsAt"]) if one.get("endsAt") else now + _RESOLVE
+            starts, ends = _moment(one, "startsAt") or now, _moment(one, "endsAt") or now + _RESOLVE
             sent = Sent(labels, one.get("annotations") or {}, starts, ends, now, one.get("generatorURL", ""))
             self._posted[sent.fingerprint] = sent
         return Reply(200)
@@ -271,6 +270,14 @@ def lives_until(updated: float) -> float:
 def resent(fired_at: float, until: float) -> float:
     """Return when an alert that fired at one moment was last sent before another."""
     return fired_at + math.floor(max(0.0, until - fired_at) / RESEND) * RESEND
+
+
+def _moment(given: Json, name: str) -> float:
+    """Return a time in seconds, 0 for one that is not given or that Go calls zero."""
+    try:
+        return max(0.0, parse_stamp(given[name])) if given.get(name) else 0.0
+    except ValueError:
+        raise RefusedError(400, f"{name} in body must be of type date-time") from None
 
 
 def _body(request: Request) -> Any:  # noqa: ANN401 (JSON of any shape)

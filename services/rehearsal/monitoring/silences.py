@@ -137,12 +137,20 @@ def _may_change(before: Silence, after: Silence, now: float) -> bool:
     return state == "pending" or after.starts_at <= max(now, before.starts_at)
 
 
-def _read(asked: Json, now: float) -> Silence:
+def _check(asked: Json) -> None:
     for name in ("matchers", "startsAt", "endsAt", "createdBy", "comment"):
         if asked.get(name) is None:
             raise RefusedError(422, f"{name} in body is required")
     if not asked["matchers"]:
         raise RefusedError(422, "matchers in body should have at least 1 items")
+    for number, one in enumerate(asked["matchers"]):
+        for name in ("name", "value", "isRegex"):
+            if one.get(name) is None:
+                raise RefusedError(422, f"matchers.{number}.{name} in body is required")
+
+
+def _read(asked: Json, now: float) -> Silence:
+    _check(asked)
     try:
         starts, ends = parse_stamp(asked["startsAt"]), parse_stamp(asked["endsAt"])
     except ValueError:

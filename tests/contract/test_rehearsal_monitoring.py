@@ -1,0 +1,441 @@
+"""The rehearsal's Prometheus and Alertmanagers beside the real ones: the real tools work, equal series answer alike."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.monitoring.fixtures import require_monitoring
+from tests.monitoring.servers import Monitoring, await_alert, group, rule
+
+Json = dict[str, Any]
+_PATIENCE = 60
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """A running estate's monitoring."""
+
+    prometheus: str
+    alertmanagers: list[str]
+    admin: str
+
+    def get(self, path: str, **params: Any) -> Any:
+        answer = httpx.get(self.prometheus + path, params=params, timeout=_PATIENCE)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    def pull(self, lever: str, **body: Any) -> None:
+        answer = httpx.post(f"{self.admin}/{lever}", json=body, timeout=_PATIENCE)
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture(scope="module")
+def estate() -> Iterator[Rehearsed]:
+    command = [sys.executable, "-m", "services.rehearsal", "--scenario", "bad-deploy", "--size", "tiny"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        said = json.loads(process.stdout.readline())
+        yield Rehearsed(said["prometheus"], said["alertmanagers"], said["admin_url"])
+    finally:
+        process.terminate()
+        process.wait(_PATIENCE)
+
+
+def tool(name: str, *arguments: str, fails: bool = False) -> str:
+    """Run promtool or amtool; skip where it is missing, fail in CI."""
+    binary = shutil.which(name)
+    if binary is None:
+        reason = f"{name} not found; install the packages prometheus and prometheus-alertmanager"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    done = subprocess.run([binary, *arguments], capture_output=True, text=True, timeout=_PATIENCE, check=False)
+    assert (done.returncode != 0) == fails, done.stderr + done.stdout
+    return done.stderr if fails else done.stdout
+
+
+def test_promtool_asks_instants_ranges_series_and_labels(estate: Rehearsed) -> None:
+    url = estate.prometheus
+    found = tool("promtool", "query", "instant", url, 'sum by (namespace) (rate(http_requests_total{code="200"}[5m]))')
+    assert found.count("=> ") >= 3
+    now = datetime.now(UTC).timestamp()
+    asked = ("--start", str(now - 3600), "--end", str(now), "--step", "60s")
+    found = tool("promtool", "query", "range", *asked, url, "up")
+    assert found.count("@[") > 60
+    assert 'alertname="Watchdog"' in tool("promtool", "query", "series", "--match=ALERTS", url)
+    names = tool("promtool", "query", "labels", url, "__name__").split()
+    assert {"up", "ALERTS", "http_requests_total", "kube_pod_info"} <= set(names)
+    refused = tool("promtool", "query", "instant", url, "sum(", fails=True)
+    assert "bad_data" in refused
+    assert "parse error" in refused
+
+
+def test_promtool_finds_the_rules_well_written(estate: Rehearsed, tmp_path: Path) -> None:
+    document = {"groups": [_written(one) for one in estate.get("/api/v1/rules")["groups"]]}
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(document))
+    assert "SUCCESS" in tool("promtool", "check", "rules", str(tmp_path / "rules.yaml"))
+    (tmp_path / "prometheus.yaml").write_text(estate.get("/api/v1/status/config")["yaml"])
+    assert "SUCCESS" in tool("promtool", "check", "config", "--syntax-only", str(tmp_path / "prometheus.yaml"))
+
+
+def _written(shown: Json) -> Json:
+    """Return a group as its file would have it."""
+    rules = [
+        {
+            "alert": one["name"],
+            "expr": one["query"],
+            "for": f"{one['duration']:.0f}s",
+            "labels": one["labels"],
+            "annotations": one["annotations"],
+        }
+        for one in shown["rules"]
+    ]
+    return {"name": shown["name"], "interval": f"{shown['interval']}s", "rules": rules}
+
+
+def test_amtool_lists_alerts_and_checks_the_configuration(estate: Rehearsed, tmp_path: Path) -> None:
+    url = f"--alertmanager.url={estate.alertmanagers[0]}"
+    active = json.loads(tool("amtool", url, "alert", "query", "-o", "json"))
+    assert "Watchdog" in {one["labels"]["alertname"] for one in active}
+    assert all(not one["status"]["silencedBy"] and not one["status"]["inhibitedBy"] for one in active)
+    for state in ("silenced", "inhibited"):
+        hidden = json.loads(tool("amtool", url, "alert", "query", f"--{state}", "-o", "json"))
+        assert hidden, state
+        assert all(one["status"]["state"] == "suppressed" for one in hidden)
+    one = json.loads(tool("amtool", url, "alert", "query", 'alertname="Watchdog"', "-o", "json"))
+    assert [alert["labels"]["severity"] for alert in one] == ["none"]
+    status = httpx.get(f"{estate.alertmanagers[0]}/api/v2/status", timeout=_PATIENCE).json()
+    config = status["config"]["original"].replace("<secret>", "http://127.0.0.1:1/")
+    (tmp_path / "config.yaml").write_text(config)
+    assert "SUCCESS" in tool("amtool", "check-config", str(tmp_path / "config.yaml"))
+    assert "team-chat" in tool("amtool", url, "config", "routes", "show")
+
+
+def test_amtool_silences_at_one_peer_and_both_know(estate: Rehearsed) -> None:
+    first, second = (f"--alertmanager.url={url}" for url in estate.alertmanagers)
+    told = ("--author=tester", "--comment=drill", "--duration=1h", "alertname=Watchdog")
+    identity = tool("amtool", first, "silence", "add", *told).strip()
+    time.sleep(0.3)  # gossip between two peers takes real time
+    listed = json.loads(tool("amtool", second, "silence", "query", "-o", "json"))
+    assert [one["comment"] for one in listed if one["id"] == identity] == ["drill"]
+    assert identity in tool("amtool", first, "silence", "query", "alertname=Watchdog")
+    for url in (first, second):
+        active = json.loads(tool("amtool", url, "alert", "query", "-o", "json"))
+        assert "Watchdog" not in {one["labels"]["alertname"] for one in active}
+    tool("amtool", second, "silence", "expire", identity)
+    time.sleep(0.3)
+    active = json.loads(tool("amtool", first, "alert", "query", "-o", "json"))
+    assert "Watchdog" in {one["labels"]["alertname"] for one in active}
+    assert identity in tool("amtool", first, "silence", "query", "--expired", "--within=1h")
+
+
+def test_amtool_adds_an_alert_to_one_peer_only(estate: Rehearsed) -> None:
+    first, second = (f"--alertmanager.url={url}" for url in estate.alertmanagers)
+    tool("amtool", first, "alert", "add", "alertname=ByHand", "severity=warning", "--annotation=summary=tried")
+    assert "ByHand" in tool("amtool", first, "alert", "query", "alertname=ByHand")
+    assert "ByHand" not in tool("amtool", second, "alert", "query", "alertname=ByHand")
+
+
+QUERIES = (
+    "up",
+    'up{job!="kubelet"} == 0 or up{job="edge"}',
+    "sum by (namespace, service) (rate(http_requests_total[5m]))",
+    'sum by (service) (rate(http_requests_total{code=~"5.."}[2m])) / sum by (service) (rate(http_requests_total[2m]))',
+    "histogram_quantile(0.95, sum by (le, service) (rate(http_request_duration_seconds_bucket[5m])))",
+    "histogram_quantile(0.5, sum by (le) (rate(http_request_duration_seconds_bucket[10m])))",
+    "sum(rate(http_request_duration_seconds_sum[5m])) / sum(rate(http_request_duration_seconds_count[5m]))",
+    'topk(3, sum by (service) (increase(http_requests_total{code="200"}[5m])))',
+    "bottomk(2, rate(http_requests_total[3m]))",
+    "quantile(0.9, kube_deployment_spec_replicas)",
+    "kube_deployment_spec_replicas > kube_deployment_status_replicas_available",
+    "kube_deployment_spec_replicas - on (namespace, deployment) kube_deployment_status_replicas_available > bool 0",
+    "kube_deployment_spec_replicas and on (deployment) kube_deployment_status_replicas_available == 0",
+    "kube_deployment_spec_replicas unless kube_deployment_status_replicas_available > 0",
+    'max_over_time(kube_pod_container_status_waiting_reason{reason="CrashLoopBackOff"}[5m]) >= 1',
+    "avg_over_time(kube_deployment_status_replicas_available[10m])",
+    "min_over_time(kube_deployment_status_replicas_available[10m] offset 5m)",
+    "changes(kube_deployment_status_replicas_available[15m])",
+    "count_over_time(kube_pod_container_status_waiting_reason[10m])",
+    "delta(kube_deployment_status_replicas_available[15m])",
+    "irate(http_requests_total[1m])",
+    "kube_deployment_spec_replicas * on (deployment) group_left (code) (0 * http_requests_total{code='500'} + 2)",
+    "count by (namespace) (kube_deployment_spec_replicas) * 2 ^ 3 % 7 - -1",
+    "count without (deployment, service) (http_requests_total)",
+    'label_replace(kube_deployment_spec_replicas, "short", "$1", "deployment", "(..).*")',
+    'label_join(kube_deployment_spec_replicas, "both", "/", "namespace", "deployment")',
+    "clamp(kube_deployment_spec_replicas, 2, 4)",
+    "round(rate(http_requests_total{code='200'}[5m]), 0.1)",
+    'absent(nothing{of="this"})',
+    "scalar(count(up)) + 1",
+    "vector(time()) - timestamp(up{job='edge'})",
+    "sum(up) > 1e9",
+    "ALERTS_FOR_STATE",
+)
+EXPORTED = (
+    "up",
+    "http_requests_total",
+    "http_request_duration_seconds_bucket",
+    "http_request_duration_seconds_sum",
+    "http_request_duration_seconds_count",
+    "kube_deployment_spec_replicas",
+    "kube_deployment_status_replicas_available",
+    "kube_pod_container_status_waiting_reason",
+    "ALERTS_FOR_STATE",
+)
+WRONG = (
+    "",
+    "sum(",
+    "rate(up)",
+    "rate(up[5m]",
+    "up[0s]",
+    "{}",
+    '{job=~".*"}',
+    'up{job=~"("}',
+    "up{job}",
+    "foo(up)",
+    "1 and 2",
+    "1 == 2",
+    "sum(1)",
+    "up + on () group_left() up",
+    "kube_deployment_spec_replicas * on (namespace) kube_deployment_spec_replicas",
+    "up offset",
+    '"text" + 1',
+    "round()",
+)
+
+
+@pytest.fixture(scope="module")
+def twin(estate: Rehearsed) -> Iterator[tuple[str, float]]:
+    """A real Prometheus that holds the last half hour of the estate's series, and a moment within it."""
+    require_monitoring()
+    now = datetime.now(UTC).timestamp()
+    lines = []
+    for name in EXPORTED:
+        lines.append(f"# TYPE {name} unknown")
+        for row in estate.get("/api/v1/query", query=f"{name}[40m]", time=now)["result"]:
+            labels = ",".join(f"{key}={json.dumps(value)}" for key, value in row["metric"].items() if key != "__name__")
+            lines += [f"{name}{{{labels}}} {value} {at}" for at, value in row["values"]]
+    with Monitoring() as running:
+        real = running.prometheus(
+            history="\n".join([*lines, "# EOF", ""]), arguments=["--storage.tsdb.retention.time=9d"]
+        )
+        yield real.url, now
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_equal_series_answer_alike(estate: Rehearsed, twin: tuple[str, float], query: str) -> None:
+    url, now = twin
+    at = now - 37
+    mine = httpx.get(f"{estate.prometheus}/api/v1/query", params={"query": query, "time": at}, timeout=_PATIENCE).json()
+    real = httpx.get(f"{url}/api/v1/query", params={"query": query, "time": at}, timeout=_PATIENCE).json()
+    assert mine["data"]["resultType"] == real["data"]["resultType"]
+    assert _instants(mine["data"]) == _instants(real["data"])
+    span = {"query": query, "start": now - 1200 - 7, "end": now - 37, "step": "33"}
+    ranges = [
+        httpx.post(f"{base}/api/v1/query_range", data=span, timeout=_PATIENCE).json()["data"]
+        for base in (estate.prometheus, url)
+    ]
+    mine_lines, real_lines = (_lines(one) for one in ranges)
+    assert mine_lines.keys() == real_lines.keys()
+    for labels, values in real_lines.items():
+        assert mine_lines[labels] == values, labels
+
+
+def _instants(data: Json) -> Any:
+    if data["resultType"] == "scalar":
+        return _near(data["result"][1])
+    return {_key(row["metric"]): _near(row["value"][1]) for row in data["result"]}
+
+
+def _lines(data: Json) -> dict[Any, Any]:
+    return {_key(row["metric"]): [(at, _near(value)) for at, value in row["values"]] for row in data["result"]}
+
+
+def _key(labels: dict[str, str]) -> Any:
+    return tuple(sorted(labels.items()))
+
+
+def _near(text: str) -> Any:
+    value = float(text)
+    return "NaN" if math.isnan(value) else pytest.approx(value, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("query", WRONG)
+def test_what_prometheus_refuses_is_refused_alike(estate: Rehearsed, twin: tuple[str, float], query: str) -> None:
+    answers = [
+        httpx.get(f"{base}/api/v1/query", params={"query": query, "time": twin[1] - 37}, timeout=_PATIENCE)
+        for base in (estate.prometheus, twin[0])
+    ]
+    mine, real = answers
+    assert mine.status_code == real.status_code, (mine.text, real.text)
+    assert mine.json().keys() == real.json().keys()
+    assert mine.json()["errorType"] == real.json()["errorType"]
+    kind = real.json()["error"].split(":")[0].split("{")[0]
+    assert mine.json()["error"].startswith(kind), (mine.text, real.text)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"query": "up", "start": "0", "end": "11001", "step": "1"},
+        {"query": "up", "start": "5", "end": "1", "step": "1"},
+        {"query": "up", "start": "1", "end": "5", "step": "0"},
+        {"query": "up", "start": "x", "end": "5", "step": "1"},
+        {"query": "up", "start": "1", "end": "5", "step": "x"},
+        {"query": "up[5m]", "start": "1", "end": "5", "step": "1"},
+    ],
+)
+def test_ranges_are_refused_in_the_same_words(
+    estate: Rehearsed, twin: tuple[str, float], params: dict[str, str]
+) -> None:
+    mine, real = (
+        httpx.get(f"{base}/api/v1/query_range", params=params, timeout=_PATIENCE)
+        for base in (estate.prometheus, twin[0])
+    )
+    assert (mine.status_code, mine.json()) == (real.status_code, real.json())
+
+
+def test_rules_alerts_and_status_have_the_real_shape(estate: Rehearsed, monitoring: Monitoring) -> None:
+    peer = monitoring.alertmanager()
+    rules = [
+        rule("Firing", "vector(1)", labels={"severity": "warning"}, summary="it is {{ $value }}"),
+        rule("Pending", "vector(1)", hold="1h"),
+    ]
+    real = monitoring.prometheus([group(*rules)], alertmanagers=[peer], external_labels={"cluster": "one"})
+    await_alert(real, "Firing", "firing")
+    for path in (
+        "/api/v1/alerts",
+        "/api/v1/rules",
+        "/api/v1/alertmanagers",
+        "/api/v1/status/buildinfo",
+        "/api/v1/status/config",
+    ):
+        assert _covers(estate.get(path), real.get(path)["data"], path) == []
+    deadline = time.monotonic() + 20
+    while not (shown := httpx.get(f"{peer.url}/api/v2/alerts", timeout=5).json()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert shown
+    peer.silence({"alertname": "Other"}, _stamp(0), _stamp(3600))
+    for path in ("alerts", "alerts/groups", "silences", "status", "receivers"):
+        theirs = httpx.get(f"{peer.url}/api/v2/{path}", timeout=5).json()
+        mine = httpx.get(f"{estate.alertmanagers[0]}/api/v2/{path}", timeout=_PATIENCE).json()
+        assert _covers(mine, theirs, path) == []
+
+
+def _stamp(ahead: float) -> str:
+    return datetime.fromtimestamp(time.time() + ahead, UTC).isoformat()
+
+
+OPTIONAL = {"labels", "annotations", "alerts", "peers"}
+"""Keys below which the names are data, not shape."""
+
+
+def _covers(mine: Any, real: Any, where: str) -> list[str]:
+    """Return what the real answer has and mine lacks, or has of another type."""
+    if isinstance(real, dict):
+        if not isinstance(mine, dict):
+            return [f"{where}: {type(mine).__name__} is no object"]
+        if where.rsplit(".", 1)[-1] in {"labels", "annotations"}:
+            return []
+        found = [f"{where}.{key} is missing" for key in real if key not in mine and key != "name"]
+        return found + [one for key in real if key in mine for one in _covers(mine[key], real[key], f"{where}.{key}")]
+    if isinstance(real, list):
+        if not isinstance(mine, list):
+            return [f"{where}: {type(mine).__name__} is no array"]
+        return _covers(mine[0], real[0], f"{where}[]") if real and mine else []
+    same = isinstance(mine, int | float) if isinstance(real, int | float) else isinstance(mine, type(real))
+    return [] if same else [f"{where}: {mine!r} beside {real!r}"]
+
+
+REFUSED = (
+    {},
+    {"matchers": [], "startsAt": "0", "endsAt": "3600", "createdBy": "a", "comment": "b"},
+    {"matchers": [{"name": "a", "value": "b"}], "startsAt": "0", "endsAt": "3600", "createdBy": "a", "comment": "b"},
+    {
+        "matchers": [{"name": "a", "value": "b", "isRegex": False}],
+        "startsAt": "-9",
+        "endsAt": "-5",
+        "createdBy": "a",
+        "comment": "b",
+    },
+    {
+        "matchers": [{"name": "a", "value": "b", "isRegex": False}],
+        "startsAt": "50",
+        "endsAt": "20",
+        "createdBy": "a",
+        "comment": "b",
+    },
+    {
+        "matchers": [{"name": "a", "value": ".*", "isRegex": True}],
+        "startsAt": "0",
+        "endsAt": "9",
+        "createdBy": "a",
+        "comment": "b",
+    },
+    {
+        "matchers": [{"name": "a", "value": "(", "isRegex": True}],
+        "startsAt": "0",
+        "endsAt": "9",
+        "createdBy": "a",
+        "comment": "b",
+    },
+    {
+        "matchers": [{"name": "a", "value": "b", "isRegex": False}],
+        "startsAt": "0",
+        "endsAt": "9",
+        "createdBy": "a",
+        "comment": "",
+    },
+    {"matchers": [{"name": "a", "value": "b", "isRegex": False}], "startsAt": "0", "endsAt": "9", "createdBy": "a"},
+    {
+        "id": "00000000-0000-4000-8000-000000000000",
+        "matchers": [{"name": "a", "value": "b", "isRegex": False}],
+        "startsAt": "0",
+        "endsAt": "9",
+        "createdBy": "a",
+        "comment": "b",
+    },
+)
+
+
+@pytest.mark.parametrize("body", REFUSED)
+def test_silences_are_refused_alike(estate: Rehearsed, monitoring: Monitoring, body: Json) -> None:
+    filled = {key: _stamp(float(value)) if key in {"startsAt", "endsAt"} else value for key, value in body.items()}
+    real_peer = monitoring.alertmanager()
+    mine, real = (
+        httpx.post(f"{base}/api/v2/silences", json=filled, timeout=_PATIENCE)
+        for base in (estate.alertmanagers[0], real_peer.url)
+    )
+    assert mine.status_code == real.status_code, (mine.text, real.text)
+    if real.status_code != 200:
+        assert type(mine.json() if mine.content else "") is type(real.json() if real.content else "")
+
+
+def test_a_peer_dies_and_comes_back_without_alerts(estate: Rehearsed) -> None:
+    first, second = estate.alertmanagers
+    estate.pull("stop-server", name="alertmanager-1")
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{second}/api/v2/status", timeout=_PATIENCE)
+    status = httpx.get(f"{first}/api/v2/status", timeout=_PATIENCE).json()
+    assert len(status["cluster"]["peers"]) == 1
+    estate.pull("start-server", name="alertmanager-1")
+    status = httpx.get(f"{second}/api/v2/status", timeout=_PATIENCE).json()
+    assert status["cluster"]["status"] == "settling"
+    assert httpx.get(f"{second}/api/v2/alerts", timeout=_PATIENCE).json() == []
+    assert httpx.get(f"{second}/api/v2/silences", timeout=_PATIENCE).json() != []
