@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from cache.live import LiveState
+from screenshots.scene_costs import cost_tables, incident_table
 from services.clock import ManualClock
 from services.model.cluster import (
     ApiResource,
@@ -265,11 +266,15 @@ def live(clock: ManualClock | None = None, state: SourceState = SourceState.LIVE
         "symptoms": symptoms(),
         "usage.pods": {pod.ref.key: Usage(pod.ref, 180, 300 << 20, NOW) for pod in pods().values() if pod.ready},
         **cluster_tables(),
+        **cost_tables(NOW),
+        **incident_table(NOW, CLUSTER),
     }
     for name, rows in tables.items():
         feed.apply("scene", Replace(name, rows))
     feed.happened(events())
     failed = state is SourceState.FAILED
+    feed.status(SourceStatus("costs", state, NOW, NOW, NOW - 600, "the cluster does not answer" if failed else ""))
+    feed.status(SourceStatus("incidents", SourceState.LIVE, NOW, NOW, NOW - 600))
     for source in SOURCES:
         last = NOW - 17 if failed else NOW
         feed.status(SourceStatus(source, state, last, last, NOW - 15 if failed else NOW - 600, error))

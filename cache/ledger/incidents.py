@@ -183,9 +183,16 @@ def _same(before: Incident | None, now: Incident) -> Incident:
 def _written(said: Said) -> str:
     body = _Body(said.text, said.value, said.severity, said.owner, said.started_at, said.cluster, said.links)
     try:
-        return msgspec.json.encode(body).decode()
+        return msgspec.json.encode(body, enc_hook=_plain).decode()
     except (UnicodeEncodeError, ValueError, TypeError) as error:
         raise LedgerRefused(safe_text(f"This cannot be written down: {error}.")) from None
+
+
+def _plain(value: object) -> str:
+    """Return text of a kind of its own as plain text; nothing else is taken."""
+    if isinstance(value, SafeText):
+        return str(value)
+    raise TypeError(f"a {type(value).__name__} is no text")
 
 
 def _event(row: tuple[Any, ...]) -> IncidentEvent | None:

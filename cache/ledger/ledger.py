@@ -31,7 +31,7 @@ T = TypeVar("T")
 _PAGE = 1000
 _STILL = "nothing is done without an entry in it"
 _NEXT = {
-    Fault.DAMAGED: "it is left exactly as it is; find out what happened, then restore it or move it away",
+    Fault.DAMAGED: "it is left as it is; find out what happened, then restore it or move it away",
     Fault.NEWER: "it is left as it is; start the newer version to act",
     Fault.FULL: "free some space and try again",
     Fault.FORBIDDEN: "check who may write there and try again",
@@ -229,7 +229,8 @@ def look_over(folder: Path) -> SafeText:
         inspect(path)
     except (sqlite3.Error, OSError, DatabaseFault) as error:
         fault = fault_of(error)
-        return SafeText("") if fault.fault in (Fault.MISSING, Fault.LOCKED) else _sentence(fault, path)
+        if fault.fault not in (Fault.MISSING, Fault.LOCKED):
+            return _sentence(fault, Path(path.name))
     return SafeText("")
 
 

@@ -104,7 +104,7 @@ def crossings(
     told = []
     for period, spend in now_spent.items():
         past = before.get(period)
-        if past is None or past.start != spend.start:
+        if past is None or past.start != spend.start or spend.severity > Severity.WARN:
             continue
         for name, bound, severity in (
             ("warning", spend.warning, Severity.WARN),

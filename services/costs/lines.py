@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from operator import add
 from typing import NamedTuple
 
+from services.config_costs import CostSettings
 from services.costs.allocation import IDLE, Rates
 from services.costs.drift import Reading
 from services.costs.meter import Meter
@@ -109,9 +110,13 @@ def _crossing(amount: int, rate: int, now: float, end: float, limits: tuple[int,
     return (ahead[0], at) if at < end else (0, 0.0)
 
 
-def limits_of(dollars: Mapping[CostPeriod, tuple[int, int]]) -> Limits:
-    """Return limits in micro-USD."""
-    return {period: (warning * MICRO, critical * MICRO) for period, (warning, critical) in dollars.items()}
+def limits_for(settings: CostSettings) -> Limits:
+    """Return the limits that are configured."""
+    return {
+        CostPeriod.DAY: (settings.daily_warning * MICRO, settings.daily_limit * MICRO),
+        CostPeriod.WEEK: (settings.weekly_warning * MICRO, settings.weekly_limit * MICRO),
+        CostPeriod.MONTH: (settings.monthly_warning * MICRO, settings.monthly_limit * MICRO),
+    }
 
 
 def idle_rate(rates: Rates) -> int:

@@ -11,7 +11,7 @@ from services.config_costs import CostSettings
 from services.costs.allocation import Allocation, Rates
 from services.costs.drift import LEAST, Level, Readings, by_namespace, moved_most
 from services.costs.events import crossings, namespace_event, total_event
-from services.costs.lines import Amounts, Limits, Sheet, idle_rate, limits_of, spend
+from services.costs.lines import Amounts, Limits, Sheet, idle_rate, limits_for, spend
 from services.costs.meter import Meter
 from services.costs.prices import LISTED_BY, LISTED_ON, PriceBook
 from services.model.cost import COST_SUMMARY, COSTS, WHOLE, CostHour, CostPeriod, CostSummary, Spend
@@ -76,13 +76,7 @@ class CostWatch:
     def use(self, settings: CostSettings) -> None:
         """Estimate by other prices, limits and labels from the next look on."""
         self.settings = settings
-        self._limits: Limits = limits_of(
-            {
-                CostPeriod.DAY: (settings.daily_warning, settings.daily_limit),
-                CostPeriod.WEEK: (settings.weekly_warning, settings.weekly_limit),
-                CostPeriod.MONTH: (settings.monthly_warning, settings.monthly_limit),
-            }
-        )
+        self._limits: Limits = limits_for(settings)
         book = PriceBook(settings.prices, settings.list_percent)
         self._allocation = Allocation(book, settings.team_label, settings.flat)
         self._revision = -1

@@ -20,6 +20,8 @@ COST_SUMMARY = "cost-summary"
 """Live-state tables: `CostLine` by its key; the one `CostSummary` under `WHOLE`."""
 
 WHOLE = "cluster"
+MOSTLY = 0.75
+"""The part of an amount that may be guessed before a limit that it is over is no alarm any more."""
 
 
 class CostKind(StrEnum):
@@ -131,10 +133,14 @@ class Spend(Struct, frozen=True, gc=False):
 
     @property
     def severity(self) -> Severity:
-        """CRIT from the critical limit on, WARN from the warning limit on."""
+        """CRIT from the critical limit on, WARN from the warning limit on; NOTICE where that is mostly guessed."""
         if self.critical and self.amount >= self.critical:
-            return Severity.CRIT
-        return Severity.WARN if self.warning and self.amount >= self.warning else Severity.OK
+            reached = Severity.CRIT
+        elif self.warning and self.amount >= self.warning:
+            reached = Severity.WARN
+        else:
+            return Severity.OK
+        return reached if self.guessed <= MOSTLY * self.amount else Severity.NOTICE
 
 
 class CostMover(Struct, frozen=True, gc=False):

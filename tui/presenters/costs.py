@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from rich.cells import cell_len
@@ -12,12 +13,13 @@ from services.model.ref import WORKLOAD_KINDS, Ref
 from services.model.severity import Severity
 from services.model.source import SourceState, SourceStatus
 from services.ports import Snapshot
+from tui.presenters.detail import labelled
 from tui.presenters.freshness import Freshness, Reading, present_state
 from tui.presenters.lens import TONES, Lens, clock
 from tui.presenters.rollouts import SHORT_KIND
 from tui.presenters.terms import Subject
 from tui.presenters.view import View
-from widgets.viewmodels import Column, Face, Line, PaneVM, Row, Span, Tone
+from widgets.viewmodels import Column, Face, Line, PaneVM, Row, Span, TextVM, Tone
 
 SOURCE = "costs"
 GUESSED_FROM = 0.05
@@ -25,6 +27,9 @@ GUESSED_FROM = 0.05
 
 STEP_FOR = 86400.0
 """Seconds a jump of the rate is spoken of."""
+
+TREND, LEAST_BARS = 24, 6
+"""Hours of the trend that are shown where there is room, and the fewest that are worth it."""
 
 NO_TEAM = "(no team)"
 WAITING = "Costs are counted once pods are read."
@@ -66,30 +71,48 @@ def unknowns(summary: CostSummary) -> Line:
 
 
 def present_cost_lines(summary: CostSummary, width: int, lens: Lens) -> tuple[Line, ...]:
-    """Return the four lines of the pane: today, week, month, movers; what is right-aligned goes where room is short."""
-    right = (_rate(summary, lens), _step(summary, lens), _idle(summary))
-    lines = [aligned(_spend(spend, lens), other, width) for spend, other in zip(summary.spends, right, strict=False)]
-    return (*lines, _movers(summary, lens))
+    """Return the lines of the pane: today, week, month, movers, with the rate at their right or below them."""
+    left = [_spend(spend, lens) for spend in summary.spends]
+    right = [_rate(summary), _step(summary, lens), _idle(summary)]
+    room = width - _cells(left[0]) - _cells(right[0]) - 4 if left else 0
+    bars = Span(f"  {spark(summary, lens, min(room, TREND))}" if room >= LEAST_BARS else "")
+    lines = [aligned(one, other, width) for one, other in zip(left, (right[0] + (bars,), *right[1:]), strict=False)]
+    lines.append(_movers(summary, lens))
+    if any(line is one and other for line, one, other in zip(lines, left, right, strict=False)):
+        lines.append((Span("rate   ", Tone.MUTED), *_spaced(right, summary, lens)))
+    return tuple(lines)
+
+
+def _spaced(parts: list[Line], summary: CostSummary, lens: Lens) -> list[Span]:
+    """Return the rate, its trend and what else stands at the right, on one line."""
+    spans = [*parts[0], Span(f"  {spark(summary, lens, TREND)}")]
+    for part in parts[1:]:
+        spans += [Span("  "), *part] if part else []
+    return spans
+
+
+def _cells(line: Line) -> int:
+    return sum(cell_len(span.text) for span in line)
 
 
 def aligned(left: Line, right: Line, width: int) -> Line:
     """Return two parts with the room between them; where there is none, the left part alone."""
-    room = width - sum(cell_len(span.text) for span in (*left, *right))
+    room = width - _cells(left) - _cells(right)
     return (*left, Span(" " * room), *right) if right and room >= 2 else left
 
 
-def spark(summary: CostSummary, lens: Lens) -> str:
-    """Return the trend as bars from nothing up to the highest rate; an hour that nobody watched is a gap."""
-    highest = max(summary.trend, default=0)
-    first = next((at for at, rate in enumerate(summary.trend) if rate >= 0), len(summary.trend))
+def spark(summary: CostSummary, lens: Lens, most: int) -> str:
+    """Return the last `most` hours as bars from nothing up to the highest rate; one that nobody watched is a gap."""
+    trend = summary.trend[-most:]
+    highest = max(trend, default=0)
+    first = next((at for at, rate in enumerate(trend) if rate >= 0), len(trend))
     return "".join(
-        lens.glyphs.gap if rate < 0 else lens.glyphs.bar(rate / highest if highest else 0.0)
-        for rate in summary.trend[first:]
+        lens.glyphs.gap if rate < 0 else lens.glyphs.bar(rate / highest if highest else 0.0) for rate in trend[first:]
     )
 
 
-def _rate(summary: CostSummary, lens: Lens) -> Line:
-    return (Span(f"{dollars(summary.rate)}/h", Tone.STRONG), Span(f"  {spark(summary, lens)}"))
+def _rate(summary: CostSummary) -> Line:
+    return (Span(f"{dollars(summary.rate)}/h", Tone.STRONG),)
 
 
 def _step(summary: CostSummary, lens: Lens) -> Line:
@@ -124,6 +147,9 @@ def against(spend: Spend, lens: Lens) -> list[Span]:
     if severity is Severity.WARN:
         bound = f", limit {limit(spend.critical)}" if spend.critical else ""
         return [lens.badge(severity), Span(f" over {limit(spend.warning)}{bound}", TONES[severity])]
+    if severity is Severity.NOTICE:
+        over = spend.critical if spend.critical and spend.amount >= spend.critical else spend.warning
+        return [lens.badge(severity), Span(f" perhaps over {limit(over)}", TONES[severity])]
     if spend.crosses:
         return [Span(f"crosses {limit(spend.crosses)} {when(spend.crosses_at, spend)}", Tone.NOTICE)]
     highest = spend.critical or spend.warning
@@ -167,8 +193,24 @@ def present_cost_strip(summary: CostSummary | None, lens: Lens) -> Line:
     whole = f"${worst.amount // MICRO:,}"
     if severity is Severity.OK:
         return (Span(f"3 Costs {whole}"),)
-    bound = limit(worst.critical if severity is Severity.CRIT else worst.warning)
+    over = worst.critical and worst.amount >= worst.critical
+    bound = limit(worst.critical if over else worst.warning)
     return (Span("3 Costs "), Span(f"{lens.shape(severity)} {whole}/{bound}", TONES[severity]))
+
+
+def present_cost_detail(summary: CostSummary, table: Mapping[str, CostLine], lens: Lens) -> TextVM:
+    """Return what stands behind the pane's numbers: prices, what they do not know, and where the money goes."""
+    lines: list[Line] = [labelled("PRICES", Span(lens.text(summary.prices)))]
+    if words := unknowns(summary):
+        lines.append(labelled("UNKNOWN", *words))
+    basis = "the larger of requests and usage" if summary.usage else "requests; usage is not known"
+    lines.append(labelled("SHARES", Span(f"{basis}, of {summary.pods:,} pods on {summary.nodes:,} nodes")))
+    by_rate = sorted((line for line in table.values() if line.by is CostBy.NAMESPACE), key=lambda line: -line.rate)
+    for at, line in enumerate(by_rate[:8]):
+        part = f"{100 * line.rate // summary.rate:>3} %" if summary.rate else ""
+        cells = f"{lens.text(name_of(line), 30):<30} {dollars(line.rate):>8}/h {part}"
+        lines.append(labelled("" if at else "WHERE", Span(cells, Tone.PLAIN)))
+    return TextVM((Span("Costs", Tone.STRONG), lens.dash(), Span("estimate", Tone.MUTED)), tuple(lines))
 
 
 # The full screen

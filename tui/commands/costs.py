@@ -1,0 +1,230 @@
+"""`quarterdeck costs`: what the cluster is estimated to cost, without a screen; from what was kept, or asked anew."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from cache.live import LiveState
+from cache.state.history import HistoryReader
+from services.clock import Clock, SystemClock
+from services.costs.allocation import Rates
+from services.costs.lines import Amounts, Sheet, idle_rate, limits_for, spend
+from services.costs.meter import Meter
+from services.costs.money import WORDS, dollars
+from services.costs.watch import PERIODS, CostWatch
+from services.model.cost import (
+    COSTS,
+    MICRO,
+    CostBy,
+    CostHour,
+    CostLine,
+    CostSummary,
+    Spend,
+)
+from services.model.severity import Severity
+from services.model.source import SourceState
+from services.ports import Interest
+from tui.commands.setup import Setup, prepare
+from tui.exitcodes import ExitCode
+from tui.presenters.costs import against, name_of, summary_of
+from tui.presenters.lens import Lens, moment
+
+WANTED = ("pods", "nodes", "replicasets.apps", "jobs.batch", "namespaces", "usage.pods")
+OLDEST = 2 * 3600.0
+"""Seconds up to which kept hours may still be spoken of as the present."""
+
+
+class Estimate(Struct, frozen=True):
+    """What is known: the summary and the lines, or why there is nothing to say."""
+
+    summary: CostSummary | None = None
+    lines: Mapping[str, CostLine] = {}
+    why: str = ""
+    stale: bool = False
+
+
+class Kept:
+    """The hours that were kept, for reading alone; implements `services.ports.CostHistory`."""
+
+    def __init__(self, reader: HistoryReader, key: str) -> None:
+        self._reader = reader
+        self._key = key
+
+    def hours(self, since: float, until: float) -> Sequence[CostHour]:
+        """Return hours of the cluster; blocks."""
+        return self._reader.cost_hours(self._key, since, until)
+
+    def keep(self, hour: CostHour) -> None:
+        """Keep nothing: a console that watches does."""
+
+
+def costs(arguments: argparse.Namespace) -> int:
+    """Print the estimate; exit code 0 within the limits, 1 over one of them, 2 could not tell."""
+    setup = prepare(arguments)
+    clock = SystemClock()
+    found = asyncio.run(ask(setup, clock, arguments)) if arguments.live else from_history(setup, clock.now())
+    by = CostBy(arguments.by)
+    listed = sorted((line for line in found.lines.values() if line.by is by), key=lambda line: (-line.rate, line.name))
+    if arguments.namespace:
+        listed = [line for line in listed if line.namespace == arguments.namespace]
+    lens = Lens(clock.now())
+    show = as_json if arguments.output == "json" else as_table
+    sys.stdout.write(show(setup, found, by, listed, lens))
+    return exit_code(found)
+
+
+def exit_code(found: Estimate) -> int:
+    """Return what a script may conclude."""
+    if found.summary is None or found.stale:
+        return ExitCode.UNKNOWN
+    over = any(one.severity is Severity.CRIT for one in found.summary.spends)
+    return ExitCode.FAILING if over else ExitCode.OK
+
+
+def from_history(setup: Setup, now: float) -> Estimate:
+    """Return the estimate that the kept hours allow; nothing is guessed for the time before the first of them."""
+    settings = setup.loaded.config.costs
+    if not settings.enabled:
+        return Estimate(why="costs are switched off by costs.enabled")
+    kept = Kept(HistoryReader(setup.folder), setup.key)
+    meter = Meter(now)
+    hours = kept.hours(meter.since, now + 3600)
+    if not hours:
+        return Estimate(why="no costs are kept for this cluster and user; run with --live, or keep a console open")
+    last = hours[-1]
+    meter.born = max(meter.born, float(hours[0].hour))
+    meter.load(hours)
+    shares = {one.share: round(one.amount * 3600 / last.watched) for one in last.entries} if last.watched else {}
+    rates = Rates(sum(shares.values()), shares, {}, {})
+    meter.read(now, shares)
+    spent = [spend(meter, period, now, rates.total, limits_for(settings)) for period in PERIODS]
+    sheet = Sheet(rates, None, Amounts(*(amounts for _, amounts in spent)))
+    for share in sheet.shares:
+        sheet.add(share)
+    at = last.hour + min(3600.0, now - last.hour)
+    summary = CostSummary(at, rates.total, idle_rate(rates), tuple(one for one, _ in spent), meter.trend())
+    return Estimate(summary, sheet.lines(), stale=now - last.hour > OLDEST + 3600)
+
+
+async def ask(setup: Setup, clock: Clock, arguments: argparse.Namespace) -> Estimate:
+    """Watch the cluster until there is an estimate, a source has failed, or the time is over."""
+    from services.engine import Desired, Engine
+
+    live = LiveState(clock)
+    settled = asyncio.Event()
+    why = ""
+
+    def look() -> None:
+        snapshot = live.snapshot()
+        status = snapshot.sources.get("kubernetes")
+        if summary_of(snapshot) is not None or (status is not None and status.state is SourceState.FAILED):
+            settled.set()
+
+    engine = Engine(live, clock)
+    config = setup.loaded.config
+    watch = CostWatch(live, live, clock, config.costs, Kept(HistoryReader(setup.folder), setup.key))
+    leave = live.subscribe(look)
+    task = asyncio.create_task(watch.run())
+    try:
+        fallback = config.context(setup.identity.context).namespaces
+        await engine.reconcile(Desired(setup.identity, Interest(WANTED), fallback=fallback))
+        async with asyncio.timeout(arguments.timeout):
+            await settled.wait()
+    except TimeoutError:
+        why = f"no answer within {arguments.timeout:g} s"
+    finally:
+        leave()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await engine.close()
+        live.publish()
+    snapshot = live.snapshot()
+    summary = summary_of(snapshot)
+    failed = snapshot.sources.get("kubernetes")
+    if summary is None and failed is not None and failed.error:
+        why = failed.error
+    status = snapshot.sources.get("costs")
+    if summary is None and status is not None and status.state is SourceState.NOT_CONFIGURED:
+        why = "costs are switched off by costs.enabled"
+    return Estimate(summary, snapshot.tables.get(COSTS, {}), why)
+
+
+def as_table(setup: Setup, found: Estimate, by: CostBy, listed: Sequence[CostLine], lens: Lens) -> str:
+    """Return the estimate for a person."""
+    cluster = lens.text(setup.identity.cluster_name or setup.identity.context)
+    summary = found.summary
+    if summary is None:
+        return f"{cluster}: could not tell: {lens.text(found.why)}\n"
+    age = f", as of {moment(summary.at, lens.now)}; run with --live" if found.stale else ""
+    lines = [f"{cluster}: estimate {dollars(summary.rate)}/h{age}"]
+    for one in summary.spends:
+        words = "".join(span.text for span in against(one, lens))
+        guessed = f"  {100 * one.guessed // one.amount} % guessed" if one.amount and one.guessed else ""
+        lines.append(f"{WORDS[one.period]:<11}{dollars(one.amount):>9}  {words}{guessed}")
+    lines.append(f"{by.upper():<40} {'$/H':>9} {'TODAY':>9} {'WEEK':>9} {'MONTH':>9}")
+    for line in listed:
+        amounts = " ".join(f"{dollars(amount):>9}" for amount in (line.rate, line.today, line.week, line.month))
+        lines.append(f"{lens.text(name_of(line)):<40} {amounts}")
+    return "\n".join(lines) + "\n"
+
+
+def as_json(setup: Setup, found: Estimate, by: CostBy, listed: Sequence[CostLine], lens: Lens) -> str:
+    """Return the estimate for a script; amounts are US dollars."""
+    summary = found.summary
+    document: dict[str, Any] = {
+        "cluster": lens.text(setup.identity.cluster_name or setup.identity.context),
+        "estimate": True,
+        "currency": "USD",
+        "stale": found.stale,
+        "reason": lens.text(found.why),
+        "by": by.value,
+    }
+    if summary is not None:
+        document["at"] = summary.at
+        document["hourly"] = summary.rate / MICRO
+        document["idle_hourly"] = summary.idle / MICRO
+        document["prices"] = lens.text(summary.prices)
+        document["periods"] = [_period(one) for one in summary.spends]
+        document["lines"] = [_facts(line, lens) for line in listed]
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _period(one: Spend) -> dict[str, Any]:
+    return {
+        "period": one.period.value,
+        "start": one.start,
+        "end": one.end,
+        "amount": one.amount / MICRO,
+        "guessed": one.guessed / MICRO,
+        "unwatched_seconds": round(one.unwatched),
+        "warning": one.warning / MICRO,
+        "limit": one.critical / MICRO,
+        "severity": one.severity.name.lower(),
+        "crosses": one.crosses / MICRO,
+        "crosses_at": one.crosses_at,
+    }
+
+
+def _facts(line: CostLine, lens: Lens) -> dict[str, Any]:
+    return {
+        "kind": line.kind.value,
+        "name": lens.text(line.name),
+        "namespace": lens.text(line.namespace),
+        "team": lens.text(line.team),
+        "workload": lens.text(line.workload),
+        "hourly": line.rate / MICRO,
+        "used_hourly": line.used / MICRO if line.used >= 0 else None,
+        "today": line.today / MICRO,
+        "week": line.week / MICRO,
+        "month": line.month / MICRO,
+        "pods": line.pods,
+    }
