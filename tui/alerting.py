@@ -10,6 +10,7 @@ from tui.navigation import Navigation
 
 if TYPE_CHECKING:
     from services.model.alert import Alert
+    from tui.presenters.page import Found, Page
 
     _Base = Navigation
 else:
@@ -23,6 +24,8 @@ class Alerting(_Base):
 
         def copy(self, text: str) -> None:
             """Send a text to the terminal's clipboard."""
+
+    sought: Page | None = None
 
     def come_back_to(self, place: Place) -> None:
         """Open the alert or the explanation of a remembered place, where it is still known."""
@@ -59,3 +62,63 @@ class Alerting(_Base):
         from tui.presenters.alert_detail import alert_text
 
         self.copy(alert_text(alert, self.console_state.lens()))
+
+    # What a page hands over
+
+    def open_what(self, text: str) -> None:
+        """Open what a page is about: now, or as soon as the servers that could know it have answered."""
+        from tui.presenters.page import read_page
+
+        self.sought = read_page(text)
+        if not self.seek():
+            self.say("looking for it: not all servers have answered yet")
+
+    def open_page(self, text: str) -> bool:
+        """Open what a page is about, where that is known at this moment; returns whether it was."""
+        from tui.presenters.page import find_page, read_page
+
+        page = read_page(text)
+        found = find_page(page, self.console_state.feed.snapshot())
+        if found.known:
+            self._land(found)
+        return found.known
+
+    def near(self, text: str) -> str:
+        """Return what comes near a name that nothing has, as the end of a sentence."""
+        from tui.presenters.page import near_to, near_words
+
+        return near_words(near_to(text, self.console_state.feed.snapshot()), self.console_state.lens())
+
+    def seek(self) -> bool:
+        """Look again for what a page is about; returns whether the search is over, with a screen or a sentence."""
+        from tui.presenters.alert_sources import evidence_of, silent_words
+        from tui.presenters.page import find_page, settled, unknown_words
+
+        page = self.sought
+        if page is None:
+            return True
+        console = self.console_state
+        snapshot, lens = console.feed.snapshot(), console.lens()
+        found = find_page(page, snapshot)
+        evidence = evidence_of(snapshot, lens.now)
+        if not found.known and not settled(page, console.summary().reading, evidence):
+            return False
+        self.sought = None
+        if found.known:
+            self._land(found)
+        else:
+            self.say(unknown_words(page, found, silent_words(evidence, lens), lens))
+        return True
+
+    def _land(self, found: Found) -> None:
+        if found.alert is not None:
+            self.open_alert(found.alert)
+            if found.of > 1:
+                self.say(f"the worst of {found.of:,} alerts that fit; {self._palette_key()}alerts lists them")
+        elif found.workload is not None:
+            self.explain(found.workload.ref)
+        else:
+            self.open_view("silences")
+
+    def _palette_key(self) -> str:
+        return self.console_state.keymap.key("palette")

@@ -121,6 +121,8 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Alerting, Navigation, Ord
             self._say_since(changes)
         elif self._since_shown and changes.events:
             self.show_banner()
+        if self.sought is not None:
+            self.seek()
         if (front := self.front) is not None and front.is_attached:
             front.take(changes)
 

@@ -300,6 +300,7 @@ class Assembly:
 
     def _ledger_wrong(self, sentence: SafeText) -> None:
         self.notify(Notice.LEDGER, lambda lens: present_ledger(sentence, lens))
+        self.tell_app(lambda app: app.say(sentence))
 
     def _stay_broke(self, error: BaseException) -> None:
         line = self.log.report(error, "the service thread").partition(": ")[2]

@@ -5,11 +5,26 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from tui.exitcodes import ExitCode
 
-COMMANDS = ("run", "demo", "status", "rollouts", "timeline", "costs", "incidents", "doctor", "config", "completion")
+COMMANDS = {
+    "run": ("run", "run"),
+    "open": ("open", "open_what"),
+    "demo": ("demo", "demo"),
+    "status": ("report", "report"),
+    "alerts": ("alerts", "alerts"),
+    "rollouts": ("report", "report"),
+    "timeline": ("timeline", "timeline"),
+    "costs": ("costs", "costs"),
+    "incidents": ("incidents", "incidents"),
+    "doctor": ("examine", "examine_all"),
+    "config": ("settings", "settings"),
+    "completion": ("", ""),
+}
+"""Each command, with the module of `tui.commands` and the function that runs it."""
 
 
 def _selection() -> argparse.ArgumentParser:
@@ -46,6 +61,9 @@ def parser() -> argparse.ArgumentParser:
     selection, screen = _selection(), _screen()
     commands.add_parser("run", parents=[selection, screen], help="open the control room (the default)")
 
+    page = commands.add_parser("open", parents=[selection, screen], help="open what a page is about, on one screen")
+    page.add_argument("what", metavar="WHAT", help="an alert's name or fingerprint, its link, or NAMESPACE/deploy/NAME")
+
     demo = commands.add_parser("demo", parents=[screen], help="open it on a rehearsal estate, no cluster needed")
     demo.add_argument("--scenario", default="bad-deploy", metavar="NAME", help="calm, bad-deploy, everything-down")
     demo.add_argument("--size", default="small", choices=["small", "large"], help="12 nodes, or 10,000 pods")
@@ -59,6 +77,12 @@ def parser() -> argparse.ArgumentParser:
         report.add_argument("--output", "-o", default="table", choices=["table", "json"])
         report.add_argument("--live", action="store_true", help="ask the cluster instead of the cache")
         report.add_argument("--timeout", type=float, default=20.0, metavar="S", help="with --live: seconds to wait")
+    firing = commands.add_parser("alerts", parents=[selection], help="list the alerts, worst first; no screen")
+    firing.add_argument("filter", nargs="*", metavar="TERM", help="as after / on the screen: is:firing, ns:shop, text")
+    firing.add_argument("--since", default="", metavar="T", help="also those that began and ended within: 1h, 30m, 7d")
+    firing.add_argument("--output", "-o", default="table", choices=["table", "json"])
+    firing.add_argument("--live", action="store_true", help="ask the servers instead of the cache")
+    firing.add_argument("--timeout", type=float, default=20.0, metavar="S", help="with --live: seconds to wait")
     past = commands.add_parser("timeline", parents=[selection], help="list what happened, newest first; no screen")
     past.add_argument("filter", nargs="*", metavar="TERM", help="as after / on the screen: kind:rollout, ns:shop, text")
     past.add_argument("--since", default="24h", metavar="T", help="how far back: 1h, 30m, 7d, or 2026-03-14T03:00Z")
@@ -109,43 +133,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def dispatch(arguments: argparse.Namespace) -> int:
     """Hand the parsed words to their command; each imports only what it needs."""
-    command = arguments.command
-    if command == "run":
-        from tui.commands.run import run
+    if arguments.command == "completion":
+        import shtab
 
-        return run(arguments)
-    if command == "demo":
-        from tui.commands.demo import demo
-
-        return demo(arguments)
-    if command in ("status", "rollouts"):
-        from tui.commands.report import report
-
-        return report(arguments)
-    if command == "timeline":
-        from tui.commands.timeline import timeline
-
-        return timeline(arguments)
-    if command == "costs":
-        from tui.commands.costs import costs
-
-        return costs(arguments)
-    if command == "incidents":
-        from tui.commands.incidents import incidents
-
-        return incidents(arguments)
-    if command == "doctor":
-        from tui.commands.examine import examine_all
-
-        return examine_all(arguments)
-    if command == "config":
-        from tui.commands.settings import settings
-
-        return settings(arguments)
-    import shtab
-
-    print(shtab.complete(parser(), shell=arguments.shell))  # noqa: T201 - the script is the answer
-    return ExitCode.OK
+        print(shtab.complete(parser(), shell=arguments.shell))  # noqa: T201 - the script is the answer
+        return ExitCode.OK
+    room, name = COMMANDS[arguments.command]
+    command: Callable[[argparse.Namespace], int] = getattr(import_module(f"tui.commands.{room}"), name)
+    return command(arguments)
 
 
 if __name__ == "__main__":

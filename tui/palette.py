@@ -74,7 +74,9 @@ def go(app: QuarterdeckApp, going: Going) -> None:
         app.enter_namespace(going.namespace)
     if going.scope is not None:
         app.enter_scope(*going.scope)
-    if going.command == "deck":
+    if going.page:
+        app.open_what(going.page)
+    elif going.command == "deck":
         app.go_home()
     elif going.command == "contexts":
         open_contexts(app)
@@ -90,6 +92,8 @@ def _open(app: QuarterdeckApp, going: Going) -> None:
     if view_named(going.view) is not None:
         app.open_view(going.view, going.filter)
         return
+    if going.said and app.open_page(going.said):
+        return
 
     def arrived(kinds: Sequence[ApiResource] | None, problem: Problem | None) -> None:
         if kinds is None:
@@ -98,7 +102,7 @@ def _open(app: QuarterdeckApp, going: Going) -> None:
         app.console_state.kinds = tuple(kinds)
         found = find_resource(going.view, kinds)
         if found is None:
-            app.say(f"The server knows no kind {going.view}; type : and part of its name to see those there are.")
+            app.say(f"The server knows no kind {going.view}{app.near(going.said)}")
         elif "list" not in found.verbs:
             app.say(f"{found.resource.plural} cannot be listed.")
         elif (view := view_named(found.resource.plural)) is not None and view.table == found.resource.table:

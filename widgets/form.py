@@ -18,7 +18,8 @@ from widgets.bars import HeaderBar
 from widgets.dialog import ARMED_AFTER
 from widgets.modal import Modal
 from widgets.prompt import LineInput, printable
-from widgets.viewmodels import BarVM, Choice, KeyHint, Line, Span, Tone
+from widgets.text_view import TextView
+from widgets.viewmodels import BarVM, Choice, KeyHint, Line, Span, TextVM, Tone
 
 _LABEL_CELLS = 10
 
@@ -156,6 +157,7 @@ class FormDialog(Modal[bool]):
     FormDialog .form--row { height: 1; width: 1fr; }
     FormDialog .form--label { width: 10; height: 1; color: $text-muted; }
     FormDialog LineInput { width: 1fr; }
+    FormDialog .form--note { height: auto; max-height: 6; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -184,7 +186,7 @@ class FormDialog(Modal[bool]):
         self._inputs: dict[str, LineInput | OptionRow] = {
             field.id: OptionRow(field.options, field.value) if field.options else LineInput() for field in fields
         }
-        self.note = HeaderBar()
+        self.note = TextView(wrap=True, focusable=False, classes="form--note")
         self.answers = AnswerRow(key, label, clock, armed_after)
 
     @property
@@ -224,7 +226,7 @@ class FormDialog(Modal[bool]):
         self._say((Span(sentence, Tone.WARN),))
 
     def _say(self, line: Line) -> None:
-        self.note.set_vm(BarVM((line,)))
+        self.note.set_vm(TextVM((), (line,)))
 
     def action_leave(self) -> None:
         """Answer no; what was typed stays in `values`."""

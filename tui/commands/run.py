@@ -38,6 +38,7 @@ WATCHED = (
     "cronjobs.batch",
     "usage.pods",
     "usage.nodes",
+    "controller.revisions",
     "config.digests",
 )
 """What the control room watches, in the order in which it fills."""

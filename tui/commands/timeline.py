@@ -38,6 +38,7 @@ TOLD_BY = (
     "nodes",
     "jobs.batch",
     "events",
+    "controller.revisions",
     "config.digests",
 )
 """What a cluster is asked for, to tell what happened."""

@@ -32,7 +32,8 @@ class Evidence(Struct, frozen=True):
     """What may be believed of the alerts.
 
     `total` servers are configured, of which `answering` do; `silent` names the others with the reason. `reading` is the
-    best of them: with one that answers there are alerts to show, with all of them nothing is missing.
+    best of them: with one that answers there are alerts to show, with all of them nothing is missing. `waiting` servers
+    have neither answered nor failed yet.
     """
 
     total: int = 0
@@ -42,6 +43,7 @@ class Evidence(Struct, frozen=True):
     heartbeats: tuple[str, ...] = ()
     rules: int = 0
     sick_rules: int = 0
+    waiting: int = 0
 
     @property
     def configured(self) -> bool:
@@ -118,6 +120,7 @@ def evidence_of(snapshot: Snapshot, now: float) -> Evidence:
         heartbeats=tuple(sorted({name for peer in peers.values() for name in peer.heartbeats})),
         rules=sum(peer.rules for peer in peers.values()),
         sick_rules=sum(peer.sick_rules for peer in peers.values()),
+        waiting=sum(one.freshness in (Freshness.LOADING, Freshness.NEVER) for one in read_of.values()),
     )
 
 

@@ -29,11 +29,7 @@ def present_broken(part: str, why: str, lens: Lens) -> Line:
 
 def present_ledger(sentence: str, lens: Lens) -> Line:
     """Return that what was done and promised cannot be read or written, and that nothing touches the file."""
-    return (
-        Span(" LEDGER ", Tone.PROD),
-        Span(" actions and incidents are off, the file is left as it is  ", Tone.WARN),
-        Span(lens.text(sentence, 400), Tone.MUTED),
-    )
+    return (Span(" LEDGER ", Tone.PROD), Span(f" {lens.text(sentence, 400)}", Tone.WARN))
 
 
 def present_refused_config(sentence: str, lens: Lens) -> Line:

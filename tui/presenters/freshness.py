@@ -118,7 +118,7 @@ def narrowness(sources: Iterable[SourceStatus]) -> str:
         status.source.rpartition("/")[2].partition(".")[0]
         for status in listed
         if status.state is SourceState.FORBIDDEN
-        and not status.source.rpartition("/")[2].startswith(("usage.", "config."))
+        and not status.source.rpartition("/")[2].startswith(("usage.", "config.", "controller."))
     )
     words = scopes[:1]
     if refused:

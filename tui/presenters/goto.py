@@ -9,6 +9,7 @@ from msgspec import Struct
 from services.model.cluster import ApiResource
 from tui.bindings import Command, printed
 from tui.presenters.lens import Lens
+from tui.presenters.page import looks_like_page
 from tui.presenters.views import VIEWS, view_named
 from widgets.viewmodels import Choice
 
@@ -19,7 +20,8 @@ WORDS = {"q": "quit", "q!": "quit", "quit": "quit", "exit": "quit", "help": "hel
 class Going(Struct, frozen=True):
     """Where to: `view` is a name still to be looked up ("" stays), `namespace` and `scope` None leave the scope alone.
 
-    `scope` are namespaces and label terms, both may be empty.
+    `scope` are namespaces and label terms, both may be empty. `page` is what only a page can be (a link, a
+    fingerprint), `said` the one word that was typed, as it was: it may name an alert.
     """
 
     view: str = ""
@@ -28,6 +30,8 @@ class Going(Struct, frozen=True):
     filter: str = ""
     command: str = ""
     scope: tuple[tuple[str, ...], str] | None = None
+    page: str = ""
+    said: str = ""
 
 
 def read_going(text: str) -> Going:
@@ -38,6 +42,8 @@ def read_going(text: str) -> Going:
     text = text.strip().lstrip(":")
     if text.casefold().split()[:1] == ["scope"]:
         return _scope(text.split()[1:])
+    if looks_like_page(text):
+        return Going(page=text)
     head, slash, filter_text = text.partition("/")
     words = head.split()
     context = next((word[1:] for word in words if word.startswith("@") and len(word) > 1), "")
@@ -54,7 +60,7 @@ def read_going(text: str) -> Going:
     if name in WORDS:
         return Going(command=WORDS[name])
     namespace = None if not rest else "" if rest[0] in ("all", "*", "-") else rest[0]
-    return Going(name, namespace, context, wanted)
+    return Going(name, namespace, context, wanted, said="" if rest or slash else words[0])
 
 
 def _scope(words: Sequence[str]) -> Going:

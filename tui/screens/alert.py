@@ -143,7 +143,10 @@ class AlertScreen(ReadingScreen):
             self._past = past or AlertHistory(missing=problem.sentence if problem is not None else "")
             self._show_history()
 
-        self.deck.work(lambda: self.console.measurements().of_alert(alert, since, until, columns), arrived)
+        async def ask() -> AlertHistory:
+            return await self.console.measurements().of_alert(alert, since, until, columns)
+
+        self.deck.work(ask, arrived)
 
     def _changes(self) -> Sequence[Change]:
         return [suspect.change for suspect in self._suspects()]

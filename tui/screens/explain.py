@@ -122,7 +122,10 @@ class ExplainScreen(WorkloadScreen):
             self._missing = problem.sentence if problem is not None else ""
             self._show_charts()
 
-        self.deck.work(lambda: self.console.measurements().of_workload(self.ref, names, since, until, columns), arrived)
+        async def ask() -> Golden:
+            return await self.console.measurements().of_workload(self.ref, names, since, until, columns)
+
+        self.deck.work(ask, arrived)
 
     def _show_charts(self) -> None:
         lens = self.console.lens()

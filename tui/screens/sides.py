@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from services.incidents.timeline import timeline
 from services.model.incident import INCIDENTS, Incident
 from tui.console import Console
@@ -17,6 +19,19 @@ LATEST = 8
 """Lines of an incident's timeline in the detail."""
 
 
+class CostText(TextView):
+    """The lines of the costs pane, which are laid out for a width."""
+
+    def __init__(self, resized: Callable[[], object]) -> None:
+        super().__init__(id="costs", wrap=False, focusable=False)
+        self._resized = resized
+
+    def on_resize(self) -> None:
+        """Have the lines laid out for the width there is now."""
+        super().on_resize()
+        self._resized()
+
+
 class Sides:
     """Costs and incidents as the control room shows them; a table of incidents joins its `drivers` as "4"."""
 
@@ -27,7 +42,7 @@ class Sides:
         self._costs_pane = costs_pane
         self._incidents_pane = incidents_pane
         self._drivers = drivers
-        self._text: TextView | None = None
+        self._text: CostText | None = None
         self._table: LiveTable | None = None
 
     def show(self) -> tuple[Line, Line]:
@@ -39,9 +54,9 @@ class Sides:
         summary = costs.summary_of(snapshot)
         if summary is not None:
             if self._text is None:
-                self._text = TextView(id="costs", wrap=False, focusable=False)
+                self._text = CostText(self._show_costs)
                 self._costs_pane.frame(self._text)
-            width = self._costs_pane.size.width or 40
+            width = self._text.size.width or self._costs_pane.size.width or 40
             self._text.set_vm(TextVM((), costs.present_cost_lines(summary, width - 1, lens)))
         self._costs_pane.set_vm(costs.present_cost_pane(summary, snapshot.sources.get(costs.SOURCE), lens))
         return costs.present_cost_strip(summary, lens)
@@ -67,6 +82,14 @@ class Sides:
         key = self._console.keymap.key("incident")
         self._incidents_pane.set_vm(incidents.present_incident_pane(table, status, key, lens))
         return incidents.present_incident_strip(table, lens)
+
+    def cost_detail(self) -> TextVM | None:
+        """Return what the detail says of the costs, None while there is no estimate."""
+        snapshot = self._console.feed.snapshot()
+        summary = costs.summary_of(snapshot)
+        if summary is None:
+            return None
+        return costs.present_cost_detail(summary, snapshot.tables.get(costs.VIEW.table, {}), self._console.lens())
 
     def detail(self, obj: object) -> TextVM | None:
         """Return what the detail says of an incident, None for anything else."""

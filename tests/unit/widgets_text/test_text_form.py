@@ -105,7 +105,7 @@ async def test_what_could_not_be_done_leaves_everything_typed() -> None:
         desk.form.refuse("The disk is full.")
         await pilot.pause()
         assert desk.app.answers == []
-        assert "The disk is full." in desk.form.note.vm.left[0][0].text
+        assert "The disk is full." in desk.form.note.vm.lines[0][0].text
         assert desk.form.values == {"title": "shop/cart", "severity": "P2", "owner": "mina"}
         await pilot.press("I")
         await pilot.pause()
