@@ -82,7 +82,7 @@ class Action(Protocol):
     kinds: frozenset[tuple[str, str]]
     parameters: tuple[Parameter, ...]
 
-    def available(self, row: Any, snapshot: Snapshot) -> str:
+    def available(self, row: object, snapshot: Snapshot) -> str:
         """Return "" where it makes sense for the row that is shown, else why not: a grey key's reason."""
         ...
 

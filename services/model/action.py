@@ -101,7 +101,7 @@ class Write(Struct, frozen=True):
 
 
 class Fact(Struct, frozen=True):
-    """One line of a plan: a label ("from", "to", "touches") and what it says; a severity above OK makes it a warning."""
+    """One line of a plan: its label ("from", "to"), what it says; a severity that is not OK makes it a warning."""
 
     label: str
     text: str
