@@ -133,10 +133,12 @@ class TextView(SearchView):
         self._tell()
 
     def on_resize(self) -> None:
-        """Break the lines anew."""
+        """Break the lines anew; what was painted between the new size and this is painted again at the new place."""
         first = self.name_at(self.top) if self._starts else self.top
         self._starts = []
-        self.top = min(self.row_of(first or 0), self.last_top)
+        before, self.top = self.top, min(self.row_of(first or 0), self.last_top)
+        if self.top != before:
+            self.refresh()
         self._tell()
 
     @property

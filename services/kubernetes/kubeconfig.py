@@ -245,8 +245,8 @@ def entry_of(config: Kubeconfig, name: str) -> ContextEntry:
 
 def server_of(cluster: ClusterEntry, context: str) -> str:
     """Return the server's URL without a trailing slash; raises Problem where there is none."""
-    server = (cluster.server or "").strip().rstrip("/")
-    if not server:
+    server = (cluster.server or "").strip()
+    if not server.strip("/"):
         raise Problem(safe_text(f'The cluster of context "{context}" has no server address: repair the kubeconfig.'))
     if "://" not in server:
         secure = cluster.certificate_authority or cluster.certificate_authority_data or cluster.insecure_skip_tls_verify
@@ -254,7 +254,7 @@ def server_of(cluster: ClusterEntry, context: str) -> str:
     scheme, _, host = server.partition("://")
     if scheme.lower() not in ("http", "https") or not host.strip("/") or any(letter.isspace() for letter in server):
         raise Problem(safe_text(f'"{server}" of context "{context}" is no server address: repair the kubeconfig.'))
-    return server
+    return server.rstrip("/")
 
 
 def cluster_key(server: str, ca: bytes) -> str:

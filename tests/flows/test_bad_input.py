@@ -102,10 +102,14 @@ def test_a_terminal_of_twenty_by_five_counts_and_grows_into_a_screen(tmp_path: P
     with console(tmp_path, "run", "--kubeconfig", kubeconfig_of(estate), size=(20, 5)) as terminal:
         shows(terminal, "wants 60x15")
         terminal.until_true(lambda: "▲3" in terminal.text, PATIENCE, "the count of what is critical")
-        for keys in (":", "\x1b", "\r", "\x1b", "?", "\x1b", "/"):
-            terminal.send(keys)
-            terminal.until_quiet(0.1, PATIENCE)
+        for key, shown in ((":", "Go"), ("\r", "STATE"), ("?", "Keys")):
+            terminal.send(key)
+            shows(terminal, shown)
+            terminal.send("\x1b")
+            shows(terminal, "wants 60x15")
+        terminal.send("/")
+        shows(terminal, "Rollouts")
         terminal.send("\x1b")
         terminal.resize(100, 30)
-        shows(terminal, "need you", "CrashLoop")
+        shows(terminal, "Rollouts", "CrashLoop")
         assert leave(terminal) == 0

@@ -125,7 +125,9 @@ async def test_number_keys_change_the_pane_on_a_small_screen(open_deck: Open) ->
         assert "2 Alerts ─" in deck.text
         assert "node not ready" in deck.text
         await deck.press("3")
-        assert "not configured" in deck.text
+        assert "3 Costs ─ estimate" in deck.text
+        await deck.press("4")
+        assert "4 Incidents ─ 1 open" in deck.text
         await deck.press("1")
         assert "shop/cart" in deck.text
 
