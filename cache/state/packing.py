@@ -11,11 +11,24 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from services.model.alert import Alert, AlertPeer, Silence
 from services.model.cluster import CronJob, Job, KubeEvent, Namespace, Node, Symptom
 from services.model.ref import CRONJOBS, EVENTS, JOBS, NAMESPACES, NODES, PODS, Ref
+from services.model.source import SourceStatus
 from services.model.text import SafeText
 from services.model.workload import Pod, Rollout
 from services.ports import Key, Table
+
+ALERT_SOURCES = "alert-sources"
+"""How the servers of the alerts stand: `SourceStatus` by source. What is saved of alerts is worth no more than that."""
+
+ALERTING: Mapping[Table, type[Struct]] = {
+    "alerts": Alert,
+    "silences": Silence,
+    "alert-peers": AlertPeer,
+    ALERT_SOURCES: SourceStatus,
+}
+"""The tables that come from Alertmanagers and Prometheis, not from the cluster."""
 
 PACKED: Mapping[Table, type[Struct]] = {
     "rollouts": Rollout,
@@ -26,6 +39,7 @@ PACKED: Mapping[Table, type[Struct]] = {
     JOBS.table: Job,
     CRONJOBS.table: CronJob,
     EVENTS.table: KubeEvent,
+    **ALERTING,
 }
 """The tables whose rows are kept for the first paint, and what a row is."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from cache.live import LiveState
-from cache.state.packing import PACKED
+from cache.state.packing import ALERT_SOURCES, ALERTING, PACKED
 from cache.state.store import StateStore
 from services.clock import Clock
 from services.model.ref import DAEMONSETS, DEPLOYMENTS, EVENTS, JOBS, NODES, PODS, REPLICASETS, STATEFULSETS
@@ -64,7 +65,7 @@ class Recorder:
             return
         snapshot = self._take_stock()
         for table in PACKED:
-            rows = snapshot.tables.get(table)
+            rows = rows_of(snapshot, table)
             as_of = self._as_of(snapshot, table)
             if rows is None or as_of <= 0:
                 continue
@@ -93,6 +94,8 @@ class Recorder:
             return self._live.snapshot()
         self._revision = changes.snapshot.revision
         self._unsaved.update(table for table in changes.keys if table in PACKED)
+        if any(map(brings_alerts, changes.sources)):
+            self._unsaved.add(ALERT_SOURCES)
         if ROLLOUTS in changes.keys and self._unmarked is not None:
             keys = changes.keys[ROLLOUTS]
             self._unmarked = None if keys is None else self._unmarked | keys
@@ -109,12 +112,28 @@ class Recorder:
         self._store.record(self._identity, events)
 
 
+def brings_alerts(source: str) -> bool:
+    """Return whether alerts come from a source."""
+    return source.startswith(("alertmanager/", "prometheus/"))
+
+
+def rows_of(snapshot: Snapshot, table: Table) -> Mapping[Key, Any] | None:
+    """Return what is to be saved of a table, None where nothing is known of it."""
+    if table == ALERT_SOURCES:
+        return {name: status for name, status in snapshot.sources.items() if brings_alerts(name)} or None
+    return snapshot.tables.get(table)
+
+
 def vouched_at(snapshot: Snapshot, table: Table) -> float:
     """Return until when (epoch seconds) the rows of a table are known to be true; 0 while they are not whole yet.
 
     A table is as old as the oldest source it is made from; a live source is as young as the connection's last sign
-    of life. A kind that is forbidden, or not watched, vouches for nothing and takes nothing away.
+    of life. A kind that is forbidden, or not watched, vouches for nothing and takes nothing away. Alerts are as young as
+    the last answer of any of their servers: which of them does not answer is saved beside them.
     """
+    if table in ALERTING:
+        answered = (one for name, one in snapshot.sources.items() if brings_alerts(name) and one.last_ok)
+        return max((one.last_byte for one in answered), default=0.0)
     connection = snapshot.sources.get(CONNECTION)
     ages = []
     for source in _MADE_FROM.get(table, (table,)):

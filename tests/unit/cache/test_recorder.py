@@ -14,8 +14,11 @@ from cache.state.history import HistoryReader
 from cache.state.recorder import Recorder, vouched_at
 from cache.state.store import StateStore
 from services.clock import ManualClock, settle
+from services.model.alert import Alert, AlertState
+from services.model.severity import Severity
 from services.model.source import SourceState, SourceStatus
 from services.ports import Delta, Replace, Snapshot
+from services.sanitize import safe_text
 from tests.unit.cache.estate import ALICE, BOB, NOW, QUICK, happening, pod, rollout
 
 
@@ -149,6 +152,27 @@ def test_revisions_seen_complete_are_marked(store: StateStore, tmp_path: Path) -
         assert paint.healthy_marks(ALICE, "uid-c") == ()
 
 
+def test_alerts_are_saved_with_how_their_servers_stand(store: StateStore, tmp_path: Path) -> None:
+    alert = Alert("f1", "f1", "CartDown", Severity.CRIT, AlertState.FIRING, (("alertname", "CartDown"),), value=0.0)
+    live = LiveState(ManualClock())
+    recorder = Recorder(live, store, ALICE, ManualClock())
+    live.apply("alerting", Replace("alerts", {"f1": alert}))
+    heard(live, "alertmanager/one", NOW)
+    live.status(SourceStatus("alertmanager/two", FAILED, since=NOW, error=safe_text("two did not answer.")))
+    recorder.save()
+    assert store.flush()
+    heard(live, "alertmanager/one", NOW + 15)
+    recorder.save()
+    assert store.flush()
+    with FirstPaint(tmp_path) as paint:
+        saved = paint.tables(ALICE, ["alerts", "silences", "alert-sources"])
+    assert dict(saved["alerts"].rows) == {"f1": alert}
+    assert {name: table.as_of for name, table in saved.items()} == {"alerts": NOW + 15, "alert-sources": NOW + 15}
+    sources = saved["alert-sources"].rows
+    assert sources["alertmanager/one"].last_ok == NOW + 15
+    assert (sources["alertmanager/two"].state, sources["alertmanager/two"].error) == (FAILED, "two did not answer.")
+
+
 LIVE, FAILED, LOADING, NEVER, FORBIDDEN = (
     SourceState.LIVE,
     SourceState.FAILED,
@@ -174,6 +198,9 @@ LIVE, FAILED, LOADING, NEVER, FORBIDDEN = (
         ([("kubernetes/deployments.apps", LIVE, 40), ("kubernetes/pods", LIVE, 30)], "rollouts", 30),
         ([("kubernetes/deployments.apps", LIVE, 40), ("kubernetes/pods", LOADING, 0)], "rollouts", 0),
         ([("kubernetes/deployments.apps", LIVE, 40), ("kubernetes/daemonsets.apps", FORBIDDEN, 0)], "rollouts", 40),
+        ([("kubernetes", LIVE, 50)], "alerts", 0),
+        ([("alertmanager/one", FAILED, 20), ("prometheus/main", LIVE, 40)], "alerts", 40),
+        ([("alertmanager/one", LOADING, 0), ("kubernetes/alerts", LIVE, 50)], "alert-sources", 0),
     ],
 )
 def test_how_old_rows_are(sources: list[tuple[str, SourceState, float]], table: str, expected: float) -> None:
