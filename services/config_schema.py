@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct, field
 
 from services.config_costs import CostSettings
 from services.config_endpoints import AlertSettings, EndpointSettings, MetricSettings
+from services.config_policy import Policy
 from services.config_secret import SecretRef
+
+T = TypeVar("T")
 
 Switch = Literal["auto", "on", "off"]
 ThemeName = Literal["dark", "cvd", "light", "contrast", "mono"]
@@ -158,6 +162,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alertmanager: Annotated[dict[str, EndpointSettings], Meta(examples=["one"])] = field(default_factory=dict)
     alerts: AlertSettings = AlertSettings()
     metrics: MetricSettings = MetricSettings()
+    policy: Annotated[dict[str, Policy], Meta(examples=["prod-*"])] = field(default_factory=dict)
     keys: Annotated[
         dict[str, Annotated[str, Meta(min_length=1, max_length=32)]],
         Meta(
@@ -168,10 +173,24 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def context(self, name: str) -> ContextSettings:
         """Return a kubeconfig context's settings: its own section, else the first pattern that fits, else defaults."""
-        own = self.contexts.get(name)
-        if own is not None:
-            return own
-        fitting = (
-            settings for pattern, settings in self.contexts.items() if "*" in pattern and fnmatchcase(name, pattern)
+        return _fitting(self.contexts, name, ContextSettings())
+
+    def policy_of(self, context: str) -> Policy:
+        """Return what may be done in a kubeconfig context, found as its settings are."""
+        return _fitting(self.policy, context, Policy())
+
+    def alert_sources(self, context: str) -> tuple[str, ...]:
+        """Return the sources that bring alerts while a context is shown: "alertmanager/one", "prometheus/main"."""
+        return tuple(
+            f"{kind}/{name}"
+            for kind, servers in (("alertmanager", self.alertmanager), ("prometheus", self.prometheus))
+            for name, settings in servers.items()
+            if settings.belongs_to(context)
         )
-        return next(fitting, ContextSettings())
+
+
+def _fitting(sections: Mapping[str, T], name: str, default: T) -> T:
+    """Return the section of that very name, else the first whose pattern fits."""
+    if name in sections:
+        return sections[name]
+    return next((one for pattern, one in sections.items() if "*" in pattern and fnmatchcase(name, pattern)), default)
