@@ -9,6 +9,7 @@ import msgspec
 from msgspec import inspect, structs
 
 from services.config_locate import KeyPath, did_you_mean, dotted
+from services.config_notify import notify_faults
 from services.config_schema import Config
 from services.config_secret import SecretRef
 from services.redact import redact
@@ -43,6 +44,9 @@ def decode(raw: Mapping[str, Any], overrides: Mapping[KeyPath, Override]) -> tup
     decoder = _Decoder(overrides)
     config = decoder.build(Config, raw, ())
     assert isinstance(config, Config)  # noqa: S101 - build returns what it was asked for
+    if not decoder.faults and not raw.keys().isdisjoint(("notify", "tell", "templates")):
+        faults = notify_faults(config.notify, config.tell, config.templates)
+        decoder.faults += [Fault(path, "", reason) for path, reason in faults]
     return config, decoder.faults
 
 

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 from services.config_costs import CostSettings
 from services.config_endpoints import AlertSettings, EndpointSettings, MetricSettings
 from services.config_policy import Policy
+from services.config_notify import NotifySettings, TellSettings, TemplateSettings
 from services.config_secret import SecretRef
 
 T = TypeVar("T")
@@ -162,6 +163,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alertmanager: Annotated[dict[str, EndpointSettings], Meta(examples=["one"])] = field(default_factory=dict)
     alerts: AlertSettings = AlertSettings()
     metrics: MetricSettings = MetricSettings()
+    notify: Annotated[dict[str, NotifySettings], Meta(examples=["room"])] = field(default_factory=dict)
+    tell: TellSettings = TellSettings()
+    templates: Annotated[dict[str, TemplateSettings], Meta(examples=["rolled_back"])] = field(default_factory=dict)
     policy: Annotated[dict[str, Policy], Meta(examples=["prod-*"])] = field(default_factory=dict)
     keys: Annotated[
         dict[str, Annotated[str, Meta(min_length=1, max_length=32)]],
