@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -51,11 +52,17 @@ class Monitoring:
         return self._metrics
 
     async def watch_alerts(
-        self, sink: Sink, snapshot: Callable[[], Snapshot], cluster: str, names: frozenset[str]
+        self,
+        sink: Sink,
+        snapshot: Callable[[], Snapshot],
+        cluster: str,
+        names: frozenset[str],
+        past_told: Callable[[], None] = lambda: None,
     ) -> None:
         """Keep the alerts of all servers in live state until cancelled. `cluster` is its identity, `names` its names.
 
         A server that was named for some contexts only, or is reached through the cluster, speaks of that cluster.
+        `past_told` is called once the last day is on the timeline, or cannot be had.
         """
         from services.alerts.peers import Peer
         from services.alerts.picture import Surroundings
@@ -75,7 +82,11 @@ class Monitoring:
             for kind, name, settings, endpoint in self._served
         ]
         surroundings = Surroundings(cluster=cluster, names=names, heartbeats=self._config.alerts.heartbeats)
-        await AlertingSource(peers, sink, self._clock, surroundings, snapshot).run()
+        source = AlertingSource(peers, sink, self._clock, surroundings, snapshot)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(source.run())
+            await source.past_told.wait()
+            past_told()
 
     async def close(self) -> None:
         """Drop all connections."""

@@ -41,7 +41,8 @@ class AlertingSource:
     """The alerts of all configured servers: tables "alerts", "alert-groups", "silences", "alert-peers", and events.
 
     `snapshot` gives live state, in which pods and workloads are looked up. One status for each server:
-    "alertmanager/NAME", "prometheus/NAME". Nothing is raised; `run` ends when it is cancelled.
+    "alertmanager/NAME", "prometheus/NAME". Nothing is raised; `run` ends when it is cancelled. `past_told` is set once
+    every Prometheus was asked for the last day, or failed to answer at all.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class AlertingSource:
         self._seen: dict[str, Seen] = {}
         self._silent: set[str] = set()
         self._news, self._hurry = asyncio.Event(), asyncio.Event()
+        self.past_told = asyncio.Event()
+        self._without_past = {peer.name for peer in peers if peer.kind == "prometheus"}
         self._applied: dict[str, Mapping[str, Any]] = {}
         configured = [Configured(peer.name, peer.kind, peer.url) for peer in peers]
         self._painter = Painter(configured, self._surroundings)
@@ -112,6 +115,9 @@ class AlertingSource:
             if not told_past and not error and isinstance(poller, PrometheusPoller):
                 told_past = True
                 await self._tell_past(poller)
+            self._without_past.discard(peer.name)
+            if not self._without_past:
+                self.past_told.set()
             await self._wait(peer, failures, hurry)
 
     async def _wait(self, peer: Peer, failures: int, hurry: asyncio.Event) -> None:

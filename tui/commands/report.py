@@ -1,4 +1,4 @@
-"""`quarterdeck status` and `rollouts`: the same facts without a screen, from the cache or from the cluster itself."""
+"""`quarterdeck status` and `rollouts`: the same facts without a screen, from the cache or asked of the servers."""
 
 from __future__ import annotations
 
@@ -6,102 +6,74 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from cache.live import LiveState
-from services.clock import Clock, SystemClock
+from services.clock import SystemClock
+from services.model.alert import Alert, Silence
 from services.model.severity import Severity
-from services.model.source import SourceState, SourceStatus
 from services.model.workload import Rollout
-from services.ports import Interest
-from tui.commands.setup import FIRST_TABLES, Setup, prepare, seed
+from services.redact import redact
+from tui.commands.known import Asking, recall, rows_came
+from tui.commands.setup import Setup, prepare
 from tui.exitcodes import ExitCode
 from tui.presenters import rollouts
-from tui.presenters.freshness import CONNECTION, Freshness
-from tui.presenters.lens import WORDS, Lens, moment, plural
-from tui.presenters.summary import Summary, overall, sum_up
-
-OLDEST = 60.0
-"""Seconds up to which cached data may still be spoken of as the present."""
+from tui.presenters.alert_lines import alert_facts, alert_line, counted, evidence_facts, firing_of, in_namespace
+from tui.presenters.alert_sources import ALERTS, SILENCES, clear_words, silent_words
+from tui.presenters.freshness import Freshness
+from tui.presenters.lens import WORDS, Lens, plural
+from tui.presenters.summary import Summary, sum_up
 
 WANTED = (*rollouts.VIEW.sources, "nodes", "jobs.batch", "events")
 
 
+class Told(Struct, frozen=True):
+    """What is to be printed, narrowed to the namespace that was asked for."""
+
+    summary: Summary
+    rows: Mapping[str, Rollout]
+    firing: Sequence[Alert]
+    silences: Mapping[str, Silence]
+
+
 def report(arguments: argparse.Namespace) -> int:
-    """Print the report; exit code 0 all clear on fresh data, 1 something is failing, 2 could not tell."""
+    """Print the report; exit code 0 all clear on fresh data, 1 something is failing or fires, 2 could not tell."""
     setup = prepare(arguments)
     clock = SystemClock()
     live = LiveState(clock)
     if arguments.live:
-        asyncio.run(_ask(setup, live, clock, arguments))
+        asyncio.run(Asking(setup, live, clock, arguments).ask(WANTED, rows_came(live, clock)))
     else:
-        _, as_of = seed(live, setup, FIRST_TABLES, clock)
-        _vouch(live, as_of, clock)
-    summary = sum_up(live.snapshot(), clock.now())
-    rows = live.snapshot().tables.get("rollouts", {})
+        recall(setup, live, clock)
+    snapshot, scope = live.snapshot(), in_namespace(arguments.namespace)
+    rows = snapshot.tables.get("rollouts", {})
     if arguments.namespace:
         rows = {key: row for key, row in rows.items() if row.ref.namespace == arguments.namespace}
+    firing = firing_of(snapshot.tables.get(ALERTS, {}).values(), scope)
+    told = Told(sum_up(snapshot, clock.now(), scope), rows, firing, snapshot.tables.get(SILENCES, {}))
     show = _json if arguments.output == "json" else _table
-    sys.stdout.write(show(arguments.command, summary, rows, Lens(clock.now()), setup))
-    return exit_code(summary)
+    sys.stdout.write(show(arguments.command, told, Lens(clock.now(), mask=redact), setup))
+    return exit_code(told.summary)
 
 
 def exit_code(summary: Summary) -> int:
-    """Return what a script may conclude."""
-    if not summary.reading.trusted:
-        return ExitCode.UNKNOWN
-    return ExitCode.OK if summary.all_clear else ExitCode.FAILING
+    """Return what a script may conclude: what fails for certain counts, whatever else could not be asked."""
+    if summary.broken:
+        return ExitCode.FAILING
+    return ExitCode.OK if summary.whole else ExitCode.UNKNOWN
 
 
-def _vouch(live: LiveState, as_of: float, clock: Clock) -> None:
-    """Take the cache for the present while it is young; say why not when it is older."""
-    now = clock.now()
-    if as_of and now - as_of <= OLDEST:
-        for name in (CONNECTION, *(f"{CONNECTION}/{table}" for table in rollouts.VIEW.sources)):
-            live.status(SourceStatus(name, SourceState.LIVE, last_ok=as_of, last_byte=now, since=as_of))
-        return
-    known = f"the cache is of {moment(as_of, now)}" if as_of else "nothing is cached for this cluster and user"
-    error = f"{known}; run with --live, or keep a console open"
-    live.status(SourceStatus(CONNECTION, SourceState.FAILED, last_ok=as_of, last_byte=as_of, since=as_of, error=error))
-
-
-async def _ask(setup: Setup, live: LiveState, clock: Clock, arguments: argparse.Namespace) -> None:
-    """Watch the cluster until every table has come, a source has failed, or the time is over."""
-    from services.engine import Desired, Engine
-    from services.kubernetes.derivation import Derivation
-
-    namespaces = (arguments.namespace,) if arguments.namespace else ()
-    settings = setup.loaded.config.context(setup.identity.context)
-    derivation = Derivation(live, clock, setup.loaded.config.rollouts)
-    live.add_hook(derivation.flush)
-    engine = Engine(derivation, clock)
-    settled = asyncio.Event()
-
-    def look() -> None:
-        reading = overall(live.snapshot(), clock.now())
-        if reading.freshness in (Freshness.FRESH, Freshness.FAILED):
-            settled.set()
-
-    leave = live.subscribe(look)
-    try:
-        interest = Interest(WANTED, namespaces)
-        await engine.reconcile(Desired(setup.identity, interest, fallback=namespaces or settings.namespaces))
-        async with asyncio.timeout(arguments.timeout):
-            await settled.wait()
-    except TimeoutError:
-        pass
-    finally:
-        leave()
-        await engine.close()
-        live.publish()
-
-
-def _table(command: str, summary: Summary, rows: Mapping[str, Rollout], lens: Lens, setup: Setup) -> str:
-    lines = [_verdict(summary, lens, setup)]
+def _table(command: str, told: Told, lens: Lens, setup: Setup) -> str:
+    summary = told.summary
+    lines = [f"{lens.text(setup.identity.cluster_name or setup.identity.context)}: {_verdict(summary, lens)}"]
+    if summary.evidence is not None and summary.evidence.reading.trusted:
+        lines += [alert_line(alert, told.silences, lens) for alert in told.firing]
     bad = [symptom for symptom in summary.symptoms if symptom.severity <= Severity.WARN]
     lines += [f"{WORDS[symptom.severity]:4}  {lens.text(symptom.text)}" for symptom in bad]
-    ordered = sorted(rows.values(), key=rollouts.by_severity)
+    ordered = sorted(told.rows.values(), key=rollouts.by_severity)
     listed = ordered if command == "rollouts" else [row for row in ordered if row.severity <= Severity.WARN]
     for row in listed:
         name = lens.text(f"{row.ref.namespace}/{row.ref.name}")
@@ -111,32 +83,69 @@ def _table(command: str, summary: Summary, rows: Mapping[str, Rollout], lens: Le
     return "\n".join(lines) + "\n"
 
 
-def _verdict(summary: Summary, lens: Lens, setup: Setup) -> str:
-    cluster = lens.text(setup.identity.cluster_name or setup.identity.context)
-    if not summary.reading.trusted:
-        why = summary.reading.reason or f"the data is {summary.reading.freshness.value}"
-        return f"{cluster}: could not tell: {lens.text(why)}"
-    if summary.all_clear:
-        return f"{cluster}: all clear: {plural(summary.workloads, 'workload')} healthy, the API server answers"
-    crit, warn = summary.counts.get(Severity.CRIT, 0), summary.counts.get(Severity.WARN, 0)
-    return f"{cluster}: {crit} CRIT, {warn} WARN of {plural(summary.workloads, 'workload')}"
+def _verdict(summary: Summary, lens: Lens) -> str:
+    """Return the first line: what is failing, or what "all clear" stands on, or what could not be asked."""
+    clear = exit_code(summary) == ExitCode.OK
+    parts = [*_of_cluster(summary, lens, clear=clear), *_of_alerts(summary, lens)]
+    if clear:
+        return f"all clear: {'; '.join(parts)}"
+    return "; ".join(parts) if summary.broken else f"could not tell: {'; '.join(parts)}"
 
 
-def _json(command: str, summary: Summary, rows: Mapping[str, Rollout], lens: Lens, setup: Setup) -> str:
-    listed = sorted(rows.values(), key=rollouts.by_severity)
+def _of_cluster(summary: Summary, lens: Lens, *, clear: bool) -> list[str]:
+    reading = summary.reading
+    if reading.freshness is Freshness.NOT_CONFIGURED:
+        return []
+    if not reading.trusted:
+        why = lens.text(reading.reason or f"the data is {reading.freshness.value}").rstrip(".")
+        return [f"the cluster is not known: {why}" if summary.evidence is not None else why]
+    if clear:
+        return [f"{plural(summary.workloads, 'workload')} healthy, the API server answers"]
+    crit, warn = summary.rollouts.get(Severity.CRIT, 0), summary.rollouts.get(Severity.WARN, 0)
+    return [f"{crit} CRIT, {warn} WARN of {plural(summary.workloads, 'workload')}"]
+
+
+def _of_alerts(summary: Summary, lens: Lens) -> list[str]:
+    evidence, counts = summary.evidence, summary.alerts
+    if evidence is None or counts is None:
+        return ["no server is asked for alerts"] if summary.all_clear else []
+    parts = [counted(counts)] if evidence.reading.trusted else []
+    if evidence.whole:
+        return [*parts, clear_words(evidence, lens)]
+    return [*parts, f"{evidence.answering} of {evidence.total} peers answer ({silent_words(evidence, lens)})"]
+
+
+def _json(command: str, told: Told, lens: Lens, setup: Setup) -> str:
+    summary = told.summary
+    listed = sorted(told.rows.values(), key=rollouts.by_severity)
     if command == "status":
         listed = [row for row in listed if row.severity <= Severity.WARN]
     document: dict[str, Any] = {
         "cluster": lens.text(setup.identity.cluster_name or setup.identity.context),
         "context": lens.text(setup.identity.context),
         "verdict": {0: "all-clear", 1: "failing"}.get(exit_code(summary), "unknown"),
+        "verdict_text": _verdict(summary, lens),
         "freshness": summary.reading.freshness.value,
         "reason": lens.text(summary.reading.reason),
         "counts": {WORDS[severity].lower(): count for severity, count in sorted(summary.counts.items()) if count},
         "symptoms": [{"severity": WORDS[one.severity], "text": lens.text(one.text)} for one in summary.symptoms],
+        "alerts": _alerts(told, lens),
         "workloads": [_facts(row, lens) for row in listed],
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def _alerts(told: Told, lens: Lens) -> dict[str, Any] | None:
+    """Return the alerts and what they stand on; None where no server is asked for any."""
+    counts, evidence = told.summary.alerts, told.summary.evidence
+    if counts is None or evidence is None:
+        return None
+    return {
+        "counts": {state.value: count for state, count in sorted(counts.states.items()) if count},
+        "whole": evidence.whole,
+        "evidence": evidence_facts(evidence, lens),
+        "firing": [alert_facts(alert, lens) for alert in told.firing],
+    }
 
 
 def _facts(row: Rollout, lens: Lens) -> dict[str, Any]:

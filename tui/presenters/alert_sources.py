@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, structs
 
@@ -25,6 +25,14 @@ KINDS = ("alertmanager", "prometheus")
 POLLED_FOR = 60.0
 """Seconds without an answer after which what a polled server said counts as old."""
 
+YOUNG = 120.0
+"""Seconds after its start during which a server may have yet to learn what fires."""
+
+_SILENCE = {
+    Freshness.LOADING: "has not answered yet",
+    Freshness.NEVER: "was not asked yet",
+    Freshness.STALE: "has not answered for a minute",
+}
 _WORSE = (Freshness.FRESH, Freshness.STALE, Freshness.LOADING, Freshness.NEVER, Freshness.FAILED)
 
 
@@ -33,7 +41,8 @@ class Evidence(Struct, frozen=True):
 
     `total` servers are configured, of which `answering` do; `silent` names the others with the reason. `reading` is the
     best of them: with one that answers there are alerts to show, with all of them nothing is missing. `waiting` servers
-    have neither answered nor failed yet.
+    have neither answered nor failed yet. `heartbeats` are seen by `beating` of those that answer. `doubt` says why not
+    even all of them together can know what fires, "" where they do.
     """
 
     total: int = 0
@@ -41,9 +50,11 @@ class Evidence(Struct, frozen=True):
     silent: tuple[tuple[str, str], ...] = ()
     reading: Reading = Reading(Freshness.NOT_CONFIGURED)
     heartbeats: tuple[str, ...] = ()
+    beating: int = 0
     rules: int = 0
     sick_rules: int = 0
     waiting: int = 0
+    doubt: str = ""
 
     @property
     def configured(self) -> bool:
@@ -52,8 +63,8 @@ class Evidence(Struct, frozen=True):
 
     @property
     def whole(self) -> bool:
-        """Whether every configured server answers, so that what is not shown is not there."""
-        return self.total > 0 and self.answering == self.total
+        """Whether every configured server answers and knows, so that what is not shown is not there."""
+        return self.total > 0 and self.answering == self.total and not self.doubt
 
 
 class AlertCounts(Struct, frozen=True):
@@ -97,9 +108,10 @@ def read_polled(status: SourceStatus, now: float) -> Reading:
     return structs.replace(reading, freshness=kind, age=silent)
 
 
-def evidence_of(snapshot: Snapshot, now: float) -> Evidence:
-    """Return what stands behind the alerts of a snapshot."""
-    read_of = {
+def evidence_of(snapshot: Snapshot, now: float, expected: Iterable[str] = ()) -> Evidence:
+    """Return what stands behind the alerts of a snapshot; `expected` are sources that count from the start."""
+    read_of = {name: read(None, now) for name in expected}
+    read_of |= {
         name: read_polled(status, now)
         for name, status in snapshot.sources.items()
         if is_alert_source(name) and status.state is not SourceState.NOT_CONFIGURED
@@ -108,20 +120,37 @@ def evidence_of(snapshot: Snapshot, now: float) -> Evidence:
         return Evidence()
     peers: Mapping[str, AlertPeer] = snapshot.tables.get(PEERS, {})
     silent = tuple(
-        (name.partition("/")[2], reading.reason or f"{reading.freshness.value}")
+        (name.partition("/")[2], reading.reason or _SILENCE.get(reading.freshness, reading.freshness.value))
         for name, reading in sorted(read_of.items())
         if not reading.trusted
     )
+    names = {name.partition("/")[2] for name, reading in read_of.items() if reading.trusted}
+    heard = [peer for name, peer in peers.items() if name in names]
     return Evidence(
         total=len(read_of),
         answering=sum(reading.trusted for reading in read_of.values()),
         silent=silent,
         reading=min(read_of.values(), key=lambda reading: _WORSE.index(reading.freshness)),
-        heartbeats=tuple(sorted({name for peer in peers.values() for name in peer.heartbeats})),
-        rules=sum(peer.rules for peer in peers.values()),
-        sick_rules=sum(peer.sick_rules for peer in peers.values()),
+        heartbeats=tuple(sorted({name for peer in heard for name in peer.heartbeats})),
+        beating=sum(bool(peer.heartbeats) for peer in heard),
+        rules=sum(peer.rules for peer in heard),
+        sick_rules=sum(peer.sick_rules for peer in heard),
         waiting=sum(one.freshness in (Freshness.LOADING, Freshness.NEVER) for one in read_of.values()),
+        doubt=_doubt(heard, now),
     )
+
+
+def _doubt(heard: Sequence[AlertPeer], now: float) -> str:
+    """Return why none of the servers that answer can know yet what fires; "" where one of them does."""
+    reasons = []
+    for peer in heard:
+        if peer.state == "settling":
+            reasons.append(f"{peer.name} settles")
+        elif 0 < now - peer.started_at < YOUNG:
+            reasons.append(f"{peer.name} started a moment ago")
+        else:
+            return ""
+    return f"{' and '.join(reasons[:3])}: alerts may be missing" if reasons else ""
 
 
 def alert_subject(alert: Alert) -> Subject:
@@ -175,7 +204,9 @@ def present_evidence(evidence: Evidence, counts: AlertCounts, lens: Lens) -> tup
     elif evidence.answering:
         parts.append((Span("no heartbeat", Tone.WARN),))
     peers = f"{evidence.answering}/{evidence.total} peers"
-    parts.append((Span(peers, Tone.MUTED if evidence.whole else Tone.WARN),))
+    parts.append((Span(peers, Tone.MUTED if evidence.answering == evidence.total else Tone.WARN),))
+    if evidence.doubt:
+        parts.append((Span(lens.text(evidence.doubt, 120), Tone.WARN),))
     if evidence.sick_rules:
         parts.append((Span(f"{plural(evidence.sick_rules, 'rule')} sick", Tone.WARN),))
     return tuple(part for part in (*parts, _quiet(counts, AlertState.PENDING)) if part)
@@ -189,9 +220,12 @@ def _quiet(counts: AlertCounts, state: AlertState) -> Line:
 def clear_words(evidence: Evidence, lens: Lens) -> str:
     """Return what "all clear" stands on: "2 of 2 peers answer, Watchdog seen, 118 rules healthy"."""
     words = [f"{evidence.answering} of {evidence.total} peers answer"]
-    words.append(
-        f"{lens.text(', '.join(evidence.heartbeats), 60)} seen" if evidence.heartbeats else "no heartbeat seen"
-    )
+    if evidence.heartbeats:
+        everywhere = evidence.beating == evidence.answering
+        by = "" if everywhere else f" by {evidence.beating} of {evidence.answering}"
+        words.append(f"{lens.text(', '.join(evidence.heartbeats), 60)} seen{by}")
+    else:
+        words.append("no heartbeat seen")
     if evidence.sick_rules:
         words.append(f"{evidence.sick_rules} of {evidence.rules:,} rules sick")
     elif evidence.rules:
@@ -200,8 +234,13 @@ def clear_words(evidence: Evidence, lens: Lens) -> str:
 
 
 def silent_words(evidence: Evidence, lens: Lens) -> str:
-    """Return which servers do not answer and why, "" when all do."""
-    return "; ".join(f"{lens.text(name, 60)}: {lens.text(why, 200).rstrip('.')}" for name, why in evidence.silent[:3])
+    """Return which servers do not answer and why, or why those that do may not know; "" when all is known."""
+    said = [f"{lens.text(name, 60)}: {lens.text(why, 200).rstrip('.')}" for name, why in evidence.silent[:3]]
+    if len(evidence.silent) > 3:
+        said.append(f"and {len(evidence.silent) - 3} more")
+    if evidence.doubt:
+        said.append(str(lens.text(evidence.doubt, 200)))
+    return "; ".join(said)
 
 
 def sum_up_alerts(summary: Summary, snapshot: Snapshot, now: float, scope: Test | None = None) -> Summary:

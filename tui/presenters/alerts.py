@@ -177,7 +177,7 @@ def present_alerts_pane(
     groups = sum(row.firing > 0 for row in rows.values())
     title: list[Span] = [Span("Alerts", Tone.STRONG), lens.dash()]
     state = list(present_state(evidence.reading, lens))
-    if evidence.reading.trusted and not evidence.whole:
+    if evidence.reading.trusted and evidence.answering < evidence.total:
         state = [Span(f"{evidence.total - evidence.answering} of {evidence.total} not answering", Tone.WARN)]
     face, message = Face.DATA, ""
     if counts.firing:

@@ -46,8 +46,22 @@ class Summary(Struct, frozen=True):
 
     @property
     def whole(self) -> bool:
-        """Whether all that is asked has answered: the cluster, and every server that alerts come from."""
+        """Whether all that is asked has answered: the cluster if any, and every server that alerts come from."""
+        if self.reading.freshness is Freshness.NOT_CONFIGURED:
+            return self.evidence is not None and self.evidence.whole
         return self.reading.trusted and (self.evidence is None or self.evidence.whole)
+
+    @property
+    def broken(self) -> bool:
+        """Whether something is certain to need the operator, whatever else is not known."""
+        bad = (Severity.CRIT, Severity.WARN)
+        if self.reading.trusted and any(self.rollouts.get(one) for one in bad):
+            return True
+        if self.reading.trusted and any(symptom.severity in bad for symptom in self.symptoms):
+            return True
+        if self.alerts is None or self.evidence is None or not self.evidence.reading.trusted:
+            return False
+        return any(self.alerts.worst.get(one) for one in bad)
 
     @property
     def all_clear(self) -> bool:
