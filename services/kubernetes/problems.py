@@ -44,7 +44,12 @@ class ApiProblem(Problem):
 
 
 class Unreached(Problem):
-    """No answer came: name lookup, connection, TLS, proxy or deadline."""
+    """No answer came: name lookup, connection, TLS, proxy or deadline.
+
+    `sent` says if the request may have reached the server all the same.
+    """
+
+    sent: bool = True
 
 
 def host_of(url: str) -> str:

@@ -17,6 +17,7 @@ from services.kubernetes import problems, tls
 from services.kubernetes.bulk import BulkReader, BulkRequest
 from services.kubernetes.credentials import Credentials, Grant
 from services.kubernetes.lines import LinePump
+from services.kubernetes.problems import Unreached
 
 if TYPE_CHECKING:
     import ssl
@@ -47,6 +48,17 @@ class Response(Struct, frozen=True):
     body: bytes
 
 
+class _Departure:
+    """Whether a request began to leave for the server: from then on it may have been done, answered or not."""
+
+    sent = False
+
+    async def note(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take what the HTTP library says of its progress; asking a proxy for a tunnel is no request yet."""
+        if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
+            self.sent = True
+
+
 class _ListMeta(Struct):
     continue_token: str = msgspec.field(default="", name="continue")
 
@@ -58,7 +70,8 @@ class _ListHead(Struct):
 class Transport:
     """One cluster's connections, used from one loop.
 
-    Reads are tried once more after a 401 with renewed credentials; changes are never repeated by themselves.
+    A request is tried once more after a 401 with renewed credentials, as a server that does not know who asks has done
+    nothing; changes are never repeated by themselves otherwise.
     Every method raises Problem (ApiProblem with the server's status, or Unreached) and nothing else.
     """
 
@@ -89,24 +102,39 @@ class Transport:
         deadline: float = DEADLINE,
         what: str = "",
     ) -> Response:
-        """Send one request and return its whole answer within `deadline` seconds; `what` names it in sentences."""
+        """Send one request and return its whole answer within `deadline` seconds; `what` names it in sentences.
+
+        An Unreached that it raises says in `sent` whether the server may have got the request.
+        """
         what = what or f"{method} {path}"
+        departure = _Departure()
 
         async def send(grant: Grant) -> Response:
+            departure.sent = False
             headers = [*self._headers(grant, accept)]
             if body is not None:
                 headers.append(("Content-Type", content_type))
             answer = await self._open_client(grant).request(
-                method, path, params=dict(params or {}), content=body, headers=headers, extensions=self._extensions()
+                method,
+                path,
+                params=dict(params or {}),
+                content=body,
+                headers=headers,
+                extensions={**self._extensions(), "trace": departure.note},
             )
             found = {name.lower(): value for name, value in answer.headers.items()}
             return self._checked(answer.status_code, found, answer.content, what)
 
         try:
             async with asyncio.timeout(deadline):
-                return await self._signed(send, what, again=method in {"GET", "HEAD"})
+                return await self._signed(send, what)
         except TimeoutError as error:
-            raise self._unreached(error, what) from None
+            problem = self._unreached(error, what)
+            problem.sent = departure.sent
+            raise problem from None
+        except Unreached as problem:
+            problem.sent = departure.sent
+            raise
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -145,7 +173,7 @@ class Transport:
                 self._checked(answer.status_code, found, body, what)
             return answer
 
-        pump = LinePump(await self._signed(open_it, what, again=True))
+        pump = LinePump(await self._signed(open_it, what))
         try:
             yield self._lines(pump, what)
         finally:
@@ -188,7 +216,7 @@ class Transport:
             answer = await reader.get(BulkRequest(path, tuple(params.items()), headers, self._extensions()))
             return self._checked(answer.status, answer.headers, answer.body, what).body
 
-        return await self._signed(send, what, again=True)
+        return await self._signed(send, what)
 
     async def close(self) -> None:
         """Drop every connection, waiting for no server."""
@@ -201,13 +229,13 @@ class Transport:
                 async with asyncio.timeout(0.5):
                     await client.aclose()
 
-    async def _signed(self, send: Callable[[Grant], Awaitable[_Answer]], what: str, *, again: bool) -> _Answer:
+    async def _signed(self, send: Callable[[Grant], Awaitable[_Answer]], what: str) -> _Answer:
         grant = await self._credentials.current()
         try:
             with self._naming(what):
                 return await send(grant)
         except Problem as problem:
-            if problem.status != 401 or not again or not await self._credentials.renew(grant.generation):
+            if problem.status != 401 or not await self._credentials.renew(grant.generation):
                 raise
         with self._naming(what):
             return await send(await self._credentials.current())
@@ -222,7 +250,7 @@ class Transport:
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
             raise self._unreached(error, what) from None
 
-    def _unreached(self, error: BaseException, what: str) -> Problem:
+    def _unreached(self, error: BaseException, what: str) -> Unreached:
         return problems.unreached(error, self._settings.server, what, self._proxy)
 
     def _checked(self, status: int, headers: Mapping[str, str], body: bytes, what: str) -> Response:

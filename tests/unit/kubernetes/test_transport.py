@@ -249,7 +249,7 @@ def test_no_continue_token_is_made_up(body: bytes) -> None:
     assert _continue_token(body) == ""
 
 
-async def test_credentials_are_renewed_once_after_a_401_for_reads_only() -> None:
+async def test_credentials_are_renewed_once_after_a_401() -> None:
     class Renewing(Credentials):
         renewed = 0
 
@@ -278,8 +278,44 @@ async def test_credentials_are_renewed_once_after_a_401_for_reads_only() -> None
         before = len(server.requests)
         with pytest.raises(ApiProblem):
             await client.request("POST", "/x", body=b"{}")
-        assert len(server.requests) == before + 1
+        assert len(server.requests) == before + 2
+        accepted = "Bearer 4"
+        assert (await client.request("POST", "/x", body=b"{}")).status == 200
+        assert len(server.requests) == before + 4
         await client.close()
+
+
+@pytest.mark.parametrize("reached", [False, True])
+async def test_a_request_without_answer_says_if_it_may_have_arrived(reached: bool) -> None:
+    async def handler(_: Request, answer: Answer) -> None:
+        answer.cut()
+
+    async with ScriptedServer(handler) as server:
+        url = server.url
+    if reached:
+        async with serving(handler) as (_, client):
+            with pytest.raises(Unreached) as problem:
+                await client.request("PATCH", "/x", body=b"{}")
+    else:
+        client = transport(url)  # the server has gone
+        with pytest.raises(Unreached) as problem:
+            await client.request("PATCH", "/x", body=b"{}")
+        await client.close()
+    assert problem.value.sent is reached
+
+
+async def test_a_request_that_hangs_may_have_arrived() -> None:
+    asked = asyncio.Event()
+
+    async def handler(_: Request, answer: Answer) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    async with serving(handler) as (_, client):
+        with pytest.raises(Unreached) as problem:
+            await client.request("PATCH", "/x", body=b"{}", deadline=0.2)
+    assert asked.is_set()
+    assert problem.value.sent
 
 
 async def test_a_stream_is_open_before_its_first_line() -> None:
