@@ -17,6 +17,7 @@ from services.model.text import SafeText
 from services.model.workload import Rollout
 from services.ports import Changes, ClusterSession
 from services.sanitize import safe_text
+from tui.acts import Acts
 from tui.alerting import Alerting
 from tui.bindings import Command
 from tui.bridge import Bridge
@@ -49,7 +50,7 @@ def _keys() -> list[BindingType]:
     return [Binding(name, f"press('{name}')", show=False) for name in sorted(DEFAULT.names)]
 
 
-class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Alerting, Navigation, OrderedKeys[None], FrugalApp[None]):
+class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Acts, Alerting, Navigation, OrderedKeys[None], FrugalApp[None]):
     """One console on one cluster. Keys are looked up in the registry, for the place in front."""
 
     CSS_PATH = "styles/quarterdeck.tcss"
@@ -87,6 +88,7 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Alerting, Navigation, Ord
         if rows and self._place.seen_at:
             self._left = (rows, self._place.seen_at)
         self._since_shown = False
+        self.begin_acting()
 
     def on_mount(self) -> None:
         """Open the place that was left, then begin to watch."""
@@ -123,6 +125,7 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Alerting, Navigation, Ord
             self.show_banner()
         if self.sought is not None:
             self.seek()
+        self.look_under(changes)
         if (front := self.front) is not None and front.is_attached:
             front.take(changes)
 

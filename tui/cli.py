@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from tui.exitcodes import ExitCode
 
@@ -20,11 +21,19 @@ COMMANDS = {
     "timeline": ("timeline", "timeline"),
     "costs": ("costs", "costs"),
     "incidents": ("incidents", "incidents"),
+    "audit": ("audit", "audit"),
     "doctor": ("examine", "examine_all"),
     "config": ("settings", "settings"),
     "completion": ("", ""),
 }
 """Each command, with the module of `tui.commands` and the function that runs it."""
+
+SCENARIOS = ("calm", "bad-deploy", "node-down", "noisy-neighbour", "everything-down", "node-trouble")
+"""What the rehearsal estate can play, as its own list says; named here too, so that help needs nothing loaded."""
+
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _selection() -> argparse.ArgumentParser:
@@ -65,13 +74,25 @@ def parser() -> argparse.ArgumentParser:
     page.add_argument("what", metavar="WHAT", help="an alert's name or fingerprint, its link, or NAMESPACE/deploy/NAME")
 
     demo = commands.add_parser("demo", parents=[screen], help="open it on a rehearsal estate, no cluster needed")
-    demo.add_argument("--scenario", default="bad-deploy", metavar="NAME", help="calm, bad-deploy, everything-down")
+    demo.add_argument("--scenario", default="bad-deploy", choices=SCENARIOS, help="what goes wrong there")
     demo.add_argument("--size", default="small", choices=["small", "large"], help="12 nodes, or 10,000 pods")
     demo.add_argument("--seed", type=int, default=7, help="names, images and reasons come from it")
     demo.add_argument("--serve", action="store_true", help="no screen: serve, print the kubeconfig's path and URLs")
     demo.add_argument("--port", type=int, default=0, help="with --serve: the port to listen on")
     demo.add_argument("--config", default="", metavar="F", help="the configuration file")
 
+    _reports(commands, selection)
+    commands.add_parser("doctor", parents=[selection], help="check terminal, config, credentials, rights, endpoints")
+    config = commands.add_parser("config", help="print an example configuration, its path, its faults, or the keys")
+    config.add_argument("what", choices=["example", "path", "check", "keys"], nargs="?", default="example")
+    config.add_argument("--config", default="", metavar="F", help="the configuration file")
+    completion = commands.add_parser("completion", help="print the completion script of a shell")
+    completion.add_argument("shell", choices=["bash", "zsh", "tcsh"])
+    return root
+
+
+def _reports(commands: Commands, selection: argparse.ArgumentParser) -> None:
+    """Add what answers without a screen."""
     for name, text in (("status", "say whether all is clear"), ("rollouts", "list the workloads, worst first")):
         report = commands.add_parser(name, parents=[selection], help=f"{text}; no screen")
         report.add_argument("--output", "-o", default="table", choices=["table", "json"])
@@ -98,13 +119,12 @@ def parser() -> argparse.ArgumentParser:
     incidents.add_argument("what", nargs="?", default="", metavar="INC", help="one incident: INC-42")
     incidents.add_argument("--all", action="store_true", help="those that are over too")
     incidents.add_argument("--output", "-o", default="table", choices=["table", "json", "markdown"])
-    commands.add_parser("doctor", parents=[selection], help="check terminal, config, credentials, rights, endpoints")
-    config = commands.add_parser("config", help="print an example configuration, its path, its faults, or the keys")
-    config.add_argument("what", choices=["example", "path", "check", "keys"], nargs="?", default="example")
-    config.add_argument("--config", default="", metavar="F", help="the configuration file")
-    completion = commands.add_parser("completion", help="print the completion script of a shell")
-    completion.add_argument("shell", choices=["bash", "zsh", "tcsh"])
-    return root
+    audit = commands.add_parser("audit", help="say what was done from this machine, and whether its record holds")
+    audit.add_argument("what", nargs="?", default="list", choices=["list", "show", "verify", "export"])
+    audit.add_argument("intent", nargs="?", default="", metavar="N", help="with show: the number of an entry")
+    audit.add_argument("--since", default="", metavar="T", help="how far back: 1h, 30m, 7d; everything without it")
+    audit.add_argument("--steps", action="store_true", help="the steps in between too")
+    audit.add_argument("--output", "-o", default="table", choices=["table", "json"])
 
 
 def words(argv: Sequence[str]) -> list[str]:

@@ -27,6 +27,7 @@ from widgets.viewmodels import Line
 
 if TYPE_CHECKING:
     from cache.state.past import Past
+    from tui.acting import Acting
     from tui.incidents import Desk
     from tui.measurements import Measurements
     from tui.sharing import Sharing
@@ -127,7 +128,7 @@ class Console(Struct):
 
     `private` are names of the cluster and its people that no row tells (kind, names), `salt` what pseudonyms are made
     from where the configuration says so. `saved_scope` is the configuration's, `scope_chosen` says whether the present
-    one was chosen on the screen.
+    one was chosen on the screen. `alert_servers` are the sources that alerts will come from, also before they are asked.
     """
 
     clock: Clock
@@ -154,8 +155,10 @@ class Console(Struct):
     flapping_for: float = 900.0
     keymap: Keymap = DEFAULT
     desk: Callable[[], Desk] | None = None
+    acting: Callable[[], Acting | None] | None = None
     past: Callable[[], Past | None] | None = None
     metrics: Callable[[], MetricsSession | None] | None = None
+    alert_servers: Callable[[], tuple[str, ...]] = tuple
     frozen_since: float = 0.0
     notices: dict[Notice, Callable[[Lens], Line]] = {}
     kinds: tuple[ApiResource, ...] = ()
@@ -257,7 +260,7 @@ class Console(Struct):
             mode=f"{self.mode} SHARE" if self.sharing is not None else self.mode,
             actor=self.actor,
             scope="; ".join(words),
-            unsure=summary.evidence is not None and not summary.evidence.whole,
+            unsure=not summary.evidence.whole if summary.evidence is not None else bool(self.alert_servers()),
             pending=summary.alerts.pending if summary.alerts is not None else 0,
             frozen_since=self.frozen_since,
         )

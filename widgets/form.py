@@ -106,11 +106,17 @@ class AnswerRow(HeaderBar, can_focus=True):
         self._clock = clock
         self._armed_after = armed_after
         self._since: float | None = None
+        self._off = False
+
+    def disable(self) -> None:
+        """Let the key confirm nothing any more."""
+        self._off = True
+        self.show()
 
     @property
     def armed(self) -> bool:
         """Whether the key confirms now."""
-        return self._since is not None and self._clock() - self._since >= self._armed_after
+        return not self._off and self._since is not None and self._clock() - self._since >= self._armed_after
 
     def on_mount(self) -> None:
         """Show the answers."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from services.clock import Clock
 from services.errors import Problem
-from services.model.action import Ended, Parameter, Plan, Progress, Right, Target, Write
+from services.model.action import Ended, Plan, Progress, Right, Target, Write
 from services.model.ref import Resource
 from services.ports import AccessAnswer, Snapshot
 
@@ -69,35 +69,26 @@ class Hands(Protocol):
 
 
 class Action(Protocol):
-    """One thing an operator can have done: one module, one line in the registry.
-
-    `key` is Textual's name of its straight key, "" where only the action menu has it. `kinds` are (group, kind) of the
-    objects it is offered for.
-    """
+    """One thing an operator can have done: one module here, one line in `services.actions.registry`."""
 
     id: str
-    key: str
-    label: str
-    text: str
-    kinds: frozenset[tuple[str, str]]
-    parameters: tuple[Parameter, ...]
 
-    def available(self, row: object, snapshot: Snapshot) -> str:
+    def available(self, row: object, snapshot: Snapshot, /) -> str:
         """Return "" where it makes sense for the row that is shown, else why not: a grey key's reason."""
         ...
 
-    async def plan(self, target: Target, given: Mapping[str, str], hands: Hands) -> Plan:
+    async def plan(self, target: Target, given: Mapping[str, str], hands: Hands, /) -> Plan:
         """Read what is there now and return what would be done, the server's dry run included. Raises Problem.
 
         Refused where it must not be done: the target is another object than was shown, or kubectl would refuse too.
         """
         ...
 
-    async def execute(self, plan: Plan, hands: Hands, note: Note) -> None:
+    async def execute(self, plan: Plan, hands: Hands, note: Note, /) -> None:
         """Send the plan's changes. Raises Problem."""
         ...
 
-    async def verify(self, plan: Plan, hands: Hands, note: Note) -> Ended:
+    async def verify(self, plan: Plan, hands: Hands, note: Note, /) -> Ended:
         """Watch the effect until it holds or has failed; OK, FAILED, or UNKNOWN with the reason.
 
         Also asked when a former console ended in between, so it looks at the cluster alone: the plan may never have

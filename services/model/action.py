@@ -5,7 +5,6 @@ All times are epoch seconds UTC, 0 when there is none. Strings are as the server
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 
@@ -156,6 +155,8 @@ class Plan(Struct, frozen=True):
     @property
     def digest(self) -> str:
         """What two plans must share to be the same plan: action, object, parameters and requests; SHA-256, hex."""
+        import hashlib  # not before something is to be done
+
         same = (self.action, self.target.ref, dict(sorted(self.parameters.items())), self.edits)
         requests = [(one.method, one.path, one.body, one.params, one.uid, one.spec) for one in self.writes]
         return hashlib.sha256(msgspec.json.encode((same, requests))).hexdigest()

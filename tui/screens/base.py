@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.screen import Screen
 
 from cache.state.records import Place
+from services.actions.registry import BY_ID
 from services.ports import Changes
 from tui.bindings import Command, printed
 from tui.console import Console
@@ -107,11 +108,16 @@ class BaseScreen(Screen[None]):
 
     def why_not(self, command: Command) -> str | None:
         """Return "" when the command works here now, a reason when it is off, None when it has no meaning here."""
+        if command.id in BY_ID:
+            return self.deck.why_not_act(command.id)
         known = hasattr(self, f"do_{command.id}") or hasattr(self.deck, f"do_{command.id}")
         return "" if known else None
 
     def perform(self, command: Command) -> bool:
         """Answer a key; returns False when this screen knows nothing of it."""
+        if command.id in BY_ID:
+            self.deck.act(command.id)
+            return True
         answer = getattr(self, f"do_{command.id}", None)
         if answer is None:
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.actions.registry import BY_ID
 from services.model.cost import CostLine
 from services.model.incident import Incident
 from services.model.ref import Ref, Resource
@@ -58,7 +59,7 @@ class CursorScreen(BaseScreen):
 
     def why_not(self, command: Command) -> str | None:
         """Say why a command on a row is off: no row, or a kind it does not fit."""
-        if not hasattr(self, f"do_{command.id}"):
+        if command.id in BY_ID or not hasattr(self, f"do_{command.id}"):
             return super().why_not(command)
         if command.id in NEEDS_ROW and self.driver is not None:
             target = self.target_ref()

@@ -1,0 +1,72 @@
+"""Every action there is, a line each: keys, menu, footer, help, palette, README and `act` are made from it.
+
+The modules are loaded when an action is wanted first: a console that only looks pays nothing for its hands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from services.model.action import Parameter
+from services.model.ref import CRONJOBS, DAEMONSETS, DEPLOYMENTS, JOBS, NODES, PODS, STATEFULSETS, Resource
+
+if TYPE_CHECKING:
+    from services.actions.spec import Action
+
+WORKLOADS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS)
+
+
+class Listed(Struct, frozen=True):
+    """One action as it is offered: `place` is its class ("rollback:Rollback"), `key` its straight key ("" for none).
+
+    `footer` orders it among the keys that the footer shows (0: not shown); `kinds` are those it is offered for.
+    """
+
+    id: str
+    place: str
+    label: str
+    text: str
+    kinds: tuple[Resource, ...]
+    key: str = ""
+    footer: int = 0
+    parameters: tuple[Parameter, ...] = ()
+
+
+_REPLICAS = Parameter("replicas", "replicas", required=True)
+_IMAGE = (Parameter("image", "image", required=True), Parameter("container", "container"))
+
+LISTED = (
+    Listed("restart", "restart:Restart", "restart", "its pods, a few at a time", WORKLOADS, "B"),
+    Listed("scale", "scale:Scale", "scale", "set how many pods it has", WORKLOADS[:2], parameters=(_REPLICAS,)),
+    Listed("pause", "pause:Pause", "pause", "hold its roll-out", WORKLOADS[:1]),
+    Listed("resume", "pause:Resume", "resume", "let its roll-out go on", WORKLOADS[:1]),
+    Listed("set-image", "image:SetImage", "set image", "another image", WORKLOADS, parameters=_IMAGE),
+    Listed("evict-pod", "pods:EvictPod", "evict", "let the pod go, if its budget allows", (PODS,)),
+    Listed("delete-pod", "pods:DeletePod", "delete", "the pod, whatever budgets say", (PODS,)),
+    Listed("cordon", "nodes:Cordon", "cordon", "keep new pods away from the node", (NODES,)),
+    Listed("uncordon", "nodes:Uncordon", "uncordon", "let pods come to the node again", (NODES,)),
+    Listed("suspend-cronjob", "jobs:SuspendCronJob", "suspend", "begin no new run", (CRONJOBS,)),
+    Listed("resume-cronjob", "jobs:ResumeCronJob", "resume", "run by the schedule again", (CRONJOBS,)),
+    Listed("trigger-cronjob", "jobs:TriggerCronJob", "trigger", "run it once, now", (CRONJOBS,)),
+    Listed("retry-job", "jobs:RetryJob", "retry", "run the failed job again", (JOBS,)),
+)
+
+BY_ID: Mapping[str, Listed] = {one.id: one for one in LISTED}
+
+
+def listed_for(group: str, kind: str) -> tuple[Listed, ...]:
+    """Return the actions that an object of a kind is offered, in the order of the menu."""
+    return tuple(one for one in LISTED if any((group, kind) == (each.group, each.kind) for each in one.kinds))
+
+
+@cache
+def action(name: str) -> Action:
+    """Return an action by its id. Raises KeyError."""
+    module, _, made = BY_ID[name].place.partition(":")
+    found: Action = getattr(import_module(f"services.actions.{module}"), made)()
+    return found

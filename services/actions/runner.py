@@ -1,0 +1,248 @@
+"""Runs a plan that a person has confirmed: guard, intent, lock, dry run again, execute, verify, outcome; in this order.
+
+Nothing is sent before the intent is on the disk, and nothing is sent twice. What is not known is called UNKNOWN, and
+stays open in the audit trail until somebody has found out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct, structs
+
+from services.actions.guard import Allow, Circumstances, Consent, Deny, consents, guard
+from services.actions.spec import Action, Hands, Note, Refused
+from services.config_policy import Policy
+from services.errors import Problem
+from services.kubernetes.writing import WriteFault, WriteProblem
+from services.kubernetes.yamltext import masked
+from services.model.action import Ended, Outcome, Plan, Progress, Stage
+from services.sanitize import safe_text
+
+NEVER_SENT = "nothing was changed"
+
+_SURELY_NOT = frozenset(
+    {
+        WriteFault.CONFLICT,
+        WriteFault.CHANGED,
+        WriteFault.GONE,
+        WriteFault.INVALID,
+        WriteFault.FORBIDDEN,
+        WriteFault.DENIED,
+        WriteFault.BUSY,
+        WriteFault.BUDGET,
+        WriteFault.UNREHEARSABLE,
+        WriteFault.UNSENT,
+    }
+)
+
+
+class AuditTrail(Protocol):
+    """Where what is done is written down, durable when a call returns. Every method raises Problem where it cannot."""
+
+    async def intent(self, plan: Plan, body: Mapping[str, Any]) -> str:
+        """Write down what is about to be done; returns the id of the intent."""
+        ...
+
+    async def step(self, intent: str, name: str, body: Mapping[str, Any]) -> None:
+        """Note how far an intent has come."""
+        ...
+
+    async def outcome(self, intent: str, ended: Ended, body: Mapping[str, Any]) -> None:
+        """Settle an intent; UNKNOWN leaves it open."""
+        ...
+
+
+class Locks(Protocol):
+    """Keeps two operators from acting on one object at the same time, everywhere."""
+
+    def hold(self, plan: Plan) -> AbstractAsyncContextManager[str]:
+        """Hold the object's lock; yields what is to be said of it ("" for nothing). Raises Refused if another has it.
+
+        Released when the context is left; it runs out where the process dies.
+        """
+        ...
+
+
+class Orders(Struct, frozen=True):
+    """What a person has confirmed: a plan, and what they said with it. `incident` ties it to one ("" for none)."""
+
+    plan: Plan
+    consent: Consent = Consent()
+    incident: str = ""
+
+
+class Runner:
+    """Runs actions one at a time for each object. `circumstances` is asked anew before each run."""
+
+    def __init__(
+        self,
+        hands: Hands,
+        trail: AuditTrail,
+        locks: Locks,
+        policy: Policy,
+        circumstances: Callable[[Plan], Circumstances],
+    ) -> None:
+        self._hands = hands
+        self._trail = trail
+        self._locks = locks
+        self._policy = policy
+        self._circumstances = circumstances
+
+    async def judge(self, plan: Plan) -> Allow | Deny:
+        """Return whether the plan may run now; the server is asked for every right that it needs."""
+        answers = [(right, await self._hands.can(right)) for right in plan.rights]
+        return guard(plan, self._policy, structs.replace(self._circumstances(plan), rights=answers))
+
+    async def run(self, action: Action, orders: Orders, note: Note) -> Ended:
+        """Do what was confirmed, and say how it ended; raises nothing but asyncio.CancelledError.
+
+        What was refused before anything was sent ends as CANCELLED, with the reason.
+        """
+        plan = orders.plan
+        try:
+            await note(Progress(Stage.GUARD, "asking whether it may be done"))
+            await self._permit(orders)
+            intent = await self._intend(orders, note)
+        except Problem as problem:
+            return self._ended(Outcome.CANCELLED, f"{problem.sentence} ({NEVER_SENT})")
+        try:
+            ended = await self._under_lock(action, plan, intent, note)
+        except asyncio.CancelledError:
+            text = "this console was closed while it ran: the next start finds out how it ended"
+            await asyncio.shield(self._settle(intent, self._ended(Outcome.UNKNOWN, text), plan))
+            raise
+        return await self._settle(intent, ended, plan)
+
+    async def _permit(self, orders: Orders) -> None:
+        judged = await self.judge(orders.plan)
+        if isinstance(judged, Deny):
+            raise Refused(safe_text(judged.reason))
+        missing = consents(judged, orders.plan, self._policy, orders.consent)
+        if missing:
+            raise Refused(safe_text(missing))
+
+    async def _intend(self, orders: Orders, note: Note) -> str:
+        plan = orders.plan
+        intent = await self._trail.intent(plan, recorded(plan, orders.consent, orders.incident))
+        await note(Progress(Stage.INTENT, "written into the audit trail"))
+        return intent
+
+    async def _under_lock(self, action: Action, plan: Plan, intent: str, note: Note) -> Ended:
+        async with contextlib.AsyncExitStack() as held:
+            try:
+                said = await held.enter_async_context(self._locked(plan))
+                await self._mark(intent, Stage.LEASE, said, note)
+                await self._rehearse(action, plan)
+                await self._mark(intent, Stage.REHEARSE, "the dry run still says the same", note)
+                await self._mark(intent, Stage.EXECUTE, "", note)
+            except Problem as problem:
+                return self._ended(Outcome.CANCELLED, f"{problem.sentence} ({NEVER_SENT})")
+            return await self._act(action, plan, intent, note)
+
+    @contextlib.asynccontextmanager
+    async def _locked(self, plan: Plan) -> AsyncIterator[str]:
+        if not plan.leased:
+            yield ""
+            return
+        async with self._locks.hold(plan) as said:
+            yield said
+
+    async def _rehearse(self, action: Action, plan: Plan) -> None:
+        """Plan it again from what is there now; raises Refused where it would be something else."""
+        again = await action.plan(plan.target, plan.parameters, self._hands)
+        if again.digest != plan.digest:
+            raise Refused(safe_text(f"{_moved(plan, again)}: look at it again, then confirm again"))
+
+    async def _act(self, action: Action, plan: Plan, intent: str, note: Note) -> Ended:
+        doubt = ""
+        try:
+            await action.execute(plan, self._hands, note)
+        except WriteProblem as problem:
+            if problem.kind in _SURELY_NOT and not problem.partly:
+                return self._ended(Outcome.FAILED, f"{problem.sentence} ({NEVER_SENT})")
+            doubt = problem.sentence
+        except Problem as problem:
+            doubt = problem.sentence
+        try:
+            await self._mark(intent, Stage.VERIFY, doubt, note)
+            ended = await action.verify(plan, self._hands, note)
+        except Problem as problem:
+            ended = self._ended(Outcome.UNKNOWN, problem.sentence)
+        return structs.replace(ended, undo=plan.undo if ended.outcome is not Outcome.CANCELLED else None)
+
+    async def _mark(self, intent: str, stage: Stage, text: str, note: Note) -> None:
+        await self._trail.step(intent, stage.value, {"text": text} if text else {})
+        await note(Progress(stage, text))
+
+    async def _settle(self, intent: str, ended: Ended, plan: Plan) -> Ended:
+        """Write the outcome; where that fails the action stays what it is, and the sentence says what is missing."""
+        ended = structs.replace(ended, intent=intent)
+        undo = plan.undo if ended.undo is not None else None
+        body = {"text": ended.text, "undo": msgspec.to_builtins(undo) if undo else None}
+        try:
+            await self._trail.outcome(intent, ended, body)
+        except Problem as problem:
+            return structs.replace(
+                ended, text=f"{ended.text}; its outcome is not in the audit trail: {problem.sentence}"
+            )
+        return ended
+
+    def _ended(self, outcome: Outcome, text: str) -> Ended:
+        return Ended(outcome, safe_text(text, 1000), at=self._hands.clock.now())
+
+
+def recorded(plan: Plan, consent: Consent, incident: str) -> dict[str, Any]:
+    """Return what the audit trail keeps of a plan: enough to verify it and to undo it in another process.
+
+    Bodies are kept masked, with the hash of what was sent: a secret in a pod template never reaches the disk.
+    """
+    kept = structs.replace(plan, writes=tuple(structs.replace(one, body=_masked(one.body)) for one in plan.writes))
+    return {
+        "title": plan.title,
+        "plan": msgspec.to_builtins(kept, str_keys=True),
+        "requests": [hashlib.sha256(one.body).hexdigest() for one in plan.writes],
+        "digest": plan.digest,
+        "command": plan.command,
+        "reason": consent.reason,
+        "incident": incident,
+    }
+
+
+def _masked(body: bytes) -> bytes:
+    if not body:
+        return body
+    whole = masked({"sent": msgspec.json.decode(body)})
+    return msgspec.json.encode(whole["sent"])
+
+
+def remembered(body: Mapping[str, Any]) -> Plan:
+    """Return the plan that an intent's body keeps. Raises Problem where it cannot be read."""
+    try:
+        return msgspec.convert(body["plan"], Plan)
+    except (KeyError, msgspec.ValidationError) as error:
+        raise Problem(safe_text(f"What was intended cannot be read from the audit trail ({error}).")) from None
+
+
+def _moved(plan: Plan, again: Plan) -> str:
+    if [one.spec for one in again.writes] != [one.spec for one in plan.writes]:
+        return "somebody changed the object since the plan was shown"
+    if again.edits != plan.edits:
+        return "the server would now change other fields than the plan showed"
+    return "what it would do is no longer what was shown"
+
+
+async def resolve(action: Action, plan: Plan, hands: Hands, note: Note) -> Ended:
+    """Find out how an intent without outcome ended, from the cluster alone; nothing is sent. Raises nothing."""
+    try:
+        ended = await action.verify(plan, hands, note)
+    except Problem as problem:
+        return Ended(Outcome.UNKNOWN, problem.sentence, at=hands.clock.now())
+    undo = plan.undo if ended.outcome is Outcome.OK else None
+    return structs.replace(ended, undo=undo)

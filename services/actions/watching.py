@@ -1,0 +1,108 @@
+"""Watches a change take effect: until the workload has rolled out, or something is as it was asked to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from services.actions.reading import at, fetch, spoken
+from services.actions.spec import Document, Hands, Note, Refused
+from services.errors import Problem
+from services.kubernetes.decode import FAILURES, decode_list
+from services.kubernetes.rollout_status import RolloutStatus, rollout_status
+from services.model.action import Ended, Outcome, Plan, Progress, Stage, Target
+from services.model.workload import Workload
+from services.sanitize import safe_text
+
+POLL = 1.0
+SLACK = 60.0
+"""Seconds beyond the progress deadline that a roll-out is watched."""
+
+LONGEST = 900.0
+PATIENCE = 15.0
+"""Seconds for which an unreachable server is asked again before the outcome is called unknown."""
+
+
+async def watch_rollout(plan: Plan, hands: Hands, note: Note, took: Callable[[Document], bool], done: str) -> Ended:
+    """Watch until the workload has rolled out as kubectl says it; `took` tells whether an object shows the change.
+
+    `done` is the sentence of success. FAILED where the change is not there, or its progress deadline ran out; UNKNOWN
+    where the server stays silent, or it takes longer than anybody waits.
+    """
+    clock = hands.clock
+    began, silent_since, said = clock.monotonic(), 0.0, ""
+    while True:
+        try:
+            document = await fetch(plan.target, hands)
+            silent_since = 0.0
+        except Refused as refused:
+            return _ended(hands, Outcome.FAILED, refused.sentence)
+        except Problem as problem:
+            silent_since = silent_since or clock.monotonic()
+            if clock.monotonic() - silent_since > PATIENCE:
+                return _ended(hands, Outcome.UNKNOWN, problem.sentence)
+            await clock.sleep(POLL)
+            continue
+        if not took(document):
+            return _ended(hands, Outcome.FAILED, not_there(plan))
+        status = status_of(plan.target, document)
+        if status.error:
+            return _ended(hands, Outcome.FAILED, f"{status.error}; the change is in place, but it does not come up")
+        if status.done:
+            return _ended(hands, Outcome.OK, done)
+        if clock.monotonic() - began > _patience(document):
+            text = f"still not done after {clock.monotonic() - began:.0f} s: {status.text.strip()}"
+            return _ended(hands, Outcome.UNKNOWN, text)
+        if status.text != said:
+            said = status.text
+            await note(Progress(Stage.VERIFY, safe_text(said)))
+        await clock.sleep(POLL)
+
+
+async def see_once(plan: Plan, hands: Hands, note: Note, holds: Callable[[Document], bool], done: str) -> Ended:
+    """Look whether the object is as it was asked to be: what takes effect with the write itself."""
+    await note(Progress(Stage.VERIFY, "looking whether it is so"))
+    try:
+        document = await fetch(plan.target, hands)
+    except Refused as refused:
+        return _ended(hands, Outcome.FAILED, refused.sentence)
+    if not holds(document):
+        return _ended(hands, Outcome.FAILED, not_there(plan))
+    return _ended(hands, Outcome.OK, done)
+
+
+def not_there(plan: Plan) -> str:
+    """Return what to say where the cluster shows nothing of the change."""
+    return f"{spoken(plan.target)} does not show the change: it was never made, or somebody undid it"
+
+
+def workload_of(target: Target, document: Document) -> Workload:
+    """Return the workload that a document holds. Raises Problem where it cannot be read."""
+    body = msgspec.json.encode({"metadata": {}, "items": [document]})
+    try:
+        rows = decode_list(target.resource.table, body, target.ref.cluster).rows
+    except FAILURES:
+        rows = {}
+    found = rows.get(target.ref.key)
+    if not isinstance(found, Workload):
+        raise Problem(safe_text(f"{spoken(target)} cannot be read."))
+    return found
+
+
+def status_of(target: Target, document: Document) -> RolloutStatus:
+    """Return what `kubectl rollout status` says of a document's workload; OnDelete has no status, and is done."""
+    workload = workload_of(target, document)
+    if workload.ref.kind != "Deployment" and workload.strategy not in ("", "RollingUpdate"):
+        return RolloutStatus("", True)
+    return rollout_status(workload)
+
+
+def _patience(document: Document) -> float:
+    deadline = at(document, "spec", "progressDeadlineSeconds")
+    allowed = float(deadline) + SLACK if isinstance(deadline, int) else LONGEST
+    return min(allowed, LONGEST)
+
+
+def _ended(hands: Hands, outcome: Outcome, text: str) -> Ended:
+    return Ended(outcome, safe_text(text, 1000), at=hands.clock.now())

@@ -1,0 +1,195 @@
+"""The order in which an action happens, and what is said when any step of it goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from services.actions.guard import Circumstances, Consent
+from services.actions.runner import Orders, Runner, recorded, remembered
+from services.config_policy import Policy
+from services.errors import Problem
+from services.kubernetes.writing import WriteFault, WriteProblem
+from services.model.action import Ended, Outcome, Plan, Progress, Stage
+from services.sanitize import safe_text
+from tests.unit.actions.stage import CART, Mend, StageHands, StageLocks, StageTrail, World
+
+FULL = Problem(safe_text("The disk is full: free some space and try again."))
+BEFORE = ["intent", "lock", "step lease", "dry run", "step rehearse", "step execute"]
+WHOLE = [*BEFORE, "send", "step verify", "unlock", "outcome ok"]
+
+
+def written(kind: WriteFault) -> WriteProblem:
+    return WriteProblem(safe_text(f"it is {kind}"), kind)
+
+
+class Bench:
+    """A runner over a world, with a plan that has been read."""
+
+    def __init__(self, policy: Policy | None = None, **found: object) -> None:
+        self.world = World()
+        self.hands = StageHands(self.world)
+        self.seen: list[Progress] = []
+        self.found = Circumstances(now=0.0, **found)  # type: ignore[arg-type]
+        trail, locks = StageTrail(self.world), StageLocks(self.world)
+        self.runner = Runner(self.hands, trail, locks, policy or Policy(), lambda _: self.found)
+        self.plan: Plan = asyncio.run(Mend().plan(CART, {}, self.hands))
+        self.world.log.clear()
+
+    def run(self, consent: Consent = Consent()) -> Ended:  # noqa: B008 - frozen
+        return asyncio.run(self.runner.run(Mend(), Orders(self.plan, consent), self._note))
+
+    async def _note(self, progress: Progress) -> None:
+        self.seen.append(progress)
+
+
+def test_every_step_in_its_order_and_once() -> None:
+    bench = Bench()
+    ended = bench.run()
+    assert (ended.outcome, ended.intent, bench.world.spec) == (Outcome.OK, "i-1", "good")
+    assert bench.world.log == WHOLE
+    assert ended.undo is not None
+    stages = list(dict.fromkeys(one.stage for one in bench.seen))
+    assert stages == [Stage.GUARD, Stage.INTENT, Stage.LEASE, Stage.REHEARSE, Stage.EXECUTE, Stage.VERIFY]
+
+
+@pytest.mark.parametrize(
+    ("point", "outcome", "log"),
+    [
+        ("intent", Outcome.CANCELLED, ["intent"]),
+        ("lock", Outcome.CANCELLED, ["intent", "lock", "outcome cancelled"]),
+        ("step lease", Outcome.CANCELLED, ["intent", "lock", "step lease", "unlock", "outcome cancelled"]),
+        ("dry run", Outcome.CANCELLED, [*BEFORE[:4], "unlock", "outcome cancelled"]),
+        ("step execute", Outcome.CANCELLED, [*BEFORE, "unlock", "outcome cancelled"]),
+        ("outcome ok", Outcome.OK, WHOLE),
+    ],
+)
+def test_a_fault_before_the_send_sends_nothing(point: str, outcome: Outcome, log: list[str]) -> None:
+    bench = Bench()
+    bench.world.faults[point] = FULL
+    ended = bench.run()
+    assert ended.outcome is outcome
+    assert "disk is full" in ended.text
+    assert bench.world.log == log
+    assert (bench.world.spec == "bad") is (outcome is Outcome.CANCELLED)
+    assert ("nothing was changed" in ended.text) is (outcome is Outcome.CANCELLED)
+
+
+@pytest.mark.parametrize("kind", [WriteFault.CHANGED, WriteFault.FORBIDDEN, WriteFault.INVALID, WriteFault.UNSENT])
+def test_what_the_server_refused_has_failed_and_is_not_watched(kind: WriteFault) -> None:
+    bench = Bench()
+    bench.world.faults["send"] = written(kind)
+    ended = bench.run()
+    assert (ended.outcome, ended.undo) == (Outcome.FAILED, None)
+    assert bench.world.log == [*BEFORE, "send", "unlock", "outcome failed"]
+
+
+@pytest.mark.parametrize(("spec", "outcome"), [("good", Outcome.OK), ("bad", Outcome.FAILED)])
+def test_a_lost_answer_is_found_out_by_looking(spec: str, outcome: Outcome) -> None:
+    bench = Bench()
+    bench.world.faults["send"] = written(WriteFault.UNKNOWN)
+    bench.world.spec = "bad"
+    plan = bench.plan
+    if spec == "good":
+
+        async def arrived(*_: object) -> None:
+            bench.world.spec = "good"
+            raise written(WriteFault.UNKNOWN)
+
+        action = Mend()
+        action.execute = arrived  # type: ignore[method-assign, assignment]
+        ended = asyncio.run(bench.runner.run(action, Orders(plan), bench._note))
+    else:
+        ended = bench.run()
+    assert ended.outcome is outcome
+    assert bench.world.log.count("send") <= 1
+
+
+def test_what_cannot_be_looked_at_stays_unknown() -> None:
+    bench = Bench()
+    bench.world.faults["step verify"] = Problem(safe_text("The server does not answer."))
+    ended = bench.run()
+    assert ended.outcome is Outcome.UNKNOWN
+    assert bench.world.log[-1] == "outcome unknown"
+
+
+def test_a_plan_that_no_longer_holds_is_not_carried_out() -> None:
+    bench = Bench()
+    bench.world.spec = "worse"
+    ended = bench.run()
+    assert ended.outcome is Outcome.CANCELLED
+    assert "somebody changed the object since the plan was shown" in ended.text
+    assert "send" not in bench.world.log
+
+
+def test_another_operator_holds_the_lock() -> None:
+    bench = Bench()
+    bench.world.held_by = "bob@bastion-1"
+    ended = bench.run()
+    assert (ended.outcome, bench.world.spec) == (Outcome.CANCELLED, "bad")
+    assert "bob@bastion-1 is acting on it" in ended.text
+
+
+@pytest.mark.parametrize(
+    ("policy", "found", "consent", "said"),
+    [
+        (Policy(deny=("mend",)), {}, Consent(), "denies mend"),
+        (Policy(), {"data_age": 40.0}, Consent(), "data is 40 s old"),
+        (Policy(reason=("*",)), {}, Consent(), "a reason is needed"),
+    ],
+)
+def test_what_the_guard_refuses_leaves_no_trace(
+    policy: Policy, found: dict[str, object], consent: Consent, said: str
+) -> None:
+    bench = Bench(policy, **found)
+    ended = bench.run(consent)
+    assert ended.outcome is Outcome.CANCELLED
+    assert said in ended.text
+    assert bench.world.log == []
+
+
+def test_rights_are_asked_anew() -> None:
+    bench = Bench()
+    bench.world.allowed = False
+    assert "you may not patch deployments in shop (no role)" in bench.run().text
+    assert bench.world.log == []
+
+
+def test_a_console_that_closes_leaves_the_outcome_unknown() -> None:
+    bench = Bench()
+
+    async def closing() -> None:
+        task: asyncio.Task[Ended] = asyncio.ensure_future(bench.runner.run(action, Orders(bench.plan), bench._note))
+        await watching.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async def forever(*_: object) -> Ended:
+        watching.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    action, watching = Mend(), asyncio.Event()
+    action.verify = forever  # type: ignore[method-assign, assignment]
+    asyncio.run(closing())
+    assert bench.world.log[-1] == "outcome unknown"
+    assert bench.world.spec == "good"
+
+
+def test_what_is_kept_can_be_read_again_and_holds_no_secret() -> None:
+    plan = Bench().plan
+    body = json.loads(json.dumps(recorded(plan, Consent("INC-42"), "INC-42")))
+    assert "hunter2" not in json.dumps(body)
+    assert "aHVudGVyMg" not in json.dumps(body)
+    again = remembered(body)
+    assert (again.action, again.target, again.undo, again.parameters) == (
+        plan.action,
+        plan.target,
+        plan.undo,
+        plan.parameters,
+    )
+    with pytest.raises(Problem):
+        remembered({"plan": {"action": 1}})

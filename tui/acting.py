@@ -1,0 +1,145 @@
+"""The console's hands: plans an action on the cluster that is watched, judges it, and runs what was confirmed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from services.actions.guard import OLDEST, Allow, Circumstances, Deny, may_begin
+from services.actions.registry import BY_ID
+from services.actions.registry import action as action_of
+from services.actions.runner import Locks, Orders, Runner, resolve
+from services.actions.spec import Hands, Note
+from services.clock import Clock
+from services.config_policy import Policy
+from services.errors import Problem
+from services.model.action import Ended, Outcome, Plan, Target
+from services.model.actor import Actor
+from services.sanitize import safe_text
+from tui.presenters.freshness import CONNECTION, Freshness, read
+from tui.trail import LedgerTrail, Unsettled
+
+if TYPE_CHECKING:
+    from services.ports import Snapshot
+
+
+class Armed(Struct):
+    """Whether actions are armed for a context, and until when (epoch seconds)."""
+
+    context: str = ""
+    until: float = 0.0
+
+    def holds(self, context: str, now: float) -> bool:
+        """Whether it is armed there now."""
+        return self.context == context and now < self.until
+
+
+class Planned(Struct, frozen=True):
+    """A plan with the guard's verdict on it."""
+
+    plan: Plan
+    verdict: Allow | Deny
+
+
+class Acting:
+    """One console's actions on one cluster. Everything but `arm` runs on the service loop."""
+
+    def __init__(
+        self,
+        hands: Hands,
+        trail: LedgerTrail,
+        locks: Locks,
+        policy: Policy,
+        *,
+        production: bool,
+        watched: Callable[[], Snapshot],
+    ) -> None:
+        self.armed = Armed()
+        self.policy = policy
+        self.trail = trail
+        self._hands = hands
+        self._production = production
+        self._watched = watched
+        self._done: list[tuple[float, str]] = []
+        self._runner = Runner(hands, trail, locks, policy, self._circumstances)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that times are taken from."""
+        return self._hands.clock
+
+    def arm(self) -> float:
+        """Arm actions in this context, or end it; returns until when (0: not any more)."""
+        now = self.clock.now()
+        context = self._hands.context
+        until = 0.0 if self.armed.holds(context, now) else now + self.policy.arm_minutes * 60
+        self.armed = Armed(context, until)
+        return until
+
+    def why_not(self, action: str) -> str:
+        """Return why an action may not begin here and now, "" where it may: what greys its key."""
+        return may_begin(action, self.policy, self._situation(""))
+
+    async def plan(self, action: str, target: Target, given: Mapping[str, str]) -> Planned:
+        """Return what an action would do, and whether it may. Raises Problem."""
+        refused = self.why_not(action)
+        if refused:
+            raise Problem(safe_text(f"{BY_ID[action].label}: {refused}."))
+        plan = await action_of(action).plan(target, given, self._hands)
+        return Planned(plan, await self._runner.judge(plan))
+
+    async def run(self, orders: Orders, note: Note) -> Ended:
+        """Do what was confirmed; how it ended."""
+        self._done.append((self.clock.now(), orders.plan.target.ref.uid))
+        return await self._runner.run(action_of(orders.plan.action), orders, note)
+
+    async def unsettled(self) -> tuple[Unsettled, ...]:
+        """Return what was begun and never settled. Raises Problem."""
+        return await self.trail.unsettled()
+
+    async def find_out(self, left: Unsettled, note: Note) -> Ended:
+        """Look at the cluster for how something ended that nobody settled, and settle it where that is clear.
+
+        Raises Problem where it cannot be written down, or may still be running.
+        """
+        if left.alive and left.intent.entry.actor.console != self.trail.actor.console:
+            raise Problem(safe_text("Another console still runs it: wait for its outcome."))
+        if left.plan is None or left.plan.action not in BY_ID:
+            raise Problem(safe_text("What was intended cannot be read: look at the object, then settle it by hand."))
+        ended = await resolve(action_of(left.plan.action), left.plan, self._hands, note)
+        if ended.outcome is not Outcome.UNKNOWN:
+            await self.trail.outcome(left.intent.id, ended, {"text": ended.text, "found_out": True})
+        return ended
+
+    def close(self) -> None:
+        """Say that this console runs nothing any more."""
+        self.trail.close()
+
+    def _circumstances(self, plan: Plan) -> Circumstances:
+        return self._situation(plan.target.ref.uid)
+
+    def _situation(self, uid: str) -> Circumstances:
+        now = self.clock.now()
+        reading = read(self._watched().sources.get(CONNECTION), now)
+        trusted = reading.freshness is Freshness.FRESH
+        return Circumstances(
+            now=now,
+            production=self._production,
+            armed_until=self.armed.until,
+            data_age=0.0 if trusted else _age(reading.last_ok, now),
+            recent=[at for at, whose in self._done if uid and whose == uid],
+            burst=[at for at, _ in self._done],
+        )
+
+
+def _age(as_of: float, now: float) -> float | None:
+    return max(OLDEST + 1, now - as_of) if as_of else None
+
+
+def console_actor(who: str) -> Actor:
+    """Return who acts in this process: user, machine, and an id that no other process has."""
+    user, _, host = who.partition("@")
+    return Actor(user, host, f"{host}-{os.getpid()}-{os.urandom(3).hex()}")

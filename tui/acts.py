@@ -1,0 +1,76 @@
+"""What the app does with the console's hands: keys of actions, the menu, arming, what runs, what was done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from services.actions.registry import BY_ID
+from tui.navigation import Navigation
+
+if TYPE_CHECKING:
+    from services.model.action import Ended, Plan
+    from services.ports import Changes
+    from tui.flows import Flow
+
+    _Base = Navigation
+else:
+    _Base = object
+
+
+class Done(Struct, frozen=True):
+    """One line of the action log: what was done when, its exact kubectl command (raw), how it ended."""
+
+    at: float
+    title: str
+    command: str
+    ended: Ended
+
+
+class Acts(_Base):
+    """The part of the app that acts. `confirming` is the flow whose plan is on screen, `running` those that run."""
+
+    confirming: Flow | None = None
+
+    def begin_acting(self) -> None:
+        """Begin with nothing done."""
+        self.running: list[Flow] = []
+        self.done: list[Done] = []
+
+    def act(self, name: str) -> None:
+        """Begin an action on what is shown under the cursor at this moment."""
+        from tui.flows import act
+
+        act(self, name)  # type: ignore[arg-type]
+
+    def why_not_act(self, name: str) -> str | None:
+        """Return why an action is off here, "" where it may begin, None where it is not for what is shown."""
+        front = self.front
+        subject = front.subject() if front is not None else None
+        ref = getattr(getattr(subject, "workload", subject), "ref", None)
+        if ref is None:
+            return "" if hasattr(subject, "entity") else None
+        fits = any((ref.group, ref.kind) == (one.group, one.kind) for one in BY_ID[name].kinds)
+        return "" if fits else None
+
+    def do_actions(self) -> None:
+        """Show everything that can be done to the thing under the cursor."""
+        from tui.flows import open_menu
+
+        open_menu(self)  # type: ignore[arg-type]
+
+    def do_arm(self) -> None:
+        """Arm actions for a while, or end it."""
+        from tui.flows import toggle_armed
+
+        toggle_armed(self)  # type: ignore[arg-type]
+
+    def look_under(self, changes: Changes) -> None:
+        """Take the confirm key away where what it would confirm has changed."""
+        if self.confirming is not None:
+            self.confirming.look(changes.snapshot)
+
+    def log_action(self, plan: Plan, command: str, ended: Ended) -> None:
+        """Remember what was done, for the action log."""
+        self.done.append(Done(ended.at, plan.title, command, ended))

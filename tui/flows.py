@@ -1,0 +1,355 @@
+"""From a key to a result: the target frozen, the plan read, the answer given, the run watched, the end told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
+
+from services.actions.guard import Consent, Deny, consents
+from services.actions.registry import BY_ID, Listed, listed_for
+from services.actions.runner import Orders
+from services.errors import Problem
+from services.model.action import Ended, Outcome, Plan, Progress, Target, Undo
+from services.model.alert import Alert
+from services.model.ref import CRONJOBS, JOBS, NODES, PODS, WORKLOAD_KINDS, Ref
+from services.model.workload import Rollout, Workload
+from services.ports import Snapshot
+from tui.presenters.action import Where, asks_for, named, present_end, present_plan, present_progress, present_title
+from tui.presenters.alert_targets import target_of
+from tui.presenters.freshness import CONNECTION
+from widgets.dialog import ChoiceMenu, MessageDialog, sentence_lines
+from widgets.form import Field, FormDialog
+from widgets.plan_dialog import PlanDialog, RunDialog
+from widgets.viewmodels import Choice, KeyHint, Line, Span, Tone
+
+if TYPE_CHECKING:
+    from tui.acting import Acting, Planned
+    from tui.app import QuarterdeckApp
+
+CONFIRM = "y"
+RESOURCES = {(one.group, one.kind): one for one in (*WORKLOAD_KINDS, PODS, NODES, JOBS, CRONJOBS)}
+"""Kinds that actions are offered for."""
+
+
+def freeze(subject: object, snapshot: Snapshot) -> Target | None:
+    """Return the identity of what is shown, for good: nothing that moves on the screen later can change it.
+
+    An alert stands for the workload, pod or node that it speaks of. None where there is no such object.
+    """
+    if isinstance(subject, Alert):
+        found = target_of(subject, snapshot)
+        return None if found is None else freeze(_row_of(found[0], snapshot), snapshot)
+    workload = subject.workload if isinstance(subject, Rollout) else subject
+    ref = getattr(workload, "ref", None)
+    if not isinstance(ref, Ref) or not ref.uid:
+        return None
+    resource = RESOURCES.get((ref.group, ref.kind))
+    status = snapshot.sources.get(CONNECTION)
+    if resource is None:
+        return None
+    return Target(
+        ref,
+        resource,
+        getattr(workload, "generation", 0),
+        getattr(workload, "resource_version", ""),
+        status.last_byte if status is not None else 0.0,
+    )
+
+
+def moved(target: Target, snapshot: Snapshot) -> str:
+    """Return what has become of a target since it was frozen, as far as its row tells; "" while it is the same."""
+    rows = snapshot.tables.get(target.resource.table)
+    if rows is None:
+        return ""
+    row = rows.get(target.ref.key)
+    if row is None:
+        return "it is gone: nothing can be confirmed here any more"
+    if row.ref.uid and row.ref.uid != target.ref.uid:
+        return "it was deleted and made anew: look at it again"
+    if isinstance(row, Workload) and target.generation and row.generation != target.generation:
+        by = f" by {row.changed_by}" if row.changed_by else ""
+        return f"its spec was changed{by} since this was planned: leave, and look at it again"
+    return ""
+
+
+def acting_of(app: QuarterdeckApp) -> Acting | None:
+    """Return the console's hands, or say why it has none."""
+    console = app.console_state
+    hands = console.acting() if console.acting is not None else None
+    if hands is None:
+        app.say("nothing can be done here: no cluster is connected yet")
+    return hands
+
+
+def open_menu(app: QuarterdeckApp) -> None:
+    """Show every action of the thing under the cursor, with its key, and grey with its reason where it is off."""
+    front, acting = app.front, acting_of(app)
+    if front is None or acting is None:
+        return
+    subject, snapshot = front.subject(), app.console_state.feed.snapshot()
+    target = freeze(subject, snapshot)
+    if target is None:
+        app.say("there is no object under the cursor that anything could be done to")
+        return
+    row = subject if not isinstance(subject, Alert) else _row_of(target.ref, snapshot)
+    lens = app.console_state.lens()
+    choices = [
+        Choice(one.id, one.label, one.text, one.key, lens.text(_grey(acting, one, row, snapshot)))
+        for one in listed_for(target.ref.group, target.ref.kind)
+    ]
+
+    def chosen(answer: str | None) -> None:
+        if answer:
+            begin(app, acting, BY_ID[answer], target, {})
+
+    title = (Span("Actions", Tone.STRONG), Span(f"  {named(target, lens)}", Tone.MUTED))
+    app.push_screen(ChoiceMenu(title, choices, empty="nothing can be done to it"), chosen)
+
+
+def act(app: QuarterdeckApp, name: str) -> None:
+    """Begin an action on the thing that is shown under the cursor at this very moment."""
+    front, acting = app.front, acting_of(app)
+    if front is None or acting is None:
+        return
+    snapshot, listed = app.console_state.feed.snapshot(), BY_ID[name]
+    subject = front.subject()
+    target = freeze(subject, snapshot)
+    if target is None or all((target.ref.group, target.ref.kind) != (one.group, one.kind) for one in listed.kinds):
+        what = target.ref.kind if target is not None else "what is under the cursor"
+        app.say(f"{listed.label}: not for {what}")
+        return
+    row = subject if not isinstance(subject, Alert) else _row_of(target.ref, snapshot)
+    if grey := _grey(acting, listed, row, snapshot):
+        app.say(f"{listed.label}: {grey}")
+        return
+    begin(app, acting, listed, target, {})
+
+
+def begin(app: QuarterdeckApp, acting: Acting, listed: Listed, target: Target, given: Mapping[str, str]) -> None:
+    """Ask for what an action needs to know, then plan it."""
+    missing = [one for one in listed.parameters if one.required and not given.get(one.name)]
+    if not missing:
+        Flow(app, acting, listed, target, given).ask()
+        return
+    fields = [
+        Field(one.name, one.label, given.get(one.name, one.default), (), one.required) for one in listed.parameters
+    ]
+    values: dict[str, str] = {}
+
+    def filled(found: Mapping[str, str]) -> None:
+        values.update({name: text.strip() for name, text in found.items() if text.strip()})
+        form.accept()
+
+    def left(confirmed: bool | None) -> None:
+        if confirmed:
+            Flow(app, acting, listed, target, {**given, **values}).ask()
+
+    lens = app.console_state.lens()
+    title = (Span(listed.label.capitalize(), Tone.STRONG), Span(f"  {named(target, lens)}", Tone.MUTED))
+    form = FormDialog(title, fields, filled, key=CONFIRM, label="look at the plan")
+    app.push_screen(form, left)
+
+
+def toggle_armed(app: QuarterdeckApp) -> None:
+    """Arm actions for a while in this context, or end it."""
+    acting = acting_of(app)
+    if acting is None:
+        return
+    until = acting.arm()
+    app.say(
+        f"armed for {acting.policy.arm_minutes} minutes in {app.console_state.scope.context}"
+        if until
+        else "read-only again"
+    )
+    if app.front is not None:
+        app.front.show_header()
+
+
+class Flow:
+    """One action from its plan to its end. All of it runs on the screen's loop; the work itself on the service's."""
+
+    def __init__(
+        self, app: QuarterdeckApp, acting: Acting, listed: Listed, target: Target, given: Mapping[str, str]
+    ) -> None:
+        self._app = app
+        self._acting = acting
+        self._listed = listed
+        self._target = target
+        self._given = given
+        self._seen: list[Progress] = []
+        self._dialog: PlanDialog | None = None
+        self._run: RunDialog | None = None
+        self._ended: Ended | None = None
+
+    # The plan
+
+    def ask(self) -> None:
+        """Ask the server what it would change; leaving the dialog asks no further."""
+        lens = self._app.console_state.lens()
+        title = (Span(self._listed.label.capitalize(), Tone.STRONG), Span(f"  {named(self._target, lens)}", Tone.MUTED))
+        waiting = RunDialog(title, ((Span("asking the server what it would change", Tone.MUTED),),), (_LEAVE,))
+        open_still = [True]
+
+        def left(_answer: str | None) -> None:
+            open_still[0] = False
+
+        def planned(found: Planned | None, problem: Problem | None) -> None:
+            if not open_still[0]:
+                return
+            waiting.answer("")
+            self._app.call_later(self._show, found, problem)
+
+        self._app.push_screen(waiting, left)
+        self._app.work(lambda: self._acting.plan(self._listed.id, self._target, self._given), planned)
+
+    def _show(self, found: Planned | None, problem: Problem | None) -> None:
+        if found is None:
+            self._refused(problem.sentence if problem is not None else "the server did not answer")
+        elif isinstance(found.verdict, Deny):
+            self._refused(found.verdict.reason)
+        else:
+            self._confirm(found)
+
+    def _refused(self, sentence: str) -> None:
+        lens = self._app.console_state.lens()
+        title = (Span(f"{self._listed.label.capitalize()}: not here", Tone.STRONG),)
+        self._app.push_screen(MessageDialog(title, sentence_lines(lens.text(sentence, 600))))
+
+    # The confirmation
+
+    def _confirm(self, found: Planned) -> None:
+        app, plan = self._app, found.plan
+        assert not isinstance(found.verdict, Deny)  # noqa: S101 - asked for by the caller
+        allow, lens = found.verdict, app.console_state.lens()
+        where = self._where(plan)
+        wants_reason = self._acting.policy.wants_reason(plan.action)
+        fields = [Field(name, label, "", (), True) for name, label in asks_for(plan, allow, reason=wants_reason)]
+
+        def submit(values: Mapping[str, str]) -> None:
+            consent = Consent(values.get("reason", "").strip(), values.get("typed", "").strip())
+            missing = consents(allow, plan, self._acting.policy, consent)
+            if dialog.disarmed or missing:
+                dialog.refuse(dialog.disarmed or missing)
+                return
+            confirmed.append(consent)
+            dialog.accept()
+
+        def left(answer: bool | None) -> None:
+            app.confirming = None
+            if answer and confirmed:
+                self._begin(Orders(plan, confirmed[0]))
+
+        confirmed: list[Consent] = []
+        title, lines = present_title(plan, where, lens), present_plan(plan, allow, where, lens)
+        dialog = PlanDialog(title, lines, fields, submit, key=CONFIRM, label=self._listed.label.capitalize())
+        self._dialog = dialog
+        app.confirming = self
+        app.push_screen(dialog, left)
+        self.look(app.console_state.feed.snapshot())
+
+    def look(self, snapshot: Snapshot) -> None:
+        """Take the confirm key away where the object is no longer what the plan was made for."""
+        if self._dialog is not None and (changed := moved(self._target, snapshot)):
+            self._dialog.disarm(changed)
+
+    def _where(self, plan: Plan) -> Where:
+        scope = self._app.console_state.scope
+        command = f"{scope.kubectl(plan.target.ref.namespace)} {plan.command}"
+        return Where(scope.cluster, scope.environment, command)
+
+    # The run
+
+    def _begin(self, orders: Orders) -> None:
+        app, lens = self._app, self._app.console_state.lens()
+        where = self._where(orders.plan)
+        run = self._run = RunDialog(present_title(orders.plan, where, lens), (), (_GOES_ON,))
+        loop = asyncio.get_running_loop()
+
+        async def note(progress: Progress) -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._progress, progress)
+
+        def left(answer: str | None) -> None:
+            self._run = None
+            self._answered(answer or "", where)
+
+        app.running.append(self)
+        app.push_screen(run, left)
+        app.work(
+            lambda: self._acting.run(orders, note), lambda ended, problem: self._over(ended, problem, orders, where)
+        )
+
+    @property
+    def words(self) -> str:
+        """What runs, for whoever wants to leave."""
+        return f"{self._listed.label} {self._target.ref.key}"
+
+    def _progress(self, progress: Progress) -> None:
+        self._seen.append(progress)
+        if self._run is not None and self._ended is None:
+            self._run.show(present_progress(self._seen, self._app.console_state.lens()), (_GOES_ON,))
+
+    def _over(self, ended: Ended | None, problem: Problem | None, orders: Orders, where: Where) -> None:
+        app = self._app
+        with contextlib.suppress(ValueError):
+            app.running.remove(self)
+        if ended is None:
+            said = problem.sentence if problem is not None else "the service thread has ended"
+            ended = Ended(Outcome.UNKNOWN, said)
+        self._ended = ended
+        app.log_action(orders.plan, where.command, ended)
+        if self._run is None:
+            app.say(f"{self.words}: {ended.outcome.value}: {ended.text}")
+            return
+        lens = app.console_state.lens()
+        lines: list[Line] = [*present_progress(self._seen, lens), (), *present_end(ended, lens)]
+        self._run.show(lines, self._keys(ended))
+
+    def _keys(self, ended: Ended) -> tuple[KeyHint, ...]:
+        keys = [KeyHint("U", "undo")] if ended.undo is not None else []
+        return (*keys, KeyHint("c", "copy the command"), KeyHint("esc", "close"))
+
+    def _answered(self, key: str, where: Where) -> None:
+        if key == "c":
+            self._app.copy(where.command)
+        elif key == "U" and self._ended is not None and self._ended.undo is not None:
+            undo(self._app, self._acting, self._ended.undo)
+        elif self._ended is None and not key:
+            self._app.say(f"{self.words} goes on; its end will be said here")
+
+
+def undo(app: QuarterdeckApp, acting: Acting, inverse: Undo) -> None:
+    """Begin the inverse of what was done, on the same object, guarded and confirmed like everything else."""
+    now = app.console_state.clock.now()
+    if inverse.until and now > inverse.until:
+        app.say(f"the time to {inverse.words} is over")
+        return
+    target = Target(inverse.ref, inverse.resource, as_of=now)
+    row = _row_of(inverse.ref, app.console_state.feed.snapshot())
+    frozen = freeze(row, app.console_state.feed.snapshot()) if row is not None else None
+    if frozen is not None and frozen.ref.uid == inverse.ref.uid:
+        target = structs.replace(frozen, ref=inverse.ref)
+    begin(app, acting, BY_ID[inverse.action], target, inverse.parameters)
+
+
+def _row_of(ref: Ref, snapshot: Snapshot) -> Any:  # noqa: ANN401 - objects of every kind
+    """Return the row of an object: a workload joined with what explains it, where there is one."""
+    found = snapshot.tables.get("rollouts", {}).get(f"{ref.kind}/{ref.key}")
+    resource = RESOURCES.get((ref.group, ref.kind))
+    if found is None and resource is not None:
+        found = snapshot.tables.get(resource.table, {}).get(ref.key)
+    return found
+
+
+def _grey(acting: Acting, listed: Listed, row: object, snapshot: Snapshot) -> str:
+    from services.actions.registry import action
+
+    return acting.why_not(listed.id) or action(listed.id).available(row, snapshot)
+
+
+_LEAVE = KeyHint("esc", "leave")
+_GOES_ON = KeyHint("esc", "leave it running")

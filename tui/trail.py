@@ -1,0 +1,92 @@
+"""Brings what actions do into ledger.db, off the loop, and reads back what nobody settled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from cache.folder import private_folder
+from cache.ledger.ledger import Ledger
+from cache.ledger.records import OpenIntent, Request, Result
+from cache.locks import FileLock
+from services.actions.runner import remembered
+from services.clock import Clock
+from services.errors import Problem
+from services.model.action import Ended, Plan
+from services.model.actor import Actor
+
+CONSOLES = "consoles"
+
+
+class Unsettled(Struct, frozen=True):
+    """An intent without an outcome: whose, what it was to do, how far it came; `alive` says that it may still run."""
+
+    intent: OpenIntent
+    plan: Plan | None
+    alive: bool
+
+
+class LedgerTrail:
+    """Implements `services.actions.runner.AuditTrail`. While it is open, a file lock says that this console lives."""
+
+    def __init__(self, folder: Path, clock: Clock, who: Actor) -> None:
+        self.actor = who
+        self._ledger = Ledger(folder, clock)
+        self._folder = folder / CONSOLES
+        self._alive = FileLock(self._folder / f"{who.console}.lock")
+
+    async def intent(self, plan: Plan, body: Mapping[str, Any]) -> str:
+        """Write down what is about to be done. Raises LedgerRefused."""
+        request = Request(self.actor, plan.action, plan.target.ref, body)
+        return await asyncio.to_thread(self._intent, request)
+
+    async def step(self, intent: str, name: str, body: Mapping[str, Any]) -> None:
+        """Note how far an intent has come. Raises LedgerRefused."""
+        await asyncio.to_thread(self._ledger.step, intent, self.actor, name, body)
+
+    async def outcome(self, intent: str, ended: Ended, body: Mapping[str, Any]) -> None:
+        """Settle an intent. Raises LedgerRefused."""
+        await asyncio.to_thread(self._ledger.outcome, intent, self.actor, Result(ended.outcome.value), body)
+
+    async def unsettled(self) -> tuple[Unsettled, ...]:
+        """Return the intents that nobody settled, oldest first. Raises LedgerRefused where they cannot be read."""
+        return await asyncio.to_thread(self._unsettled)
+
+    def close(self) -> None:
+        """Say that this console runs nothing any more."""
+        self._ledger.close()
+        self._alive.release()
+
+    def _intent(self, request: Request) -> str:
+        private_folder(self._folder)
+        self._alive.acquire()
+        return self._ledger.intent(request)
+
+    def _unsettled(self) -> tuple[Unsettled, ...]:
+        found = []
+        for intent in self._ledger.open_intents():
+            plan = None
+            with contextlib.suppress(Problem, ValueError):
+                plan = remembered(json.loads(intent.entry.body))
+            found.append(Unsettled(intent, plan, self._lives(intent.entry.actor)))
+        return tuple(found)
+
+    def _lives(self, actor: Actor) -> bool:
+        """Tell whether the console that began it still runs, as its lock says; of another machine nothing is known."""
+        if actor.host != self.actor.host:
+            return False
+        if actor.console == self.actor.console:
+            return True
+        lock = FileLock(self._folder / f"{actor.console}.lock")
+        try:
+            free = lock.acquire()
+        except OSError:
+            return False
+        lock.release()
+        return not free

@@ -1,0 +1,148 @@
+"""Shows what is about to happen and asks for it: a text that may still change, what must be said, one confirm key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from widgets.dialog import ARMED_AFTER
+from widgets.form import Field, FormDialog
+from widgets.modal import Modal
+from widgets.text_view import TextView
+from widgets.viewmodels import KeyHint, Line, Span, TextVM, Tone
+
+
+class PlanDialog(FormDialog):
+    """A plan, the fields that must be filled in, and Cancel, which stands focused, beside the one confirm key.
+
+    The key is live `armed_after` seconds after the answers were reached. `disarm` takes it away for good and says why:
+    what was read no longer holds. Keys that are `offer`ed answer through `chosen` and leave the dialog.
+    """
+
+    def __init__(
+        self,
+        title: Line,
+        lines: Sequence[Line],
+        fields: Sequence[Field],
+        submit: Callable[[Mapping[str, str]], None],
+        *,
+        key: str,
+        label: str,
+        clock: Callable[[], float] = time.monotonic,
+        armed_after: float = ARMED_AFTER,
+    ) -> None:
+        super().__init__(title, fields, submit, key=key, label=label, clock=clock, armed_after=armed_after)
+        self.text = TextView(TextVM((), lines), wrap=True, focusable=False, classes="-fits")
+        self.chosen = ""
+        self.disarmed = ""
+        self._extra: dict[str, KeyHint] = {}
+
+    def body(self) -> Iterable[Widget]:
+        """Return the plan above the fields."""
+        yield self.text
+        yield from super().body()
+
+    def body_rows(self, width: int) -> int:
+        """Return the rows of the plan."""
+        return self.text.rows_at(width - 1)
+
+    @property
+    def fixed_rows(self) -> int:
+        """A row a field, the note, the answers."""
+        return len(self._fields) + 2
+
+    def opened(self) -> None:
+        """Begin with the first field, else with the answers."""
+        self.set_hints((*self._extra.values(), KeyHint("esc", "cancel")))
+        super().opened()
+
+    def offer(self, keys: Iterable[KeyHint]) -> None:
+        """Let these keys answer too; called before it is opened."""
+        self._extra = {one.key: one for one in keys}
+
+    def disarm(self, reason: str) -> None:
+        """Let nothing be confirmed any more, and say why."""
+        if not self.disarmed:
+            self.disarmed = reason
+            self.answers.disable()
+            self._say((Span(reason, Tone.WARN),))
+
+    def on_key(self, event: events.Key) -> None:
+        """Answer one of the extra keys, where no field is being typed into."""
+        typed = event.character if event.character in self._extra else event.key
+        hint = self._extra.get(typed)
+        if hint is not None and self.answers.has_focus:
+            event.stop()
+            self.chosen = typed
+            self.answer(False)
+
+
+class RunDialog(Modal[str]):
+    """Shows something that goes on: `show` replaces its text, and the keys that answer it now. Esc answers "".
+
+    Leaving it does not end what goes on.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "leave", show=False),
+        Binding("enter", "leave", show=False),
+    ]
+
+    def __init__(
+        self,
+        title: Line,
+        lines: Sequence[Line],
+        keys: Sequence[KeyHint] = (),
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        armed_after: float = ARMED_AFTER,
+    ) -> None:
+        super().__init__(title, keys)
+        self._keys = {one.key: one for one in keys}
+        self._clock = clock
+        self._armed_after = armed_after
+        self._changed_at = clock()
+        self.text = TextView(TextVM((), lines), wrap=True, classes="-fits")
+
+    def body(self) -> Iterable[Widget]:
+        """Return the text."""
+        yield self.text
+
+    def body_rows(self, width: int) -> int:
+        """Return the rows of the text."""
+        return self.text.rows_at(width - 1)
+
+    def opened(self) -> None:
+        """Let the text take the keys that scroll."""
+        self.text.focus()
+
+    def show(self, lines: Sequence[Line], keys: Sequence[KeyHint] = (), aside: Line = ()) -> None:
+        """Show another text; keys that were not there before are live only a while later."""
+        if {one.key for one in keys} - set(self._keys):
+            self._changed_at = self._clock()
+        self._keys = {one.key: one for one in keys}
+        self.text.set_vm(TextVM((), lines))
+        if self.is_mounted:
+            self.set_hints(keys, aside)
+            self.fit()
+
+    def action_leave(self) -> None:
+        """Leave it going on."""
+        self.answer("")
+
+    def on_key(self, event: events.Key) -> None:
+        """Answer with one of its keys, once it is live; one that is off says why."""
+        typed = event.character if event.character in self._keys else event.key
+        hint = self._keys.get(typed)
+        if hint is None or typed == "escape":
+            return
+        event.stop()
+        if hint.reason:
+            self.set_hints(tuple(self._keys.values()), (Span(hint.reason, Tone.WARN),))
+        elif self._clock() - self._changed_at >= self._armed_after:
+            self.answer(typed)
