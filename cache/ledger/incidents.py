@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -38,6 +38,7 @@ INCIDENTS_SINCE = 2
 """The version of the ledger that has incidents first."""
 
 _BUSY_SECONDS = 1.0
+BesideIncident = Callable[[sqlite3.Connection, int], object]
 NONE: Mapping[str, Incident] = MappingProxyType({})
 
 
@@ -76,15 +77,18 @@ class IncidentBook:
         self._ledger = ledger
         self._clock = clock
 
-    def declare(self, said: Said) -> int:
-        """Write down a new incident and return its number. Raises LedgerRefused; then nothing was written."""
-        return self._tell(0, said)
+    def declare(self, said: Said, beside: BesideIncident | None = None) -> int:
+        """Write down a new incident and return its number. Raises LedgerRefused; then nothing was written.
 
-    def say(self, incident: int, said: Said) -> int:
+        `beside` is given the number and writes in the same transaction, such as what is told of it.
+        """
+        return self._tell(0, said, beside)
+
+    def say(self, incident: int, said: Said, beside: BesideIncident | None = None) -> int:
         """Append to an incident, and return its number. Raises LedgerRefused, also where there is no such incident."""
-        return self._tell(incident, said)
+        return self._tell(incident, said, beside)
 
-    def _tell(self, incident: int, said: Said) -> int:
+    def _tell(self, incident: int, said: Said, beside: BesideIncident | None) -> int:
         body = _written(said)
         at_us = round(self._clock.now() * 1_000_000)
 
@@ -99,6 +103,8 @@ class IncidentBook:
             who = said.actor
             names = (str(safe_text(name)) for name in (who.user, who.host, who.console))
             connection.execute(TELL, (seq + 1, number, at_us, said.id, said.kind.value, *names, body))
+            if beside is not None:
+                beside(connection, number)
             return int(number)
 
         return self._ledger.write(tell)

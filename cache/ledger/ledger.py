@@ -27,6 +27,8 @@ from services.model.text import SafeText
 from services.sanitize import safe_text
 
 T = TypeVar("T")
+Beside = Callable[[sqlite3.Connection], object]
+"""What else is written in the transaction of an entry: both are there afterwards, or neither (`Outbox.beside`)."""
 
 _PAGE = 1000
 _STILL = "nothing is done without an entry in it"
@@ -71,12 +73,14 @@ class Ledger:
         action: str,
         target: Ref | None = None,
         body: Mapping[str, Any] | None = None,
+        *,
+        beside: Beside | None = None,
     ) -> int:
         """Append an entry that promises nothing (a session, another context, a note); returns its number.
 
         Raises LedgerRefused.
         """
-        return self._append(_draft(kind, "", actor, action, target, "", body or {}))
+        return self._append(_draft(kind, "", actor, action, target, "", body or {}), beside)
 
     def intent(self, request: Request) -> str:
         """Write down what is about to be done, and return its id once the disk has it. Raises LedgerRefused."""
@@ -88,12 +92,20 @@ class Ledger:
         """Note how far an open intent has come; returns the entry's number. Raises LedgerRefused."""
         return self._append(_draft(EntryKind.STEP, intent, actor, action, None, "", body or {}))
 
-    def outcome(self, intent: str, actor: Actor, result: Result, body: Mapping[str, Any] | None = None) -> int:
+    def outcome(
+        self,
+        intent: str,
+        actor: Actor,
+        result: Result,
+        body: Mapping[str, Any] | None = None,
+        *,
+        beside: Beside | None = None,
+    ) -> int:
         """Settle an intent; after UNKNOWN it stays open until somebody found out. Returns the entry's number.
 
         Raises LedgerRefused, also for an intent that is not known or was settled before.
         """
-        return self._append(_draft(EntryKind.OUTCOME, intent, actor, "", None, result, body or {}))
+        return self._append(_draft(EntryKind.OUTCOME, intent, actor, "", None, result, body or {}), beside)
 
     def open_intents(self) -> tuple[OpenIntent, ...]:
         """Return the intents without a final outcome, oldest first. Raises LedgerRefused where it cannot be read."""
@@ -156,10 +168,12 @@ class Ledger:
                 raise
             return result
 
-    def _append(self, draft: Link) -> int:
+    def _append(self, draft: Link, beside: Beside | None = None) -> int:
         def append(connection: sqlite3.Connection) -> int:
             link = self._linked(connection, draft)
             connection.execute(APPEND, link)
+            if beside is not None:
+                beside(connection)
             return link.seq
 
         return self.write(append)

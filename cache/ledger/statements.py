@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cache.ledger.chain import COLUMNS
+from cache.ledger.outbox_statements import OUTBOX_STATEMENTS, OUTBOX_TRIGGERS
 
 APPEND = f"INSERT INTO audit ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 HEAD = f"SELECT {COLUMNS} FROM audit ORDER BY seq DESC LIMIT 1"  # noqa: S608
@@ -22,10 +23,13 @@ TOLD_AS = "SELECT incident FROM incident_events WHERE id = ?"
 LAST_TOLD = "SELECT coalesce(max(seq), 0), coalesce(max(incident), 0) FROM incident_events"
 IS_DECLARED = "SELECT 1 FROM incident_events WHERE incident = ? LIMIT 1"
 
-STATEMENTS = (APPEND, HEAD, TAIL, AFTER, OF_INTENT, OPEN, TELL, TOLD, TOLD_AS, LAST_TOLD, IS_DECLARED)
-TRIGGERS = frozenset(
-    f"audit_{name}" for name in ("forbids_update", "forbids_delete", "appends_only", "promises_once", "settles_once")
-) | frozenset(
-    f"incident_events_{name}"
-    for name in ("forbids_update", "forbids_delete", "appends_only", "declares_first", "declares_once")
+_OF_AUDIT = (APPEND, HEAD, TAIL, AFTER, OF_INTENT, OPEN)
+_OF_INCIDENTS = (TELL, TOLD, TOLD_AS, LAST_TOLD, IS_DECLARED)
+STATEMENTS = (*_OF_AUDIT, *_OF_INCIDENTS, *OUTBOX_STATEMENTS)
+TRIGGERS = OUTBOX_TRIGGERS.union(
+    (f"audit_{name}" for name in ("forbids_update", "forbids_delete", "appends_only", "promises_once", "settles_once")),
+    (
+        f"incident_events_{name}"
+        for name in ("forbids_update", "forbids_delete", "appends_only", "declares_first", "declares_once")
+    ),
 )

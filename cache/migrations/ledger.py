@@ -79,3 +79,53 @@ def _second(db: Database) -> None:
             f"BEGIN SELECT raise(ABORT, '{message}'); END"
         )
     db.execute("PRAGMA user_version = 2")
+
+
+_OUTBOX = """
+CREATE TABLE outbox (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  channel TEXT NOT NULL,
+  thread TEXT NOT NULL,
+  recipient TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  user TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  body TEXT NOT NULL,
+  created_us INTEGER NOT NULL,
+  expires_us INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'accepted', 'unknown', 'dead')),
+  reason TEXT NOT NULL DEFAULT '',
+  attempts INTEGER NOT NULL DEFAULT 0,
+  doubts INTEGER NOT NULL DEFAULT 0,
+  folded INTEGER NOT NULL DEFAULT 0,
+  lease TEXT NOT NULL DEFAULT '',
+  next_us INTEGER,
+  settled_us INTEGER,
+  CHECK (next_us IS NULL OR state IN ('queued', 'sending', 'unknown')),
+  CHECK (next_us IS NOT NULL OR state IN ('accepted', 'unknown', 'dead'))
+) STRICT
+"""
+_WORDS = "id, channel, thread, recipient, subject, user, digest, body, created_us"
+
+
+@LEDGER(name="0003 outbox")
+def _third(db: Database) -> None:
+    """What is told to people outside, one row a message; `next_us` is when it may be claimed, null once it is settled.
+
+    What a message says is never changed, and none goes before it is settled.
+    """
+    db.execute(_OUTBOX)
+    db.execute("CREATE INDEX outbox_waiting ON outbox (channel, thread, seq) WHERE next_us IS NOT NULL")
+    db.execute("CREATE INDEX outbox_due ON outbox (next_us) WHERE next_us IS NOT NULL")
+    db.execute("CREATE INDEX outbox_said ON outbox (digest, created_us)")
+    db.execute("CREATE INDEX outbox_settled ON outbox (settled_us) WHERE settled_us IS NOT NULL")
+    db.execute(
+        f"CREATE TRIGGER outbox_keeps_words BEFORE UPDATE OF {_WORDS} ON outbox "
+        "BEGIN SELECT raise(ABORT, 'what a message says is never changed'); END"
+    )
+    db.execute(
+        "CREATE TRIGGER outbox_keeps_waiting BEFORE DELETE ON outbox WHEN OLD.next_us IS NOT NULL "
+        "BEGIN SELECT raise(ABORT, 'a message is settled before it goes'); END"
+    )
+    db.execute("PRAGMA user_version = 3")

@@ -52,7 +52,9 @@ def common(answer: Answer) -> Settled | None:
         reason = f"failed with {status}{f' ({said})' if said else ''}"
         return Settled(Verdict.RETRY, reason, retry_after(answer))
     if status < 200 or 300 <= status < 400:
-        return Settled(Verdict.RETRY, f"sent elsewhere ({status}): a portal or a proxy is in between, or the URL is old")
+        return Settled(
+            Verdict.RETRY, f"sent elsewhere ({status}): a portal or a proxy is in between, or the URL is old"
+        )
     if status < 300 and is_page(answer):
         return Settled(Verdict.RETRY, f"answered with a web page ({status}): a portal or a proxy is in between")
     return None
