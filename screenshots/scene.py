@@ -28,7 +28,7 @@ from services.model.ref import CRONJOBS, JOBS, NAMESPACES, NODES, Ref, Resource
 from services.model.severity import Severity
 from services.model.source import SourceState, SourceStatus
 from services.model.timeline import Event, EventKind
-from services.model.workload import ContainerState, Owner, Pod, ReplicaSetInfo, Revision, Rollout, Workload
+from services.model.workload import ContainerState, Healthy, Owner, Pod, ReplicaSetInfo, Revision, Rollout, Workload
 from services.ports import AccessAnswer, LogLine, LogOptions, Replace
 
 T = TypeVar("T")
@@ -326,7 +326,7 @@ class SceneSession:
             Revision(17, f"{ref.name}-7d9", "u17", images[0], NOW - 960, True, "ship vat", "ci-deployer", "", 0, 3, "",
                      template("v2.0.1", "0.19")),
             Revision(16, f"{ref.name}-5b8", "u16", images[1], NOW - 26 * 86400, False, "", "ci-deployer", "", 0, 0,
-                     "observed healthy", template("v2.0.0", "0.16")),
+                     "inferred", template("v2.0.0", "0.16"), Healthy(NOW - 26 * 86400, NOW - 960, 26 * 86400)),
         )  # fmt: skip
 
     async def events(self, refs: Sequence[Ref]) -> Sequence[KubeEvent]:

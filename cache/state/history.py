@@ -18,7 +18,7 @@ from cache.samples import HOUR, STEP, unit_of
 from cache.state.first_paint import check_version
 from cache.state.hours import Buckets
 from cache.state.packing import EventDetail
-from cache.state.records import BRIDGED, EventQuery, Span
+from cache.state.records import BRIDGED, EventQuery, HealthyMark, Span
 from cache.versions import STATE_FILE, STATE_VERSION
 from services.model.cost import CostHour
 from services.model.metric import Series
@@ -48,6 +48,10 @@ SELECT hours.hour, packed FROM hours JOIN {table} s ON s.hour = hours.hour AND s
 _WATCHED = """
 SELECT w.began, w.ended FROM watched w JOIN identities i ON i.id = w.identity
 WHERE i.key = ? AND w.ended >= ? AND w.began <= ? ORDER BY w.began
+"""
+_MARKS = """
+SELECT h.revision, h.first_seen, h.last_seen FROM healthy_revisions h JOIN identities i ON i.id = h.identity
+WHERE i.key = ? AND h.workload = ?
 """
 _COSTS = """
 SELECT c.packed FROM cost_hours c JOIN identities i ON i.id = c.identity
@@ -120,6 +124,11 @@ class HistoryReader:
         crowded = step > STEP
         lows, highs = (chart.lows, chart.highs) if crowded else ((), ())
         return Series(name, unit_of(name), since, step, chart.values, lows, highs)
+
+    def healthy(self, identity: str, workload_uid: str) -> tuple[HealthyMark, ...]:
+        """Return which revisions of a workload were seen complete; () where nothing is known."""
+        rows, _ = self._rows(_MARKS, (identity, workload_uid))
+        return tuple(HealthyMark(*row) for row in rows)
 
     def series_names(self, identity: str, prefix: str = "") -> tuple[str, ...]:
         """Return the names of the series that were ever sampled and are still kept."""

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cache.live import LiveState
+from cache.state.marks import HealthMarks
 from cache.state.packing import ALERT_SOURCES, ALERTING, PACKED
 from cache.state.store import StateStore
 from services.clock import Clock
 from services.model.ref import DAEMONSETS, DEPLOYMENTS, EVENTS, JOBS, NODES, PODS, REPLICASETS, STATEFULSETS
 from services.model.source import SourceState, SourceStatus
 from services.model.timeline import Event
-from services.model.workload import Rollout
 from services.ports import Key, Snapshot, Table
 
 EVERY = 10.0
@@ -45,6 +45,7 @@ class Recorder:
         self._clock = clock
         self._as_of = as_of or vouched_at
         self._unsaved: set[Table] = set(PACKED)
+        self._marks = HealthMarks(store, identity)
         self._unmarked: set[Key] | None = None
         self._vouched: dict[Table, float] = {}
         self._revision = -1
@@ -76,7 +77,8 @@ class Recorder:
             self._unsaved.discard(table)
             self._vouched[table] = as_of
             if table == ROLLOUTS:
-                self._mark(rows, as_of)
+                self._marks.take(rows, self._unmarked, as_of)
+                self._unmarked = set()
 
     def close(self) -> None:
         """Save for the last time and let another console write this identity's history."""
@@ -101,13 +103,6 @@ class Recorder:
             self._unmarked = None if keys is None else self._unmarked | keys
         return changes.snapshot
 
-    def _mark(self, rows: Mapping[Key, Rollout], at: float) -> None:
-        for key in rows if self._unmarked is None else self._unmarked:
-            row = rows.get(key)
-            if row is not None and row.done and not row.cause and row.revision and row.ref.uid:
-                self._store.mark_healthy(self._identity, row.ref.uid, row.revision, at)
-        self._unmarked = set()
-
     def _happened(self, events: Iterable[Event]) -> None:
         self._store.record(self._identity, events)
 
@@ -128,8 +123,8 @@ def vouched_at(snapshot: Snapshot, table: Table) -> float:
     """Return until when (epoch seconds) the rows of a table are known to be true; 0 while they are not whole yet.
 
     A table is as old as the oldest source it is made from; a live source is as young as the connection's last sign
-    of life. A kind that is forbidden, or not watched, vouches for nothing and takes nothing away. Alerts are as young as
-    the last answer of any of their servers: which of them does not answer is saved beside them.
+    of life. A kind that is forbidden, or not watched, vouches for nothing and takes nothing away. Alerts are as young
+    as the last answer of any of their servers: which of them does not answer is saved beside them.
     """
     if table in ALERTING:
         answered = (one for name, one in snapshot.sources.items() if brings_alerts(name) and one.last_ok)

@@ -126,10 +126,13 @@ class StateStore:
         """Say that the saved rows of a table were still true at `as_of`."""
         self._hand(identity, lambda: self._backlog.vouch(identity, table, as_of))
 
-    def mark_healthy(self, identity: str, workload_uid: str, revision: int, at: float) -> None:
-        """Note that a revision of a workload was seen complete; repeated within a minute, nothing is written."""
+    def mark_healthy(self, identity: str, workload_uid: str, revision: int, at: float, *, ended: bool = False) -> None:
+        """Note that a revision of a workload was seen complete, for the last time where that `ended`.
+
+        Repeated within a minute, nothing is written.
+        """
         mark = (identity, workload_uid, revision)
-        if at - self._marked.get(mark, float("-inf")) >= _MARK_AGAIN:
+        if ended or at - self._marked.get(mark, float("-inf")) >= _MARK_AGAIN:
             self._marked[mark] = at
             self._hand(identity, lambda: self._backlog.mark(identity, Marked(workload_uid, revision, at, at)))
 

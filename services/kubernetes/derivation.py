@@ -88,6 +88,8 @@ class Derivation:
             return
         if change.table == REVISIONS:
             self._say(self._revisions.take(change, self._joins.workloads, self._clock.now()))
+            for uid in self._revisions.renumbered():
+                self._joins.touch(uid)
             return
         self._sink.apply(source, change)
         self._joins.take(change)
@@ -171,6 +173,7 @@ class Derivation:
         pods = self._joins.pods(uid)
         warnings = self._joins.warnings(uid, pods)
         row = diagnose(workload, self._joins.replicasets(uid), pods, now, warnings, self._settings)
+        row = self._revisions.numbered(row)
         self._await_places(uid, pods, now)
         before = self._rollouts.get(row_key(workload))
         if before is not None and before.ref.uid == uid:

@@ -21,6 +21,9 @@ REVISION = "deployment.kubernetes.io/revision"
 HISTORY = "deployment.kubernetes.io/revision-history"
 CAUSE = "kubernetes.io/change-cause"
 HASH = "pod-template-hash"
+INFERRED = "inferred"
+"""The mark of a revision that the cluster alone shows to have been good."""
+
 NAMED = ("name", "containerPort", "mountPath", "key", "ip", "topologyKey")
 """Fields by which list entries are matched, first that fits: containers and variables by their name."""
 
@@ -71,20 +74,26 @@ def _replicaset(item: dict[str, Any], workload: dict[str, Any]) -> Revision:
         str(annotations.get(HISTORY) or ""),
         ready,
         int(_at(item, "spec", "replicas") or 0),
-        "" if current else _inferred(item),
+        "" if current else _inferred(item, ready),
         msgspec.json.encode(template, order="sorted"),
     )
 
 
-def _inferred(item: dict[str, Any]) -> str:
-    """Return "inferred" for an old ReplicaSet whose revision was replaced only after a later one began.
+def _inferred(item: dict[str, Any], ready: int) -> str:
+    """Return "inferred" for an old ReplicaSet that the cluster itself shows to have been good.
 
-    A ReplicaSet that was rolled back to has been chosen by somebody as good: its number moved on.
+    One that still has ready pods serves now. One that was rolled back to has been chosen by somebody as good: its
+    number moved on.
     """
-    return "inferred" if _object(_at(item, "metadata", "annotations")).get(HISTORY) else ""
+    chosen = _object(_at(item, "metadata", "annotations")).get(HISTORY)
+    return INFERRED if ready or chosen else ""
 
 
 def _controlled(items: list[dict[str, Any]], workload: dict[str, Any]) -> list[Revision]:
+    """Return the revisions of a StatefulSet or DaemonSet.
+
+    A StatefulSet names as current the last revision that was rolled out to its end, until the next one is.
+    """
     newest = max((_number(item.get("revision")) for item in items), default=0)
     status = _object(workload.get("status"))
     names = {status.get("updateRevision"), status.get("currentRevision")} - {None}
@@ -109,7 +118,7 @@ def _controlled(items: list[dict[str, Any]], workload: dict[str, Any]) -> list[R
                 "",
                 int(status.get("readyReplicas") or status.get("numberReady") or 0) if current else 0,
                 _wanted(workload) if current else 0,
-                "",
+                INFERRED if not current and meta.get("name") == status.get("currentRevision") else "",
                 msgspec.json.encode(template, order="sorted"),
             )
         )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from services.kubernetes.decode_revisions import Chosen
 from services.kubernetes.happenings import chosen_event
 from services.model.timeline import Event
-from services.model.workload import Workload
+from services.model.workload import Rollout, Workload
 from services.ports import Change, Key, Replace
 
 
@@ -18,6 +20,7 @@ class Revisions:
         self.known = False
         self._rows: dict[Key, Chosen] = {}
         self._of: dict[str, dict[Key, Chosen]] = {}
+        self._renumbered: set[str] = set()
 
     def take(self, change: Change, workloads: Mapping[str, Workload], now: float) -> list[Event]:
         """Take the content of the table "controller.revisions", or a part of it; returns what it tells.
@@ -38,12 +41,37 @@ class Revisions:
             if row.owner is not None:
                 self._rows[key] = row
                 self._of.setdefault(row.owner.uid, {})[key] = row
+        self._renumbered.update(row.owner.uid for _, row in news if row.owner is not None)
         told = []
         for _, row in news:
             if row.owner is not None:
                 siblings = self._of[row.owner.uid].values()
                 told.append(chosen_event(row, siblings, workloads.get(row.owner.uid), now))
         return [event for event in told if event is not None]
+
+    def renumbered(self) -> set[str]:
+        """Return the uids of the workloads that got other revisions since the last time."""
+        found, self._renumbered = self._renumbered, set()
+        return found
+
+    def numbered(self, row: Rollout) -> Rollout:
+        """Return a row with the number of its revision and what was before, where ControllerRevisions tell it."""
+        mine = self._of.get(row.ref.uid)
+        if not mine:
+            return row
+        wanted = row.workload.update_revision
+        fitting = [one for one in mine.values() if not wanted or one.ref.name == wanted]
+        current = max(fitting, key=lambda one: one.number, default=None)
+        if current is None:
+            return row
+        older = [one for one in mine.values() if one.number < current.number]
+        before = max(older, key=lambda one: one.number, default=None)
+        return structs.replace(
+            row,
+            revision=current.number,
+            previous_revision=before.number if before is not None else 0,
+            previous_images=before.images if before is not None else (),
+        )
 
     def _number(self, key: Key) -> int:
         known = self._rows.get(key)

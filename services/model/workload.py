@@ -175,12 +175,24 @@ class Rollout(Struct, frozen=True, gc=False):
         return self.workload.ref
 
 
+class Healthy(Struct, frozen=True, gc=False):
+    """When consoles of this machine saw a revision complete and without trouble, epoch seconds.
+
+    `until` is the last time it was seen so, 0 where it is so now. `watched` is for how many seconds between the two
+    somebody watched: nobody knows what the revision did in the rest.
+    """
+
+    since: float
+    until: float = 0.0
+    watched: float = 0.0
+
+
 class Revision(Struct, frozen=True, gc=False):
     """One entry of a workload's history, newest first in lists.
 
-    `who` is the manager that last wrote the spec, where the server says so. `mark` is "observed healthy" when this
-    console saw it complete, "inferred" when only the cluster's own marks say so, else "". `was` lists the numbers the
-    same template carried before ("3,5").
+    `who` is the manager that last wrote the spec, where the server says so. `healthy` is when it was observed to be
+    healthy, `mark` is "inferred" where only the cluster's own marks say that it was, else "". `was` lists the numbers
+    the same template carried before ("3,5").
     """
 
     number: int
@@ -196,3 +208,4 @@ class Revision(Struct, frozen=True, gc=False):
     desired: int = 0
     mark: str = ""
     template: bytes = b""
+    healthy: Healthy | None = None

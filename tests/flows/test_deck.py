@@ -48,7 +48,7 @@ async def test_enter_opens_the_workload_and_escape_comes_back(open_deck: Open) -
         assert isinstance(deck.app.screen, WorkloadScreen)
         assert "BECAUSE" in deck.text
         assert "no such column: vat" in deck.text
-        assert "observed healthy" in deck.text
+        assert "observed 25d, until 02:58" in deck.text
         assert "cart-7d9-2xk" in deck.text
         await deck.press("escape")
         assert isinstance(deck.app.screen, DeckScreen)

@@ -19,6 +19,7 @@ from tui.presenters.alert_words import score_line, since_words, value_words
 from tui.presenters.detail import labelled
 from tui.presenters.lens import TONES, WORDS, Lens, age, clock, countdown, moment
 from tui.presenters.rollouts import change as change_of_rollout
+from tui.presenters.workload import health_words
 from widgets.viewmodels import Line, Span, Tone
 
 MOST_ALERTS = 3
@@ -158,7 +159,8 @@ def _you_can(row: Rollout, known: Known, lens: Lens) -> list[Line]:
     if back is not None and row.severity <= Severity.WARN:
         named = f"{row.ref.kind.lower()}/{row.ref.name}"
         command = f"{known.kubectl} rollout undo {named} --to-revision={back.number}"
-        mark = f"  {back.mark}" if back.mark else ""
+        seen = health_words(back, lens.now)
+        mark = f"  {seen}" if seen else ""
         made = f", made {lens.age(back.created_at)} ago" if back.created_at else ""
         lines.append(
             labelled(
@@ -171,12 +173,14 @@ def _you_can(row: Rollout, known: Known, lens: Lens) -> list[Line]:
 
 
 def revision_before(revisions: Sequence[Revision]) -> Revision | None:
-    """Return the revision to go back to: the newest older one that was seen healthy, else the one before."""
+    """Return the revision to go back to: the newest older one observed healthy, else inferred, else the one before."""
     current = next((one for one in revisions if one.current), None)
     if current is None:
         return None
     older = sorted((one for one in revisions if one.number < current.number), key=lambda one: -one.number)
-    return next((one for one in older if one.mark), older[0] if older else None)
+    observed = (one for one in older if one.healthy is not None)
+    inferred = (one for one in older if one.mark)
+    return next(observed, None) or next(inferred, None) or (older[0] if older else None)
 
 
 def with_asked(golden: Golden, pods: Sequence[Pod]) -> Golden:

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import structs
+
 from services.kubernetes.history import diff_templates
 from services.model.cluster import KubeEvent, Usage
 from services.model.ref import PODS as POD_KIND
 from services.model.ref import Ref
 from services.model.severity import Severity
-from services.model.workload import Pod, Revision, Rollout
+from services.model.workload import Healthy, Pod, Revision, Rollout
 from services.ports import Snapshot
 from tui.presenters import pods as pod_rows
 from tui.presenters.cluster import cores, present_event
 from tui.presenters.detail import labelled, present_facts
-from tui.presenters.lens import Lens, moment, tag
+from tui.presenters.lens import Lens, age, clock, moment, tag
 from tui.presenters.terms import Subject
 from tui.presenters.view import View
 from widgets.viewmodels import Column, Line, Row, Span, Tone
+
+DAY = 86400.0
+MOSTLY = 0.9
+"""The share of a time that must have been watched for the rest to need no word."""
 
 
 def local_feed(table: str, rows: Mapping[str, Any]) -> Snapshot:
@@ -60,6 +66,38 @@ def present_usage(pods: Sequence[Pod], usage: Mapping[str, Usage], lens: Lens) -
     return [labelled("ASKS", Span(lens.text(f"{words}   {more}")))]
 
 
+def with_observed(
+    revisions: Sequence[Revision], observed: Mapping[int, Healthy], rollout: Rollout | None
+) -> list[Revision]:
+    """Return revisions with when they were observed healthy; one that was gone back to also under its old numbers."""
+    healthy_now = rollout is not None and rollout.done and not rollout.cause and rollout.severity > Severity.WARN
+    found = []
+    for revision in revisions:
+        earlier = [int(part) for part in revision.was.split(",") if part.strip().isdigit()]
+        numbers = [revision.number, *sorted(earlier, reverse=True)]
+        seen = next((observed[number] for number in numbers if number in observed), revision.healthy)
+        if seen is not None and revision.current and revision.number in observed and healthy_now:
+            seen = structs.replace(seen, until=0.0)
+        found.append(structs.replace(revision, healthy=seen))
+    return found
+
+
+def health_words(revision: Revision, now: float, *, short: bool = False) -> str:
+    """Return "observed healthy 26d, until 02:58", and how much of it was watched where that was much less.
+
+    "inferred" where only the cluster's marks say so, "" where nothing does. `short` stands below a heading that says
+    what it is about.
+    """
+    healthy = revision.healthy
+    if healthy is None:
+        return revision.mark
+    span = (healthy.until or now) - healthy.since
+    words = f"observed {age(span)}" if short else f"observed healthy {age(span)}"
+    if healthy.until:
+        words += f", until {clock(healthy.until) if now - healthy.until < DAY else moment(healthy.until, now)}"
+    return f"{words} ({age(healthy.watched)} watched)" if 0 < healthy.watched < MOSTLY * span else words
+
+
 def _revision_row(key: str, revision: Revision, lens: Lens) -> Row:
     severity = Severity.OK
     if revision.current and revision.desired and revision.ready < revision.desired:
@@ -75,7 +113,7 @@ def _revision_row(key: str, revision: Revision, lens: Lens) -> Row:
             Span(lens.age(revision.created_at)),
             Span(lens.name("user", revision.who), Tone.MUTED),
             Span(counts),
-            Span(lens.text(revision.mark), Tone.MUTED),
+            Span(lens.text(health_words(revision, lens.now, short=True)), Tone.MUTED),
             Span(lens.text(revision.change_cause), Tone.MUTED),
         ),
     )
@@ -89,12 +127,12 @@ REVISIONS = View(
     sources=(),
     columns=(
         Column("shape", "", 1),
-        Column("revision", "REV", 8),
-        Column("image", "IMAGES", 10, weight=2),
-        Column("age", "WHEN", 6, right=True),
-        Column("who", "WHO", 10, weight=1, priority=2),
-        Column("ready", "READY", 6, right=True),
-        Column("mark", "HEALTH", 16, priority=1),
+        Column("revision", "REV", 5, weight=1),
+        Column("image", "IMAGES", 8, weight=2),
+        Column("age", "WHEN", 5, right=True),
+        Column("who", "WHO", 8, weight=1, priority=2),
+        Column("ready", "READY", 5, right=True),
+        Column("mark", "HEALTH", 27, weight=1, priority=1),
         Column("cause", "CAUSE", 8, weight=2, priority=3),
     ),
     row=_revision_row,

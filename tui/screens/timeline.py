@@ -256,11 +256,11 @@ class TimelineScreen(TableScreen):
             self.deck.say("this alert is over, and no source of alerts is configured now")
 
     def do_explain(self) -> None:
-        """Open the workload, where the cause stands first."""
+        """Explain the workload it is about."""
         found = self.target_ref()
         row = self._workload(found[0]) if found is not None else None
         if row is not None:
-            self.deck.open_workload(row.ref)
+            self.deck.explain(row.ref)
         else:
             self.do_describe()
 

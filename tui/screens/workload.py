@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widget import Widget
+from textual.worker import Worker
 
+from cache.state.past import Past, observed_healthy
 from cache.state.records import Place
 from services.errors import Problem
 from services.model.cluster import KubeEvent, Usage
 from services.model.ref import Ref, Resource
-from services.model.workload import Pod, Revision, Rollout
+from services.model.workload import Healthy, Pod, Revision, Rollout
 from services.ports import Changes
 from tui.bindings import Command
 from tui.console import Console
@@ -23,7 +27,16 @@ from tui.presenters.detail import folded, pods_of
 from tui.presenters.freshness import present_state
 from tui.presenters.lens import Lens
 from tui.presenters.view import View
-from tui.presenters.workload import EVENTS, PODS, REVISIONS, local_feed, present_diff, present_head, present_usage
+from tui.presenters.workload import (
+    EVENTS,
+    PODS,
+    REVISIONS,
+    local_feed,
+    present_diff,
+    present_head,
+    present_usage,
+    with_observed,
+)
 from tui.screens.cursor import CursorScreen
 from widgets.live_table import LiveTable
 from widgets.pane import Pane
@@ -50,6 +63,9 @@ class WorkloadScreen(CursorScreen):
         self._content: dict[str, dict[str, Any]] = {"pods": {}, "revisions": {}, "events": {}}
         self._asked_at = 0.0
         self._problems: dict[str, str] = {}
+        self._revisions: Sequence[Revision] = ()
+        self._observed: Mapping[int, Healthy] = {}
+        self._reading: Worker[None] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out header, facts, the three tables and footer."""
@@ -94,9 +110,28 @@ class WorkloadScreen(CursorScreen):
         about = [self.ref, *(pod.ref for pod in pods_of(self.console.feed.snapshot(), self.ref))]
         self.deck.ask(lambda session: session.history(self.ref), self._revisions_arrived)
         self.deck.ask(lambda session: session.events(about), self._events_arrived)
+        if self.console.past is not None and (past := self.console.past()) is not None:
+            self._reading = self.run_worker(partial(self._read, past), group="observed", exclusive=True)
+
+    async def _read(self, past: Past) -> None:
+        """Read on a thread what consoles saw of the revisions."""
+        now = self.console.clock.now()
+        self._observed = await asyncio.to_thread(observed_healthy, past, self.ref, now)
+        self._take_revisions()
 
     def _revisions_arrived(self, answer: Sequence[Revision] | None, problem: Problem | None) -> None:
-        self._arrived("revisions", {str(one.number): one for one in answer} if answer is not None else None, problem)
+        self._revisions = answer if answer is not None else self._revisions
+        self._arrived("revisions", self._marked() if answer is not None else None, problem)
+
+    def _marked(self) -> dict[str, Revision]:
+        """Return the revisions with what is known of their health."""
+        return {str(one.number): one for one in with_observed(self._revisions, self._observed, self.rollout)}
+
+    def _take_revisions(self) -> None:
+        if self.is_attached and self._revisions:
+            self._content["revisions"] = self._marked()
+            self._show_head()
+            self._show_tables()
 
     def _events_arrived(self, answer: Sequence[KubeEvent] | None, problem: Problem | None) -> None:
         self._arrived("events", {one.ref.key: one for one in answer} if answer is not None else None, problem)
@@ -196,6 +231,10 @@ class WorkloadScreen(CursorScreen):
             self.deck.open_logs(target[1].ref)
         else:
             self.do_describe()
+
+    def do_explain(self) -> None:
+        """Explain the workload, whichever of its parts is under the cursor."""
+        self.deck.explain(self.ref)
 
     def do_diff(self) -> None:
         """Show what changed between the revision under the cursor (else the newest) and the one before it."""

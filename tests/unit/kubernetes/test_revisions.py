@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from msgspec import structs
+
 from cache.live import LiveState
 from services.clock import ManualClock
 from services.kubernetes.decode import REVISIONS, decode_list
@@ -73,6 +75,26 @@ def test_it_is_told_once_whether_the_workload_or_its_revision_comes_first() -> N
     told = [event.text for event in live.publish().events if event.kind is EventKind.ROLLOUT]
     assert told == ["rev 2  v1→v2"]
     assert REVISIONS not in live.snapshot().tables
+
+
+def test_a_row_carries_the_number_and_what_was_before_whichever_comes_first() -> None:
+    live = LiveState(ManualClock(NOW))
+    derivation = Derivation(live, ManualClock(NOW))
+    for table in ("deployments.apps", "daemonsets.apps", "replicasets.apps", "pods"):
+        derivation.apply("k", Replace(table, {}))
+    db = workload("StatefulSet", "db", revision="", update_revision="db-v2", current_revision="db-v1")
+    derivation.apply("k", Replace("statefulsets.apps", {"shop/db": db}))
+    derivation.flush(NOW)
+    assert [row.revision for row in live.publish().tables["rollouts"].values()] == [0]
+    derivation.apply("k", Replace(REVISIONS, rows(chosen(1, "v1", 90000), chosen(2, "v2", 50))))
+    derivation.flush(NOW)
+    [row] = live.publish().tables["rollouts"].values()
+    assert (row.revision, row.previous_revision, row.previous_images) == (2, 1, ("r/db:v1",))
+    derivation.apply("k", Delta("statefulsets.apps", {"shop/db": structs.replace(db, update_revision="db-v1")}))
+    derivation.apply("k", Delta(REVISIONS, rows(chosen(3, "v1", 5))))
+    derivation.flush(NOW)
+    [row] = live.publish().tables["rollouts"].values()
+    assert (row.revision, row.previous_revision, row.previous_images) == (3, 2, ("r/db:v2",))
 
 
 def revision_json(**more: Any) -> dict[str, Any]:
