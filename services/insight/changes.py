@@ -13,7 +13,7 @@ from services.model.change import Change, ChangeKind
 from services.model.ref import PODS, REPLICASETS, Ref
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind
-from services.model.workload import ReplicaSetInfo, Rollout
+from services.model.workload import Owner, Pod, ReplicaSetInfo, Rollout
 from services.ports import Snapshot
 
 REACH = DAY + LATEST
@@ -59,6 +59,7 @@ def context_of(
         uses=uses or {},
         template_hashes=_TemplateHashes(snapshot.tables.get(PODS.table, {})),
         onsets=onsets,
+        hosts=_Hosts(snapshot.tables.get(PODS.table, {}), snapshot.tables.get(REPLICASETS.table, {})),
     )
 
 
@@ -79,6 +80,39 @@ class _TemplateHashes(Mapping[str, str]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+class _Hosts(Mapping[Named, frozenset[str]]):
+    """The nodes of the unready pods of workloads, gathered when they are first asked for."""
+
+    def __init__(self, pods: Mapping[str, Pod], sets: Mapping[str, ReplicaSetInfo]) -> None:
+        self._pods = pods
+        self._sets = sets
+        self._known: dict[Named, frozenset[str]] | None = None
+
+    def _all(self) -> dict[Named, frozenset[str]]:
+        if self._known is None:
+            found: dict[Named, set[str]] = {}
+            for pod in self._pods.values():
+                if pod.node and pod.owner is not None and (pod.unready_since or pod.deleted_at):
+                    found.setdefault((pod.ref.namespace, self._workload(pod.ref.namespace, pod.owner)), set()).add(
+                        pod.node
+                    )
+            self._known = {named: frozenset(nodes) for named, nodes in found.items()}
+        return self._known
+
+    def _workload(self, namespace: str, owner: Owner) -> str:
+        made = self._sets.get(f"{namespace}/{owner.name}") if owner.kind == "ReplicaSet" else None
+        return made.owner.name if made is not None and made.owner is not None else owner.name
+
+    def __getitem__(self, key: Named) -> frozenset[str]:
+        return self._all()[key]
+
+    def __iter__(self) -> Iterator[Named]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
 
 
 def _others(events: Iterable[Event]) -> Iterator[Change]:

@@ -46,13 +46,15 @@ class Context(Struct, frozen=True):
 
     `depends_on` names what a workload needs, `uses` the workloads that a ConfigMap or Secret ((namespace, name)) feeds.
     `template_hashes` are those of pods ("namespace/name"); where a pod is missing its name tells. `onsets` are the
-    known onsets of an alert in the last day, by fingerprint.
+    known onsets of an alert in the last day, by fingerprint. `hosts` names the nodes that a workload's unready pods sit
+    on.
     """
 
     depends_on: Mapping[Named, frozenset[Named]] = field(default_factory=dict)
     uses: Mapping[Named, frozenset[Named]] = field(default_factory=dict)
     template_hashes: Mapping[str, str] = field(default_factory=dict)
     onsets: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    hosts: Mapping[Named, frozenset[str]] = field(default_factory=dict)
 
 
 class Verdict(Struct, frozen=True):
@@ -143,9 +145,7 @@ def _scope(entity: Entity, change: Change, context: Context) -> tuple[ScoreLine 
         return None, "a silence changes who is told, not what breaks"
     namespace, workload = entity.namespace, entity.workload
     if ref.kind == "Node":
-        if ref.name == entity.node:
-            return ScoreLine(f"same node {entity.node}", SAME_NODE), ""
-        return None, "nothing in common"
+        return _of_node(entity, ref.name, context)
     changed = (ref.namespace, ref.name)
     if workload and namespace == ref.namespace:
         name = f"{namespace}/{workload}"
@@ -157,6 +157,15 @@ def _scope(entity: Entity, change: Change, context: Context) -> tuple[ScoreLine 
         return ScoreLine(f"{namespace}/{workload} depends on {ref.namespace}/{ref.name}", DEPENDS_ON), ""
     if namespace and namespace == ref.namespace:
         return ScoreLine(f"same namespace {namespace}", SAME_NAMESPACE), ""
+    return None, "nothing in common"
+
+
+def _of_node(entity: Entity, node: str, context: Context) -> tuple[ScoreLine | None, str]:
+    if node == entity.node:
+        return ScoreLine(f"same node {node}", SAME_NODE), ""
+    if entity.workload and node in context.hosts.get((entity.namespace, entity.workload), ()):
+        about = f"{entity.namespace}/{entity.workload}"
+        return ScoreLine(f"unready pods of {about} sit on node {node}", SAME_NODE), ""
     return None, "nothing in common"
 
 

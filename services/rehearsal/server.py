@@ -110,7 +110,7 @@ class Rehearsal:
         self.pager = Pager(self.store, self.clock)
         extensions: list[Extension] = [
             Logs(self.engine.world, self.plan, self.access, self.clock, self.hostility.text),
-            Metrics(self.store, self.access, self.clock),
+            Metrics(self.store, self.engine.world.behaviours, self.access, self.clock),
             Reviews(self.access, self.clock),
         ]
         self.api = Api(self.store, self.catalogue, self.access, self.faults, self.clock, self.pager, extensions)

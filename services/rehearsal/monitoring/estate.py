@@ -62,8 +62,8 @@ class Estate:
         if found is None:
             if len(self._uses) > 4 * len(self.chronicle.pods) + 100:
                 self._uses.clear()
-            appetite = self.heat.appetite(container.image)
-            found = self._uses[key] = Use(pod, container, appetite, self.origin)
+            behaviour = self.heat.behaviour(container.image)
+            found = self._uses[key] = Use(pod, container, behaviour, self.origin)
         return found
 
     def machines(self) -> list[Machine]:

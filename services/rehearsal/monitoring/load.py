@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from services.rehearsal.monitoring.chronicle import Chronicle
     from services.rehearsal.monitoring.records import ContainerSpec, ContainerState, PodState
     from services.rehearsal.monitoring.stories import NodeStory, PodStory
-    from services.rehearsal.simulation.behaviour import Behaviours
+    from services.rehearsal.simulation.behaviour import Behaviour, Behaviours
 
 _GREEDY = 2.0
 """From this multiple of its request on a container is felt by its neighbours."""
+_SATURATED = 0.97
+"""Part of a node's processors that is in use when there is no more."""
 _IDLE = 0.02
 _RAMP = 240.0
 
@@ -22,10 +24,10 @@ _RAMP = 240.0
 class Use:
     """Processor and memory of one container."""
 
-    def __init__(self, pod: PodStory, container: ContainerSpec, appetite: float, origin: float) -> None:
+    def __init__(self, pod: PodStory, container: ContainerSpec, behaviour: Behaviour, origin: float) -> None:
         self._pod = pod
         self._index = next(number for number, one in enumerate(pod.containers) if one is container)
-        self._appetite = appetite
+        self._behaviour = behaviour
         key = f"{pod.uid}/{container.name}"
         asked = container.cpu_request or 0.02
         self._wave = Wave(asked * (0.18 + 0.5 * chance(f"{key}:cpu")), key, max(origin, pod.born))
@@ -52,7 +54,7 @@ class Use:
         state = self.state(moment)
         if state is None or not state.running:
             return _IDLE
-        return self._appetite if state.ready else 0.5
+        return self._behaviour.appetite if state.ready else 0.5
 
     def seconds(self, moment: float) -> float | None:
         """Return the processor seconds used so far, None where nothing runs."""
@@ -67,7 +69,20 @@ class Use:
         state = self.state(moment)
         if state is None or not state.running:
             return None
-        return math.floor(self._memory * (0.9 + 0.1 * self._wave.level(moment)))
+        hoarded = self._behaviour.hoarded(self._ran_for(moment, state.restarts)) if self._behaviour.hoard else 0.0
+        return math.floor(self._memory * (0.9 + 0.1 * self._wave.level(moment)) + hoarded * 1_048_576)
+
+    def _ran_for(self, moment: float, restarts: int) -> float:
+        """Return the seconds since the container's present run began."""
+        began = moment
+        for at, state in zip(reversed(self._pod.times), reversed(self._pod.states), strict=True):
+            if at > moment:
+                continue
+            one = state.containers[self._index] if self._index < len(state.containers) else None
+            if one is None or not one.running or one.restarts != restarts:
+                break
+            began = at
+        return moment - began
 
 
 class Heat:
@@ -80,9 +95,9 @@ class Heat:
         self._spans: dict[str, list[tuple[float, float, float, str]]] = {}
         self._read: tuple[int, int] = (-1, -1)
 
-    def appetite(self, image: str) -> float:
-        """Return how many times its usual share a program uses."""
-        return self._behaviours.of(image).appetite
+    def behaviour(self, image: str) -> Behaviour:
+        """Return how a program behaves."""
+        return self._behaviours.of(image)
 
     def refresh(self) -> None:
         """Find the greedy pods anew if any pod came, went or changed."""
@@ -90,7 +105,7 @@ class Heat:
             return
         found: dict[str, list[tuple[float, float, float, str]]] = {}
         for pod in self._chronicle.pods.values():
-            appetite = max((self.appetite(one.image) for one in pod.containers), default=1.0)
+            appetite = max((self.behaviour(one.image).appetite for one in pod.containers), default=1.0)
             if appetite < _GREEDY or not pod.node:
                 continue
             began = next((at for at, state in zip(pod.times, pod.states, strict=True) if state.ready), None)
@@ -124,8 +139,13 @@ class Heat:
         return sum(cores for start, end, cores, _ in self._spans.get(node, ()) if start <= moment < end)
 
     def spans(self, node: str) -> list[tuple[float, float, float]]:
-        """Return (start, end, cores) of the greedy pods of a node."""
-        return [span[:3] for span in self._spans.get(node, ())]
+        """Return (start, end, cores) of the greedy pods of a node, in order; no two at the same time."""
+        found: list[tuple[float, float, float]] = []
+        for start, end, cores, _ in sorted(self._spans.get(node, ())):
+            begin = max(start, found[-1][1]) if found else start
+            if begin < end:
+                found.append((begin, end, cores))
+        return found
 
     def _pods(self, kind: str, namespace: str, name: str) -> list[PodStory]:
         if not self._spans:
@@ -151,16 +171,26 @@ class Machine:
 
     def busy(self, moment: float) -> float:
         """Return the processor seconds used so far; never more than the node has."""
-        extra = 0.0
-        room = 0.55 * self.node.cpu
+        total = self._wave.total(moment)
         for start, end, cores in self._heat.spans(self.node.name):
-            extra += max(0.0, min(moment, end) - start) * min(cores, room)
-        return self._wave.total(moment) + extra
+            until = min(moment, end)
+            if until <= start:
+                continue
+            if self._saturates(cores):
+                total += _SATURATED * self.node.cpu * (until - start)
+                total -= self._wave.total(until) - self._wave.total(start)
+            else:
+                total += cores * (until - start)
+        return total
 
     def cores(self, moment: float) -> float:
         """Return the cores in use."""
-        taken = min(self._heat.taken(self.node.name, moment), 0.55 * self.node.cpu)
-        return min(self.node.cpu * 0.99, self._wave.rate(moment) + taken)
+        taken = self._heat.taken(self.node.name, moment)
+        return _SATURATED * self.node.cpu if self._saturates(taken) else self._wave.rate(moment) + taken
+
+    def _saturates(self, cores: float) -> bool:
+        """Tell whether a greedy pod leaves its neighbours no more than the kernel guarantees them."""
+        return cores > 0.4 * self.node.cpu
 
     def elapsed(self, moment: float) -> float:
         """Return the seconds since counting began."""

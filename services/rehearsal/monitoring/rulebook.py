@@ -141,6 +141,13 @@ class RuleBook:
                 "warning",
                 "StatefulSet {{ $labels.namespace }}/{{ $labels.statefulset }} misses ready replicas.",
             ),
+            (
+                "KubeDaemonSetPodsMissing",
+                "kube_daemonset_status_desired_number_scheduled > kube_daemonset_status_number_ready",
+                300,
+                "warning",
+                "DaemonSet {{ $labels.namespace }}/{{ $labels.daemonset }} is not ready on every node.",
+            ),
             ("KubePodNotScheduled", "kube_pod_status_unschedulable == 1", 180, "warning", f"{pod} fits on no node."),
             (
                 "KubeJobFailed",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 CODES = ("200", "404", "500", "503")
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, math.inf)
 SUM = len(CODES) + len(BUCKETS)
+_STARVED = 16.0
+"""How many times slower a service is whose pods all sit beside a greedy one."""
 _SPREAD = 0.8
 """Standard deviation of the logarithm of a duration."""
 
@@ -92,7 +94,7 @@ class Service:
         story = self.story
         state = story.at(max(moment, story.times[0])) or story.states[-1]
         available = state.ready / state.desired if state.desired else 1.0
-        failing, slowness = 0.0, 1.0 + 9.0 * heat.of(story.kind, story.namespace, story.name, moment)
+        failing, slowness = 0.0, 1.0 + _STARVED * heat.of(story.kind, story.namespace, story.name, moment)
         for flare in self._flares:
             if flare.start <= moment < flare.end:
                 failing, slowness = failing + flare.failing, slowness * flare.slowness

@@ -1,8 +1,9 @@
-"""The scenarios by name; a new one is a module here and one line in `SCENARIOS`."""
+"""The scenarios by name; a new one is a module here and its name in `NAMES`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,14 +56,10 @@ class Scenario:
 
 def find(name: str) -> Scenario:
     """Return a scenario; raise ValueError with the known names when there is none of that name."""
-    from services.rehearsal.scenarios import bad_deploy, calm, everything_down, node_trouble
-
-    known = {
-        one.name: one for one in (calm.SCENARIO, bad_deploy.SCENARIO, everything_down.SCENARIO, node_trouble.SCENARIO)
-    }
-    if name not in known:
-        raise ValueError(f"there is no scenario {name!r}; choose one of: {', '.join(known)}")
-    return known[name]
+    if name not in NAMES:
+        raise ValueError(f"there is no scenario {name!r}; choose one of: {', '.join(NAMES)}")
+    found: Scenario = import_module(f"services.rehearsal.scenarios.{name.replace('-', '_')}").SCENARIO
+    return found
 
 
-NAMES = ("calm", "bad-deploy", "everything-down", "node-trouble")
+NAMES = ("calm", "bad-deploy", "node-down", "noisy-neighbour", "everything-down", "node-trouble")

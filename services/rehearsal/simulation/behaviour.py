@@ -25,6 +25,13 @@ class Behaviour:
     pull_seconds: float = 2.0
     appetite: float = 1.0
     """Processor use as a multiple of what such a program usually takes; from 2 on its neighbours feel it."""
+    hoard: int = 0
+    """MiB that it keeps beside what it needs, once it has run for `hoards_for` seconds."""
+    hoards_for: float = 1.0
+
+    def hoarded(self, running_for: float) -> float:
+        """Return the MiB that it keeps after so many seconds: they grow evenly."""
+        return self.hoard * min(1.0, max(0.0, running_for / self.hoards_for))
 
     @property
     def exit_reason(self) -> str:

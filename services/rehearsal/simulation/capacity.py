@@ -43,6 +43,8 @@ class Room:
     memory_taken: int = 0
     pods_taken: int = 0
     open: bool = True
+    taint: str = ""
+    """The taint that keeps pods away, where it is one; else a closed room is a cordoned node."""
 
     @property
     def load(self) -> float:
@@ -112,7 +114,10 @@ class Capacity:
         preemptible = 0
         for room in self.rooms.values():
             if not room.open:
-                counts["node(s) were unschedulable"] = counts.get("node(s) were unschedulable", 0) + 1
+                why = (
+                    f"node(s) had untolerated taint {{{room.taint}: }}" if room.taint else "node(s) were unschedulable"
+                )
+                counts[why] = counts.get(why, 0) + 1
                 continue
             preemptible += 1
             for reason in room.lacks(cpu, memory):

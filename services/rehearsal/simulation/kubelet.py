@@ -92,9 +92,7 @@ class Kubelet:
         self.lives.save(pod)
 
     def _unready(self, pod: Json, status: Json) -> None:
-        port = next((one["containerPort"] for c in pod["spec"]["containers"] for one in c.get("ports", ())), 8080)
-        address = pod["status"].get("podIP", "")
-        message = sentences.not_ready(address, port)
+        message = sentences.not_ready(pod["status"].get("podIP", ""), _port(pod))
         self.lives.tell(pod, "Unhealthy", message, warning=True)
         life = life_of(pod)
         self._world.after(
@@ -151,9 +149,12 @@ class Kubelet:
         self._conduct(life, status["name"], self._world.behaviours.of(image))
 
     def restart(
-        self, namespace: str, name: str, *, reason: str = "Error", exit_code: int = 137, probe: bool = True
+        self, namespace: str, name: str, *, reason: str = "Error", probe: bool = True, late: bool = False
     ) -> bool:
-        """End the first container of a running pod, which starts it again; return whether there was one."""
+        """End the first container of a running pod, which starts it again; return whether there was one.
+
+        With `probe` its liveness probe has failed, with `late` because no answer came in time.
+        """
         pod = self._world.store.get(resources.PODS, namespace, name)
         if pod is None or "deletionTimestamp" in pod["metadata"] or pod["spec"].get("nodeName") in self.lives.silent:
             return False
@@ -162,11 +163,12 @@ class Kubelet:
             return False
         life = Life(namespace, name, pod["metadata"]["uid"])
         if probe:
-            self.lives.tell(
-                pod, "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 503", warning=True
-            )
+            why = "HTTP probe failed with statuscode: 503"
+            if late:
+                why = sentences.timed_out(pod["status"].get("podIP", ""), _port(pod), "/live")
+            self.lives.tell(pod, "Unhealthy", f"Liveness probe failed: {why}", warning=True)
             self.lives.tell(pod, "Killing", f"Container {status['name']} failed liveness probe, will be restarted")
-        status["lastState"] = {"terminated": pods.terminate(status, exit_code, reason, self._world.now)}
+        status["lastState"] = {"terminated": pods.terminate(status, 137, reason, self._world.now)}
         self._rerun(life, pod, status)
         return True
 
@@ -195,3 +197,9 @@ class Kubelet:
         pod = self._world.store.get(resources.PODS, namespace, name)
         if pod is not None and pod["metadata"]["uid"] == uid:
             self._world.store.delete(resources.PODS, namespace, name)
+
+
+def _port(pod: Json) -> int:
+    """Return the port that a pod is probed on."""
+    ports = (one["containerPort"] for container in pod["spec"]["containers"] for one in container.get("ports", ()))
+    return next(ports, 8080)

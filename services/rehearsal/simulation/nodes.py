@@ -42,7 +42,7 @@ class Nodes:
         self.silent.add(name)
         for condition in node["status"]["conditions"]:
             self._set(condition, "Unknown", *_UNREACHABLE)
-        self._taint(node, "node.kubernetes.io/unreachable", on=True)
+        self._taint(node, "node.kubernetes.io/unreachable", "NoSchedule", "NoExecute")
         self._world.event(resources.NODES, node, "NodeNotReady", f"Node {name} status is now: NodeNotReady", _COMPONENT)
         for pod in self._seated(name):
             pods.set_condition(pod["status"]["conditions"], "Ready", "False", self._world.now)
@@ -61,7 +61,8 @@ class Nodes:
             self._set(condition, *_HEALTHY[condition["type"]])
         node["spec"].pop("taints", None)
         self._world.store.update(resources.NODES, node)
-        self._world.capacity.rooms[name].open = not node["spec"].get("unschedulable", False)
+        room = self._world.capacity.rooms[name]
+        room.open, room.taint = not node["spec"].get("unschedulable", False), ""
         self._world.event(resources.NODES, node, "NodeReady", f"Node {name} status is now: NodeReady", "kubelet", name)
         for pod in self._seated(name):
             if "deletionTimestamp" in pod["metadata"]:
@@ -80,9 +81,28 @@ class Nodes:
         for condition in node["status"]["conditions"]:
             if condition["type"] == kind:
                 self._set(condition, "True", reason, message)
-        self._taint(node, f"node.kubernetes.io/{taint}", on=True)
+        self._taint(node, f"node.kubernetes.io/{taint}", "NoSchedule")
         message = f"Node {name} status is now: NodeHas{kind}"
         self._world.event(resources.NODES, node, f"NodeHas{kind}", message, "kubelet", name)
+        return True
+
+    def relieve(self, name: str, kind: Pressure) -> bool:
+        """Take a pressure from a node: pods may come again. Return whether it exists."""
+        node = self._world.store.get(resources.NODES, "", name)
+        if node is None:
+            return False
+        for condition in node["status"]["conditions"]:
+            if condition["type"] == kind:
+                self._set(condition, *_HEALTHY[kind])
+        key = f"node.kubernetes.io/{_PRESSED[kind][2]}"
+        node["spec"]["taints"] = [one for one in node["spec"].get("taints", ()) if one["key"] != key]
+        room = self._world.capacity.rooms[name]
+        room.open = not node["spec"]["taints"] and not node["spec"].get("unschedulable")
+        room.taint = node["spec"]["taints"][0]["key"] if node["spec"]["taints"] else ""
+        self._world.store.update(resources.NODES, node)
+        reason = f"NodeHasNo{kind}" if kind == "DiskPressure" else f"NodeHasSufficient{kind.removesuffix('Pressure')}"
+        message = f"Node {name} status is now: {reason}"
+        self._world.event(resources.NODES, node, reason, message, "kubelet", name)
         return True
 
     def _set(self, condition: Json, status: str, reason: str, message: str) -> None:
@@ -91,12 +111,12 @@ class Nodes:
             condition["lastTransitionTime"] = moment
         condition.update(status=status, reason=reason, message=message)
 
-    def _taint(self, node: Json, key: str, *, on: bool) -> None:
+    def _taint(self, node: Json, key: str, *effects: str) -> None:
         taints = [one for one in node["spec"].get("taints", ()) if one["key"] != key]
-        if on:
-            taints.append({"key": key, "effect": "NoSchedule", "timeAdded": stamp(self._world.now)})
+        taints += [{"key": key, "effect": effect, "timeAdded": stamp(self._world.now)} for effect in effects]
         node["spec"]["taints"] = taints
-        self._world.capacity.rooms[node["metadata"]["name"]].open = False
+        room = self._world.capacity.rooms[node["metadata"]["name"]]
+        room.open, room.taint = False, key
         self._world.store.update(resources.NODES, node)
 
     def _evict(self, name: str) -> None:

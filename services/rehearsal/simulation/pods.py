@@ -21,6 +21,7 @@ _TOLERATIONS = [
     {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
     for key in ("not-ready", "unreachable")
 ]
+_PRIORITIES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 _STATUS_FIELDS: Json = {
     "f:status": {
         "f:conditions": {
@@ -69,7 +70,11 @@ def build(
         {"name": volume, "projected": {"defaultMode": 420, "sources": _SOURCES}},
     ]
     spec["tolerations"] = [*spec.get("tolerations", ()), *_TOLERATIONS]
-    spec.update(priority=0, preemptionPolicy="PreemptLowerPriority", enableServiceLinks=True)
+    spec.update(
+        priority=_PRIORITIES.get(spec.get("priorityClassName", ""), 0),
+        preemptionPolicy="PreemptLowerPriority",
+        enableServiceLinks=True,
+    )
     metadata: Json = {
         "name": name,
         "namespace": namespace,

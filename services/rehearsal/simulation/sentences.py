@@ -27,8 +27,13 @@ def pull_error(image: str) -> str:
 
 def not_ready(address: str, port: int) -> str:
     """Return the message of a readiness probe that got no answer in time."""
+    return f"Readiness probe failed: {timed_out(address, port, '/ready')}"
+
+
+def timed_out(address: str, port: int, path: str) -> str:
+    """Return why a probe failed that got no answer in time."""
     cause = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
-    return f'Readiness probe failed: Get "http://{address}:{port}/ready": {cause}'
+    return f'Get "http://{address}:{port}{path}": {cause}'
 
 
 def back_off(seconds: float) -> str:

@@ -7,7 +7,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from services.rehearsal import resources
-from services.rehearsal.clock import stamp
+from services.rehearsal.clock import parse_stamp, stamp
 from services.rehearsal.jsonic import Json, encode
 from services.rehearsal.resources import Resource
 from services.rehearsal.simulation.capacity import mebibytes, millicores
@@ -16,9 +16,10 @@ from services.rehearsal.wire.http1 import Reply, Request, Stream
 from services.rehearsal.wire.options import read_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from services.rehearsal.clock import Clock
+    from services.rehearsal.simulation.behaviour import Behaviours
     from services.rehearsal.store import Entry, Store
     from services.rehearsal.wire.access import Access, Account
     from services.rehearsal.wire.paths import Target
@@ -33,8 +34,9 @@ _WINDOW = 15
 class Metrics:
     """Serves metrics.k8s.io/v1beta1 (get and list)."""
 
-    def __init__(self, store: Store, access: Access, clock: Clock) -> None:
+    def __init__(self, store: Store, behaviours: Behaviours, access: Access, clock: Clock) -> None:
         self._store = store
+        self._behaviours = behaviours
         self._access = access
         self._clock = clock
 
@@ -66,23 +68,54 @@ class Metrics:
         if entry.fields["status.phase"] != "Running":
             return None
         pod = entry.read()
-        running = {one["name"] for one in pod["status"].get("containerStatuses", ()) if "running" in one["state"]}
-        containers = [one for one in pod["spec"]["containers"] if one["name"] in running]
-        usage = [{"name": one["name"], "usage": self._container(entry.uid, one)} for one in containers]
+        usage = []
+        for name, cpu, memory in self._used(entry.uid, pod):
+            usage.append({"name": name, "usage": {"cpu": f"{int(cpu * 1e6)}n", "memory": f"{int(memory * 1024)}Ki"}})
         return {**self._header(entry), "containers": usage} if usage else None
 
-    def _container(self, uid: str, container: Json) -> Json:
-        asked = container.get("resources", {}).get("requests", {})
-        cpu, memory = millicores(asked.get("cpu", "20m")), mebibytes(asked.get("memory", "32Mi"))
-        share = self._share(f"{uid}/{container['name']}")
-        return {"cpu": f"{int(cpu * share * 1_000_000)}n", "memory": f"{int(memory * (0.5 + share / 2) * 1024)}Ki"}
+    def _used(self, uid: str, pod: Json) -> Iterator[tuple[str, float, float]]:
+        """Yield the containers that run, with millicores and MiB in use."""
+        began = {
+            one["name"]: one["state"]["running"].get("startedAt", "")
+            for one in pod["status"].get("containerStatuses", ())
+            if "running" in one["state"]
+        }
+        for one in pod["spec"]["containers"]:
+            if one["name"] not in began:
+                continue
+            asked = one.get("resources", {}).get("requests", {})
+            cpu, memory = millicores(asked.get("cpu", "20m")), mebibytes(asked.get("memory", "32Mi"))
+            share = self._share(f"{uid}/{one['name']}")
+            behaviour = self._behaviours.of(one["image"])
+            hoarded = 0.0
+            if behaviour.hoard:
+                hoarded = behaviour.hoarded(self._slot() - parse_stamp(began[one["name"]]))
+            yield one["name"], cpu * share * behaviour.appetite, memory * (0.5 + share / 2) + hoarded
 
-    def _node(self, entry: Entry) -> Json:
+    def _node(self, entry: Entry) -> Json | None:
         node = entry.look()
+        ready = next((one["status"] for one in node["status"]["conditions"] if one["type"] == "Ready"), "True")
+        if ready == "Unknown":
+            return None
         size = node["status"]["capacity"]
         share = self._share(entry.uid) * 0.7
-        cpu, memory = int(millicores(size["cpu"]) * share), int(mebibytes(size["memory"]) * (0.3 + share / 2))
+        most_cpu, most_memory = millicores(size["cpu"]), mebibytes(size["memory"])
+        more_cpu, more_memory = self._taken(entry.name) if self._behaviours.greedy else (0.0, 0.0)
+        cpu = int(min(0.97 * most_cpu, most_cpu * share + more_cpu))
+        memory = int(min(0.97 * most_memory, most_memory * (0.3 + share / 2) + more_memory))
         return {**self._header(entry), "usage": {"cpu": f"{cpu}m", "memory": f"{memory}Mi"}}
+
+    def _taken(self, node: str) -> tuple[float, float]:
+        """Return the millicores and MiB that greedy pods use on a node."""
+        cpu = memory = 0.0
+        for entry in self._store.collection(resources.PODS).ordered():
+            if entry.fields["spec.nodeName"] != node:
+                continue
+            pod = entry.look()
+            if any(self._behaviours.of(one["image"]).appetite > 1 for one in pod["spec"]["containers"]):
+                for _, cores, mebis in self._used(entry.uid, pod):
+                    cpu, memory = cpu + cores, memory + mebis
+        return cpu, memory
 
     def _header(self, entry: Entry) -> Json:
         moment = self._slot()

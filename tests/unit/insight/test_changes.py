@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from services.insight.changes import changes_of, context_of
-from services.insight.correlation import suspects
+from services.insight.correlation import Trouble, suspects
 from services.model.alert import Alert, AlertState, Entity
 from services.model.change import ChangeKind
 from services.model.ref import Ref
@@ -172,3 +172,26 @@ def test_a_snapshot_alone_is_enough_to_name_the_suspect() -> None:
     hashes = context_of(picture).template_hashes
     assert dict(hashes) == {"shop/cart-x": "h17"}
     assert "shop/other" not in hashes
+
+
+def test_a_lost_node_is_suspected_where_a_workloads_unready_pods_sit_on_it() -> None:
+    node = Ref("c1", "", "Node", "", "node-7", "u-node")
+    lost = event(EventKind.NODE, NOW - 300, "NotReady: its kubelet is silent", node)
+    made = replicaset(1, NOW - 9e6)
+    pods = {
+        f"shop/cart-h1-{name}": Pod(
+            Ref("c1", "", "Pod", "shop", f"cart-h1-{name}", name), "Running", Severity.OK, 1, 1, 0, NOW - 9e5,
+            node=on, owner=Owner("ReplicaSet", "cart-h1", "u-1"), unready_since=since,
+        )
+        for name, on, since in (("a", "node-7", NOW - 300), ("b", "node-8", 0.0))
+    }  # fmt: skip
+    here = snapshot(lost, sets=(made,), pods=pods)
+    context = context_of(here)
+    assert dict(context.hosts) == {("shop", "cart"): frozenset({"node-7"})}
+    for workload, suspected in (("cart", True), ("search", False)):
+        trouble = Trouble(Entity("c1", "shop", workload), NOW - 240)
+        found = suspects(trouble, changes_of(here, NOW), context)
+        assert bool(found) is suspected
+        if found:
+            assert found[0].change.kind is ChangeKind.NODE
+            assert found[0].lines[0].reason == "unready pods of shop/cart sit on node node-7"

@@ -155,5 +155,5 @@ def test_a_hostile_estate_carries_tricks_and_a_plain_one_none() -> None:
 
 def test_scenarios_are_found_by_name() -> None:
     assert [find(name).name for name in NAMES] == list(NAMES)
-    with pytest.raises(ValueError, match="choose one of: calm, bad-deploy, everything-down"):
+    with pytest.raises(ValueError, match="choose one of: calm, bad-deploy, node-down"):
         find("flood")

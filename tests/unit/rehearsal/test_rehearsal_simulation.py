@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("seed", [7, 4711])
-@pytest.mark.parametrize("scenario", ["calm", "bad-deploy", "node-trouble"])
+@pytest.mark.parametrize("scenario", ["calm", "bad-deploy", "node-trouble", "node-down", "noisy-neighbour"])
 def test_counts_add_up(scenario: str, seed: int) -> None:
     world = estate(scenario, seed, past=None, life=True).engine.world
     for _ in range(4):
