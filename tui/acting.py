@@ -19,10 +19,16 @@ from services.errors import Problem
 from services.model.action import Ended, Outcome, Plan, Target
 from services.model.actor import Actor
 from services.sanitize import safe_text
+from tui.locking import MachineLocks
 from tui.presenters.freshness import CONNECTION, Freshness, read
 from tui.trail import LedgerTrail, Unsettled
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cache.live import LiveState
+    from services.config_schema import Config
+    from services.engine import Engine
     from services.ports import Snapshot
 
 
@@ -143,3 +149,19 @@ def console_actor(who: str) -> Actor:
     """Return who acts in this process: user, machine, and an id that no other process has."""
     user, _, host = who.partition("@")
     return Actor(user, host, f"{host}-{os.getpid()}-{os.urandom(3).hex()}")
+
+
+def make_acting(
+    engine: Engine, live: LiveState, clock: Clock, folder: Path, actor: Actor, config: Config, context: str
+) -> Acting | None:
+    """Return the hands for the cluster that an engine watches now, None until it is connected."""
+    from services.kubernetes.hands import KubernetesHands
+    from services.kubernetes.session import KubernetesSession
+
+    session, transport = engine.session, engine.transport
+    if not isinstance(session, KubernetesSession) or transport is None:
+        return None
+    hands = KubernetesHands(session, transport, clock, live.snapshot, context=context, user=actor.user, host=actor.host)
+    production = config.context(context).counts_as_production
+    trail, locks = LedgerTrail(folder, clock, actor), MachineLocks(folder)
+    return Acting(hands, trail, locks, config.policy_of(context), production=production, watched=live.snapshot)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from cache.state.store import StateStore
     from services.engine import Desired, Engine
     from services.kubernetes.exec_plugin import LoginNeeded
+    from services.ports import ClusterSession
+    from tui.acting import Acting
     from tui.reload import Reload
     from tui.stay import Stay
 
@@ -59,7 +61,10 @@ HISTORY_AFTER = 4.0
 
 
 class Assembly:
-    """One run of the program, from the parsed command to the exit code. Implements `tui.console.Steering`."""
+    """One run of the program, from the parsed command to the exit code. Implements `tui.console.Steering`.
+
+    `wanted` is what a page is about, to be opened as soon as it is known.
+    """
 
     def __init__(self, setup: Setup, terminal: Terminal, live: LiveState, clock: Clock, log: CrashLog) -> None:
         self.setup = setup
@@ -74,8 +79,10 @@ class Assembly:
         self.runtime.on_broken = self._stay_broke
         self.store: StateStore | None = None
         self.app: QuarterdeckApp | None = None
+        self.wanted = ""
         self._history_begun = False
         self._reload: Reload | None = None
+        self._hands: tuple[ClusterSession | None, Acting] | None = None
         self._notes: list[str] = list(setup.loaded.notes)
         settings = setup.loaded.config.context(setup.identity.context)
         self.beside = Beside(setup.folder, clock, actor(), setup.loaded.config.costs)
@@ -97,7 +104,9 @@ class Assembly:
             keymap=keymap_of(setup.loaded),
             past=self._past,
             desk=self.beside.desk,
+            acting=self._acting,
             metrics=self.beside.metrics,
+            alert_servers=lambda: self.setup.loaded.config.alert_sources(self.setup.identity.context),
             saved_scope=self.saved_scope,
             private=self._private,
             salt=self._salt if setup.loaded.config.ui.share_salt is not None else None,
@@ -118,6 +127,7 @@ class Assembly:
             environment=settings.word,
             namespaces=settings.namespaces,
             labels=settings.labels,
+            colour=settings.colour,
         )
 
     # Share mode
@@ -187,6 +197,8 @@ class Assembly:
             self.console.on_place = self._keep_place
         self.runtime.start(self._desired)
         self.runtime.submit(self._watch_config())
+        if self.app is not None and self.wanted:
+            self.app.open_what(self.wanted)
         if self.app is not None and self._notes:
             self.app.say(self._notes[0])
 
@@ -224,6 +236,8 @@ class Assembly:
         """End the service thread and write what is left to write."""
         self.runtime.stop(STOP_WITHIN)
         self.beside.close()
+        if self._hands is not None:
+            self._hands[1].close()
         if self.store is not None:
             self._begin_history()
             self.store.close()
@@ -259,6 +273,22 @@ class Assembly:
 
     def _engine(self) -> Engine | None:
         return self.runtime.engine
+
+    def _acting(self) -> Acting | None:
+        """Return what acts on the cluster that is watched now, made anew for each."""
+        from tui.acting import console_actor, make_acting
+
+        engine = self.runtime.engine
+        if engine is None:
+            return None
+        if self._hands is None or self._hands[0] is not engine.session:
+            identity, config = self.setup.identity, self.setup.loaded.config
+            who = console_actor(self.console.actor)
+            made = make_acting(engine, self.live, self.clock, self.setup.folder, who, config, identity.context)
+            if made is None:
+                return None
+            self._hands = (engine.session, made)
+        return self._hands[1]
 
     def _new_store(self) -> StateStore:
         from cache.retention import Retention

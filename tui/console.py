@@ -20,7 +20,7 @@ from tui.keymap import DEFAULT, Keymap
 from tui.presenters.banner import Notice
 from tui.presenters.freshness import Reading, narrowness, read
 from tui.presenters.header import Situation
-from tui.presenters.lens import Lens
+from tui.presenters.lens import Lens, countdown
 from tui.presenters.summary import Summary, sum_up
 from tui.presenters.terms import Subject, Test, parse_filter
 from widgets.viewmodels import Line
@@ -50,13 +50,17 @@ class ServiceThread(Protocol):
 
 
 class Scope(Struct, frozen=True):
-    """Which cluster, and which part of it. `namespaces` empty: all. `labels` are terms of a label selector."""
+    """Which cluster, and which part of it. `namespaces` empty: all. `labels` are terms of a label selector.
+
+    `colour` is the cluster's own, behind its name in the header.
+    """
 
     context: str
     cluster: str
     environment: str = "PROD?"
     namespaces: tuple[str, ...] = ()
     labels: str = ""
+    colour: str = "none"
 
     @property
     def words(self) -> str:
@@ -128,7 +132,7 @@ class Console(Struct):
 
     `private` are names of the cluster and its people that no row tells (kind, names), `salt` what pseudonyms are made
     from where the configuration says so. `saved_scope` is the configuration's, `scope_chosen` says whether the present
-    one was chosen on the screen. `alert_servers` are the sources that alerts will come from, also before they are asked.
+    one was chosen on the screen. `alert_servers` are the sources of alerts, also before they are asked.
     """
 
     clock: Clock
@@ -160,6 +164,7 @@ class Console(Struct):
     metrics: Callable[[], MetricsSession | None] | None = None
     alert_servers: Callable[[], tuple[str, ...]] = tuple
     frozen_since: float = 0.0
+    armed_until: float = 0.0
     notices: dict[Notice, Callable[[Lens], Line]] = {}
     kinds: tuple[ApiResource, ...] = ()
     _summed: tuple[tuple[int, int, Scope], Summary] | None = None
@@ -247,6 +252,11 @@ class Console(Struct):
             self.metrics() if self.metrics is not None else None, self.past() if self.past is not None else None
         )
 
+    def _mode(self) -> str:
+        left = self.armed_until - self.clock.now()
+        mode = f"ARMED {countdown(left)}" if left > 0 else self.mode
+        return f"{mode} SHARE" if self.sharing is not None else mode
+
     def situation(self) -> Situation:
         """Return what the header shows."""
         summary = self.summary()
@@ -254,10 +264,11 @@ class Console(Struct):
         return Situation(
             cluster=self.scope.cluster,
             environment=self.scope.environment,
+            colour=self.scope.colour,
             reading=summary.reading,
             counts=dict(summary.counts),
             hidden={Severity.CRIT: summary.hidden.get(Severity.CRIT, 0)},
-            mode=f"{self.mode} SHARE" if self.sharing is not None else self.mode,
+            mode=self._mode(),
             actor=self.actor,
             scope="; ".join(words),
             unsure=not summary.evidence.whole if summary.evidence is not None else bool(self.alert_servers()),

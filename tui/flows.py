@@ -159,7 +159,7 @@ def toggle_armed(app: QuarterdeckApp) -> None:
     acting = acting_of(app)
     if acting is None:
         return
-    until = acting.arm()
+    until = app.console_state.armed_until = acting.arm()
     app.say(
         f"armed for {acting.policy.arm_minutes} minutes in {app.console_state.scope.context}"
         if until
@@ -306,7 +306,7 @@ class Flow:
             app.say(f"{self.words}: {ended.outcome.value}: {ended.text}")
             return
         lens = app.console_state.lens()
-        lines: list[Line] = [*present_progress(self._seen, lens), (), *present_end(ended, lens)]
+        lines: list[Line] = [*present_progress(self._seen, lens, over=True), (), *present_end(ended, lens)]
         self._run.show(lines, self._keys(ended))
 
     def _keys(self, ended: Ended) -> tuple[KeyHint, ...]:

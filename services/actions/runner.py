@@ -107,7 +107,7 @@ class Runner:
         """
         plan = orders.plan
         try:
-            await note(Progress(Stage.GUARD, "asking whether it may be done"))
+            await note(Progress(Stage.GUARD, "asking policy and server"))
             await self._permit(orders)
             intent = await self._intend(orders, note)
         except Problem as problem:

@@ -57,10 +57,10 @@ def present_plan(plan: Plan, allow: Allow, where: Where, lens: Lens) -> tuple[Li
     lines: list[Line] = [_fact(one, lens) for one in plan.facts if one.severity is Severity.OK]
     lines += _diff(plan, lens)
     lines += [_fact(one, lens) for one in (*plan.facts, *allow.warnings) if one.severity is not Severity.OK]
-    touched = [plural(plan.touches, "pod")] if plan.touches else []
-    touched += [f"data {age(lens.now - plan.target.as_of)} old"] if plan.target.as_of else []
-    if touched:
-        lines.append(_labelled("touches", "; ".join(touched)))
+    if plan.touches:
+        lines.append(_labelled("touches", plural(plan.touches, "pod")))
+    if plan.target.as_of:
+        lines.append(_labelled("data", f"{age(lens.now - plan.target.as_of)} old when the key was pressed"))
     lines.append(_labelled("runs", lens.text(where.command, 400), Tone.STRONG))
     if plan.expects:
         lines.append(_labelled("then", f"watched {lens.text(plan.expects, 200)}"))
@@ -81,12 +81,12 @@ def asks_for(plan: Plan, allow: Allow, *, reason: bool) -> tuple[tuple[str, str]
     return tuple(fields)
 
 
-def present_progress(seen: Sequence[Progress], lens: Lens) -> tuple[Line, ...]:
+def present_progress(seen: Sequence[Progress], lens: Lens, *, over: bool = False) -> tuple[Line, ...]:
     """Return the stages a run has been through, the last one as it is, and the objects it works on."""
     lines: list[Line] = []
     for stage, group in groupby(seen, key=lambda one: one.stage):
         last = list(group)[-1]
-        lines.append(_stage(stage, last, lens, running=last is seen[-1]))
+        lines.append(_stage(stage, last, lens, running=last is seen[-1] and not over))
         lines += [_row(row, lens) for row in last.rows] if last is seen[-1] else []
     return tuple(lines)
 
@@ -125,7 +125,7 @@ def _fact(fact: Fact, lens: Lens) -> Line:
     text = Span(lens.text(fact.text, 400), TONES[fact.severity])
     if fact.severity is Severity.OK:
         return (_label(fact.label), text)
-    return (lens.badge(fact.severity), Span(f" {fact.label:<{LABEL - 2}} ", TONES[fact.severity]), text)
+    return (lens.badge(fact.severity), Span(f" {fact.label:<{LABEL - 3}} ", TONES[fact.severity]), text)
 
 
 def _diff(plan: Plan, lens: Lens) -> list[Line]:
