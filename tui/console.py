@@ -18,7 +18,7 @@ from services.ports import ClusterSession, MetricsSession, Snapshot, StateFeed
 from tui.glyphs import UNICODE, Glyphs
 from tui.keymap import DEFAULT, Keymap
 from tui.presenters.banner import Notice
-from tui.presenters.freshness import Reading, narrowness, read
+from tui.presenters.freshness import CONNECTION, FRESH_FOR, WATCHED_FOR, Reading, narrowness, read
 from tui.presenters.header import Situation
 from tui.presenters.lens import Lens, countdown
 from tui.presenters.summary import Summary, sum_up
@@ -225,7 +225,8 @@ class Console(Struct):
 
     def reading(self, source: str) -> Reading:
         """Return how a source stands."""
-        return read(self.feed.snapshot().sources.get(source), self.clock.now())
+        fresh_for = WATCHED_FOR if source.startswith(f"{CONNECTION}/") else FRESH_FOR
+        return read(self.feed.snapshot().sources.get(source), self.clock.now(), fresh_for)
 
     def summary(self) -> Summary:
         """Return the summary of what is known, computed once a publication and second."""

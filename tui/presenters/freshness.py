@@ -17,6 +17,9 @@ CONNECTION = "kubernetes"
 FRESH_FOR = 15.0
 """Seconds without any sign of life after which data counts as stale: the probe asks every 5 s and waits 5 s."""
 
+WATCHED_FOR = 100.0
+"""The same for one kind's watch: in a quiet cluster its bookmarks come once a minute, and after 90 s it is reopened."""
+
 QUIET_AGE = 6.0
 """Seconds up to which "live" needs no number: younger than the probe's own beat."""
 
@@ -47,8 +50,8 @@ class Reading(Struct, frozen=True):
         return self.freshness is Freshness.FRESH
 
 
-def read(status: SourceStatus | None, now: float) -> Reading:
-    """Return how a source stands."""
+def read(status: SourceStatus | None, now: float, fresh_for: float = FRESH_FOR) -> Reading:
+    """Return how a source stands; it is stale after `fresh_for` seconds of silence."""
     if status is None:
         return Reading(Freshness.NEVER)
     if status.state is SourceState.NOT_CONFIGURED:
@@ -59,7 +62,7 @@ def read(status: SourceStatus | None, now: float) -> Reading:
     if status.state in (SourceState.LOADING, SourceState.NEVER):
         kind = Freshness.LOADING if status.state is SourceState.LOADING else Freshness.NEVER
         return Reading(kind, silent, status.last_ok, status.since, status.error)
-    if silent > FRESH_FOR:
+    if silent > fresh_for:
         return Reading(Freshness.STALE, silent, status.last_ok, status.since, status.error)
     return Reading(Freshness.FRESH, silent, status.last_ok, status.since)
 

@@ -23,6 +23,7 @@ from tui.presenters.deck import present_strip, present_timeline, present_too_sma
 from tui.presenters.detail import folded, labelled, present_facts
 from tui.presenters.freshness import (
     CONNECTION,
+    WATCHED_FOR,
     Freshness,
     Reading,
     narrowness,
@@ -160,6 +161,11 @@ def test_freshness(given: SourceStatus | None, freshness: Freshness, header: str
     assert words(present_liveness(reading, LENS)) == header
     assert words(present_state(reading, LENS)) == pane
     assert reading.trusted is (freshness is Freshness.FRESH)
+
+
+@pytest.mark.parametrize(("silent", "freshness"), [(60, Freshness.FRESH), (101, Freshness.STALE)])
+def test_the_watch_of_a_quiet_kind_is_not_stale_between_two_bookmarks(silent: float, freshness: Freshness) -> None:
+    assert read(status(SourceState.LIVE, silent, silent), NOW, WATCHED_FOR).freshness is freshness
 
 
 def test_the_least_believable_reading_wins() -> None:
