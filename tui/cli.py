@@ -21,6 +21,7 @@ COMMANDS = {
     "timeline": ("timeline", "timeline"),
     "costs": ("costs", "costs"),
     "incidents": ("incidents", "incidents"),
+    "act": ("act", "act"),
     "audit": ("audit", "audit"),
     "doctor": ("examine", "examine_all"),
     "config": ("settings", "settings"),
@@ -119,6 +120,16 @@ def _reports(commands: Commands, selection: argparse.ArgumentParser) -> None:
     incidents.add_argument("what", nargs="?", default="", metavar="INC", help="one incident: INC-42")
     incidents.add_argument("--all", action="store_true", help="those that are over too")
     incidents.add_argument("--output", "-o", default="table", choices=["table", "json", "markdown"])
+    act = commands.add_parser("act", parents=[selection], help="plan an action, and run it with --yes; no screen")
+    act.add_argument("action", metavar="ACTION", help="restart, scale, pause, cordon, ...: as in the action menu")
+    act.add_argument("target", metavar="TARGET", help="NAMESPACE/deployment/NAME, node/NAME")
+    for name, text in (("to", "rollback"), ("replicas", "scale"), ("image", "set-image"), ("container", "set-image")):
+        act.add_argument(f"--{name}", default="", metavar="V", help=f"for {text}")
+    act.add_argument("--dry-run", action="store_true", help="print the plan alone")
+    act.add_argument("--yes", nargs="?", const="yes", default="", metavar="NAME", help="do it; =NAME types its name")
+    act.add_argument("--reason", default="", metavar="TEXT", help="why: it stands in the audit trail")
+    act.add_argument("--output", "-o", default="table", choices=["table", "json"])
+    act.add_argument("--timeout", type=float, default=20.0, metavar="S", help="seconds to wait for the cluster")
     audit = commands.add_parser("audit", help="say what was done from this machine, and whether its record holds")
     audit.add_argument("what", nargs="?", default="list", choices=["list", "show", "verify", "export"])
     audit.add_argument("intent", nargs="?", default="", metavar="N", help="with show: the number of an entry")

@@ -18,6 +18,8 @@ class ExitCode(IntEnum):
     USAGE = 2
     CONFIG = 2
     NO_TERMINAL = 2
+    UNVERIFIED = 3
+    """What `act` did may have happened, and could not be verified."""
     CRASH = 70
     """EX_SOFTWARE of sysexits.h: an error of the program itself."""
     INTERRUPTED = 130

@@ -1,0 +1,213 @@
+"""`quarterdeck act`: the same plan, guards, runner, verification and audit as on the screen, without one."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+
+import msgspec
+
+from cache.live import LiveState
+from services.actions.guard import Allow, Consent, Deny, consents
+from services.actions.registry import BY_ID, Listed
+from services.actions.runner import Orders, recorded
+from services.clock import SystemClock
+from services.engine import Desired, Engine
+from services.errors import Problem
+from services.model.action import Ended, Outcome, Plan, Progress, Stage, Target
+from services.model.ref import Ref, Resource
+from services.model.source import SourceState
+from services.ports import Interest
+from services.redact import redact
+from services.sanitize import safe_text
+from tui.acting import Acting, console_actor, make_acting
+from tui.commands.setup import Setup, actor, prepare
+from tui.console import Scope
+from tui.exitcodes import ExitCode
+from tui.presenters.action import Where, present_end, present_plan, present_title
+from tui.presenters.freshness import CONNECTION
+from tui.presenters.lens import Lens
+from widgets.viewmodels import Line
+
+WATCHED = frozenset({"pods", "nodes", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"})
+"""Tables that are watched while an action on one of their rows runs."""
+
+PARAMETERS = ("to", "replicas", "image", "container")
+
+
+def act(arguments: argparse.Namespace) -> int:
+    """Plan an action, print it, and run it where it is confirmed by --yes.
+
+    Exit code 0 verified (or a dry run that would be allowed), 1 refused or failed, 3 unknown. Raises Problem.
+    """
+    listed = BY_ID.get(arguments.action)
+    if listed is None:
+        raise Problem(safe_text(f"There is no action {arguments.action[:40]}; there are {', '.join(BY_ID)}."))
+    given = _given(arguments, listed)
+    setup = prepare(arguments)
+    where = read_target(arguments.target, arguments.namespace, listed)
+    try:
+        return asyncio.run(_act(setup, arguments, where, given))
+    except Problem as problem:
+        sys.stderr.write(f"{problem.sentence}\n")
+        return ExitCode.FAILING
+
+
+def read_target(text: str, namespace: str, listed: Listed) -> tuple[Resource, str, str]:
+    """Return kind, namespace and name of "shop/deployment/cart", "deployment/cart" with -n, or "node/worker-1".
+
+    Raises Problem where it reads otherwise, or the action is not for that kind.
+    """
+    parts = text.split("/")
+    kind, name = (parts[-2], parts[-1]) if len(parts) in (2, 3) else ("", "")
+    where = parts[0] if len(parts) == 3 else namespace
+    resource = next((one for one in listed.kinds if kind.lower() in _names(one)), None)
+    if resource is None or not name:
+        kinds = ", ".join(one.kind.lower() for one in listed.kinds)
+        raise Problem(
+            safe_text(f"{text[:80]!r} is no target of {listed.id}: write NAMESPACE/KIND/NAME, KIND one of {kinds}.")
+        )
+    if resource.namespaced and not where:
+        raise Problem(safe_text(f"In which namespace is {name}? Write NAMESPACE/{kind}/{name}, or give -n."))
+    return resource, where if resource.namespaced else "", name
+
+
+def _names(resource: Resource) -> tuple[str, ...]:
+    short = {"deployments": "deploy", "statefulsets": "sts", "daemonsets": "ds", "pods": "po", "nodes": "no"}
+    return resource.kind.lower(), resource.plural, short.get(resource.plural, resource.plural)
+
+
+def _given(arguments: argparse.Namespace, listed: Listed) -> Mapping[str, str]:
+    given = {name: getattr(arguments, name) for name in PARAMETERS if getattr(arguments, name)}
+    known = {one.name for one in listed.parameters}
+    for name in given:
+        if name not in known:
+            raise Problem(safe_text(f"{listed.id} takes no --{name}."))
+    for one in listed.parameters:
+        if one.required and one.name not in given:
+            raise Problem(safe_text(f"{listed.id} needs --{one.name}."))
+    return given
+
+
+async def _act(
+    setup: Setup, arguments: argparse.Namespace, where: tuple[Resource, str, str], given: Mapping[str, str]
+) -> int:
+    clock = SystemClock()
+    live = LiveState(clock)
+    engine = Engine(live.sink(), clock)
+    resource, namespace, name = where
+    identity, config = setup.identity, setup.loaded.config
+    acting: Acting | None = None
+    try:
+        tables = (resource.table,) if resource.table in WATCHED else ()
+        interest = Interest(tables, (namespace,) if namespace else ())
+        await engine.reconcile(Desired(identity, interest, fallback=(namespace,) if namespace else ()))
+        try:
+            async with asyncio.timeout(arguments.timeout):
+                await _connected(live)
+        except TimeoutError:
+            text = f"Nothing was changed: the cluster did not answer within {arguments.timeout:.0f} s."
+            raise Problem(safe_text(text)) from None
+        who = console_actor(actor())
+        acting = make_acting(engine, live, clock, setup.folder, who, config, identity.context)
+        if acting is None:
+            raise Problem(safe_text("The cluster is not connected."))
+        target = await _freeze(engine, resource, namespace, name)
+        planned = await acting.plan(arguments.action, target, given)
+        settings = config.context(identity.context)
+        scope = Scope(identity.context, identity.cluster_name or identity.context, settings.word)
+        return await _carry_out(acting, planned.plan, planned.verdict, scope, arguments)
+    finally:
+        await engine.close()
+        if acting is not None:
+            acting.close()
+
+
+async def _connected(live: LiveState) -> None:
+    """Wait until the server has answered. Raises Problem where it refuses or cannot be reached."""
+    changed = asyncio.Event()
+    leave = live.subscribe(changed.set)
+    try:
+        while True:
+            changed.clear()
+            status = live.publish().sources.get(CONNECTION)
+            if status is not None and status.state is SourceState.LIVE:
+                return
+            if status is not None and status.state is SourceState.FAILED:
+                raise Problem(safe_text(status.error))
+            await changed.wait()
+    finally:
+        leave()
+
+
+async def _freeze(engine: Engine, resource: Resource, namespace: str, name: str) -> Target:
+    session = engine.session
+    if session is None:
+        raise Problem(safe_text("The cluster is not connected."))
+    metadata = msgspec.json.decode(await session.get_raw(resource, namespace, name)).get("metadata") or {}
+    ref = Ref(engine.cluster, resource.group, resource.kind, namespace, name, str(metadata.get("uid", "")))
+    version = str(metadata.get("resourceVersion", ""))
+    return Target(ref, resource, int(metadata.get("generation") or 0), version, SystemClock().now())
+
+
+async def _carry_out(
+    acting: Acting, plan: Plan, verdict: Allow | Deny, scope: Scope, arguments: argparse.Namespace
+) -> int:
+    lens = Lens(SystemClock().now(), mask=redact)
+    where = Where(scope.cluster, scope.environment, f"{scope.kubectl(plan.target.ref.namespace)} {plan.command}")
+    machine = arguments.output == "json"
+    if isinstance(verdict, Deny):
+        raise Problem(safe_text(f"Refused: {verdict.reason}."))
+    if not machine:
+        sys.stdout.write("".join(f"{_plain(one)}\n" for one in (present_title(plan, where, lens),)))
+        sys.stdout.write("".join(f"  {_plain(one)}\n" for one in present_plan(plan, verdict, where, lens)))
+        sys.stdout.flush()
+    if arguments.dry_run:
+        if machine:
+            sys.stdout.write(json.dumps(_facts(plan, None, lens)) + "\n")
+        return ExitCode.OK
+    consent = Consent(arguments.reason.strip(), plan.typed if arguments.yes == plan.typed else "")
+    missing = consents(verdict, plan, acting.policy, consent)
+    if missing:
+        raise Problem(safe_text(f"Nothing was changed: {missing} (--reason TEXT; --yes={plan.typed} types the name)."))
+    if not arguments.yes:
+        raise Problem(safe_text("Nothing was changed: --yes confirms it, --dry-run prints the plan alone."))
+    ended = await acting.run(Orders(plan, consent), _tell if not machine else _quiet)
+    lens = Lens(SystemClock().now(), mask=redact)
+    if machine:
+        sys.stdout.write(json.dumps(_facts(plan, ended, lens)) + "\n")
+    else:
+        sys.stdout.write("".join(f"{_plain(line)}\n" for line in present_end(ended, lens)))
+    return {Outcome.OK: ExitCode.OK, Outcome.UNKNOWN: ExitCode.UNVERIFIED}.get(ended.outcome, ExitCode.FAILING)
+
+
+async def _tell(progress: Progress) -> None:
+    if progress.stage is Stage.VERIFY and progress.text:
+        sys.stderr.write(f"{safe_text(progress.text, 300)}\n")
+
+
+async def _quiet(_progress: Progress) -> None:
+    return
+
+
+def _facts(plan: Plan, ended: Ended | None, lens: Lens) -> dict[str, object]:
+    kept = recorded(plan, Consent(), "")
+    return {
+        "action": plan.action,
+        "object": lens.text(f"{plan.target.ref.kind}/{plan.target.ref.key}"),
+        "title": lens.text(plan.title),
+        "digest": kept["digest"],
+        "command": lens.text(plan.command, 1000),
+        "facts": {one.label: lens.text(one.text, 1000) for one in plan.facts},
+        "diff": [[lens.text(each, 500) for each in (one.path, one.before, one.after)] for one in plan.edits],
+        "outcome": ended.outcome.value if ended is not None else "",
+        "text": lens.text(ended.text, 1000) if ended is not None else "",
+        "intent": ended.intent if ended is not None else "",
+    }
+
+
+def _plain(line: Line) -> str:
+    return "".join(span.text for span in line).rstrip()
