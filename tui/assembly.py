@@ -295,7 +295,12 @@ class Assembly:
         from cache.state.store import StateStore
 
         history = self.setup.loaded.config.history
-        kept = Retention(events=history.events_days, samples=history.samples_days, thinned=history.thinned_days)
+        kept = Retention(
+            events=history.events_days,
+            samples=history.samples_days,
+            thinned=history.thinned_days,
+            most_bytes=history.max_megabytes << 20,
+        )
         return StateStore(self.setup.folder, self.clock, retention=kept)
 
     def _past(self) -> Past | None:

@@ -104,7 +104,7 @@ class Reload:
         if settings == before:
             return
         saved = assembly.saved_scope()
-        scope = structs.replace(console.scope, environment=saved.environment)
+        scope = structs.replace(console.scope, environment=saved.environment, colour=saved.colour)
         if (settings.namespaces, settings.labels) != (before.namespaces, before.labels):
             scope = saved
         console.login = settings.login

@@ -84,7 +84,6 @@ PALETTES = {
 
 # Behind the cluster's badge in the header, by the context's `colour` setting; white is legible on each.
 CONTEXT_COLOURS = {
-    "none": "#444444",
     "blue": "#005FAF",
     "violet": "#5F5FAF",
     "teal": "#005F5F",
@@ -161,6 +160,7 @@ def _painted(name: str, palette: Palette) -> Theme:
             "scrollbar-background-active": palette.background,
             "scrollbar-corner-color": palette.background,
             **{f"context-{word}": colour for word, colour in CONTEXT_COLOURS.items()},
+            "context-text": "#FFFFFF",
         },
     )
 
@@ -179,7 +179,7 @@ def _mono() -> Theme:
             "foreground-muted",
             "text-muted",
         ),
-        *(f"context-{word}" for word in CONTEXT_COLOURS),
+        *(f"context-{word}" for word in (*CONTEXT_COLOURS, "text")),
     ]
     return Theme(
         name=PREFIX + "mono",

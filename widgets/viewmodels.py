@@ -23,6 +23,11 @@ class Tone(StrEnum):
     PROD = "prod"
     KEY = "key"
     MATCH = "match"
+    BADGE_BLUE = "badge-blue"
+    BADGE_VIOLET = "badge-violet"
+    BADGE_TEAL = "badge-teal"
+    BADGE_AMBER = "badge-amber"
+    BADGE_GREY = "badge-grey"
 
 
 class Span(Struct, frozen=True):

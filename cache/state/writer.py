@@ -12,7 +12,7 @@ from msgspec import Struct
 from cache.faults import DatabaseFault, Fault, fault_of, what_failed
 from cache.folder import private_folder
 from cache.locks import FileLock
-from cache.retention import Retention, forget, shrink
+from cache.retention import Retention, forget, forget_beyond, shrink
 from cache.state.backlog import Batch
 from cache.state.database import StateDatabase
 from cache.state.records import HistoryState, HistoryStatus
@@ -162,13 +162,14 @@ class HistoryWriter:
         connection = self._database.begin()
         try:
             gone = forget(connection, self._retention, self._clock.now())
+            beyond = forget_beyond(connection, self._retention) if gone < self._retention.step else 0
             self._database.commit()
         except sqlite3.Error:
             self._database.roll_back()
             raise
-        if gone:
+        if gone or beyond:
             shrink(connection)
-        more = gone >= self._retention.step
+        more = gone >= self._retention.step or beyond
         self._next_retention = now + (self._pace.tick if more else self._pace.retention)
 
     def _shut(self, fault: DatabaseFault) -> None:

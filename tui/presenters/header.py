@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -12,11 +13,21 @@ from tui.presenters.freshness import Reading, present_liveness
 from tui.presenters.lens import TONES, WORDS, Lens
 from widgets.viewmodels import BarVM, Line, Span, Tone
 
+BADGES: Mapping[str, Tone] = {
+    "blue": Tone.BADGE_BLUE,
+    "violet": Tone.BADGE_VIOLET,
+    "teal": Tone.BADGE_TEAL,
+    "amber": Tone.BADGE_AMBER,
+    "grey": Tone.BADGE_GREY,
+}
+"""What lies behind the cluster's name, by the context's `colour` setting; without one the name is merely bold."""
+
 
 class Situation(Struct, frozen=True):
     """What the header knows; `counts` are of the scope, `hidden` of what it leaves out ("+3 CRIT outside").
 
     `unsure`: a server that alerts come from does not answer, so that there may be more. `pending` alerts are to come.
+    `colour` is the context's setting.
     """
 
     cluster: str
@@ -31,10 +42,13 @@ class Situation(Struct, frozen=True):
     unsure: bool = False
     pending: int = 0
     frozen_since: float = 0.0
+    colour: str = "none"
 
 
 def _place(situation: Situation, lens: Lens) -> Line:
-    spans = [Span(f"{lens.glyphs.here} "), Span(lens.text(situation.cluster, 60), Tone.STRONG)]
+    badge = BADGES.get(situation.colour)
+    name = lens.text(situation.cluster, 60)
+    spans = [Span(f"{lens.glyphs.here} "), Span(f" {name} " if badge else name, badge or Tone.STRONG)]
     word = situation.environment.upper()
     if word:
         shown = safe_text(word, 16)  # never masked: a context may be called prod, and where it counts must be seen

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from cache.faults import Fault
 from cache.locks import FileLock
-from cache.retention import DAY, Retention, forget
+from cache.retention import DAY, Retention, content_bytes, forget, forget_beyond
 from cache.state.first_paint import FirstPaint
 from cache.state.history import HistoryReader
 from cache.state.records import (
@@ -317,3 +318,67 @@ def test_nothing_is_asked_of_a_folder_that_was_never_written(tmp_path: Path) -> 
         assert paint.reason
     assert HistoryReader(tmp_path / "none").events(ALICE, 0, NOW).reason == "No history has been recorded yet."
     assert not (tmp_path / "none").exists()
+
+
+def fill(connection: sqlite3.Connection, days: int, rows: int) -> None:
+    """Write events and hours of samples of each of the last days, a kilobyte each."""
+    connection.execute("INSERT INTO identities (key) VALUES ('x') ON CONFLICT (key) DO NOTHING")
+    (number,) = connection.execute("SELECT id FROM identities WHERE key = 'x'").fetchone()
+    for day in range(days):
+        for row in range(rows):
+            at = NOW - day * DAY - row
+            connection.execute(
+                "INSERT INTO events (identity, id, at, seen_at, kind, severity, text, packed) "
+                "VALUES (?, ?, ?, ?, 'rollout', 0, '', zeroblob(1000))",
+                (number, f"{day}-{row}", at, at),
+            )
+            hour = int(at) // 3600
+            connection.execute("INSERT INTO samples VALUES (?, ?, zeroblob(1000))", (hour, day * rows + row))
+
+
+def test_the_oldest_goes_where_there_is_too_much(store: StateStore, folder: Path) -> None:
+    store.save(ALICE, "pods", {"shop/cart-1": pod()}, NOW)
+    store.mark_healthy(ALICE, "uid", 1, NOW - 399 * DAY)
+    assert store.flush()
+    connection = sqlite3.connect(folder / "state.db")
+    fill(connection, days=10, rows=50)
+    connection.commit()
+    before = content_bytes(connection)
+    bounded = Retention(most_bytes=before // 2, step=40)
+    while gone := forget_beyond(connection, bounded):
+        assert gone <= 40
+        connection.commit()
+    assert content_bytes(connection) <= before // 2
+    for table, column, unit in (("events", "at", 1), ("samples", "hour", 3600)):
+        oldest, count = connection.execute(f"SELECT min({column}), count(*) FROM {table}").fetchone()  # noqa: S608
+        assert NOW - 7 * DAY < oldest * unit <= NOW - 3 * DAY, "the younger half stays"
+        assert count >= 3 * 50
+    tiny = Retention(most_bytes=1)
+    while forget_beyond(connection, tiny):
+        connection.commit()
+    for table, left in (("events", 0), ("samples", 0), ("first_paint_rows", 1), ("healthy_revisions", 1)):
+        assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (left,)  # noqa: S608
+    connection.close()
+
+
+def test_the_writer_forgets_beyond_the_size_and_the_file_shrinks(folder: Path) -> None:
+    first = StateStore(folder, ManualClock(NOW), QUICK)
+    first.start()
+    first.close()
+    connection = sqlite3.connect(folder / "state.db")
+    fill(connection, days=4, rows=200)
+    connection.commit()
+    large = content_bytes(connection)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    store = StateStore(folder, ManualClock(NOW), QUICK, Retention(most_bytes=large // 2, step=100))
+    store.start()
+    store.attend(ALICE)
+    connection = sqlite3.connect(folder / "state.db")
+    ended = time.monotonic() + 20
+    while content_bytes(connection) > large // 2 and time.monotonic() < ended:
+        assert store.flush()
+    assert content_bytes(connection) <= large // 2
+    assert connection.execute("SELECT max(at) FROM events").fetchone() == (NOW,)
+    connection.close()
+    store.close()

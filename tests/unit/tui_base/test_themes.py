@@ -17,6 +17,7 @@ from textual.color import Color as CssColor
 from textual.widgets import Static
 
 from services.config_schema import ContextColour, ThemeName
+from tui.presenters.header import BADGES
 from tui.themes import CONTEXT_COLOURS, PALETTES, Palette, is_native, theme_name, themes
 
 Rgb = tuple[float, float, float]
@@ -142,7 +143,7 @@ def test_severities_are_cube_entries_of_256_colours(name: str) -> None:
 
 
 def test_context_badges_carry_white_text() -> None:
-    assert set(CONTEXT_COLOURS) == set(ContextColour.__args__)  # type: ignore[attr-defined]
+    assert {"none", *CONTEXT_COLOURS} == set(BADGES) | {"none"} == set(ContextColour.__args__)  # type: ignore[attr-defined]
     for colour in CONTEXT_COLOURS.values():
         assert contrast("#FFFFFF", colour) >= 4.5
 
