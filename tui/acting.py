@@ -24,12 +24,13 @@ from tui.presenters.freshness import CONNECTION, Freshness, read
 from tui.trail import LedgerTrail, Unsettled
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cache.live import LiveState
-    from services.config_schema import Config
+    from cache.state.past import Past
     from services.engine import Engine
+    from services.model.ref import Ref
+    from services.model.workload import Healthy
     from services.ports import Snapshot
+    from tui.commands.setup import Setup
 
 
 class Armed(Struct):
@@ -152,16 +153,34 @@ def console_actor(who: str) -> Actor:
 
 
 def make_acting(
-    engine: Engine, live: LiveState, clock: Clock, folder: Path, actor: Actor, config: Config, context: str
+    engine: Engine, live: LiveState, clock: Clock, setup: Setup, who: str, past: Past | None
 ) -> Acting | None:
-    """Return the hands for the cluster that an engine watches now, None until it is connected."""
+    """Return the hands for the cluster that an engine watches now, None until it is connected.
+
+    `past` is what was recorded of that cluster, None where history is off.
+    """
+    from cache.state.past import observed_healthy
     from services.kubernetes.hands import KubernetesHands
     from services.kubernetes.session import KubernetesSession
 
     session, transport = engine.session, engine.transport
     if not isinstance(session, KubernetesSession) or transport is None:
         return None
-    hands = KubernetesHands(session, transport, clock, live.snapshot, context=context, user=actor.user, host=actor.host)
+    actor, config, context, folder = console_actor(who), setup.loaded.config, setup.identity.context, setup.folder
+
+    def observed(ref: Ref) -> Mapping[int, Healthy]:
+        return observed_healthy(past, ref, clock.now()) if past is not None else {}
+
+    hands = KubernetesHands(
+        session,
+        transport,
+        clock,
+        live.snapshot,
+        context=context,
+        user=actor.user,
+        host=actor.host,
+        observed=observed,
+    )
     production = config.context(context).counts_as_production
     trail, locks = LedgerTrail(folder, clock, actor), MachineLocks(folder)
     return Acting(hands, trail, locks, config.policy_of(context), production=production, watched=live.snapshot)

@@ -40,7 +40,10 @@ class Listed(Struct, frozen=True):
 _REPLICAS = Parameter("replicas", "replicas", required=True)
 _IMAGE = (Parameter("image", "image", required=True), Parameter("container", "container"))
 
+_TO = Parameter("to", "revision")
+
 LISTED = (
+    Listed("rollback", "rollback:Rollback", "roll back", "to the last good revision", WORKLOADS, "R", 4, (_TO,)),
     Listed("restart", "restart:Restart", "restart", "its pods, a few at a time", WORKLOADS, "B"),
     Listed("scale", "scale:Scale", "scale", "set how many pods it has", WORKLOADS[:2], parameters=(_REPLICAS,)),
     Listed("pause", "pause:Pause", "pause", "hold its roll-out", WORKLOADS[:1]),

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from services.clock import Clock
 from services.errors import Problem
 from services.model.action import Ended, Plan, Progress, Right, Target, Write
-from services.model.ref import Resource
+from services.model.ref import Ref, Resource
+from services.model.workload import Healthy
 from services.ports import AccessAnswer, Snapshot
 
 Document = dict[str, Any]
@@ -46,6 +47,10 @@ class Hands(Protocol):
 
     def snapshot(self) -> Snapshot:
         """Live state as it is now: alerts, pods, rollouts."""
+        ...
+
+    async def observed(self, ref: Ref) -> Mapping[int, Healthy]:
+        """The revisions of a workload that consoles of this machine saw healthy, by their numbers then."""
         ...
 
     async def get(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> Document:

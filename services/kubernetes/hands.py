@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,8 +16,9 @@ from services.kubernetes.session import KubernetesSession
 from services.kubernetes.transport import Transport
 from services.kubernetes.writing import send
 from services.model.action import Right, Write
-from services.model.ref import Resource
+from services.model.ref import Ref, Resource
 from services.model.text import SafeText
+from services.model.workload import Healthy
 from services.ports import AccessAnswer, Snapshot
 from services.sanitize import safe_text
 
@@ -44,7 +46,8 @@ class KubernetesHands:
     """Implements `services.actions.spec.Hands` over a session and its transport.
 
     `user` is who acts as far as the kubeconfig knows ("" where it does not), `host` the machine that is acted from;
-    `introduce` asks the server for the name it knows. `snapshot` returns live state as it is now.
+    `introduce` asks the server for the name it knows. `snapshot` returns live state as it is now, `observed` blocks for
+    as long as the disk takes.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class KubernetesHands:
         context: str,
         user: str,
         host: str,
+        observed: Callable[[Ref], Mapping[int, Healthy]] = lambda _: {},
     ) -> None:
         self.transport = transport
         self.warnings: deque[SafeText] = deque(maxlen=WARNINGS_KEPT)
@@ -66,6 +70,7 @@ class KubernetesHands:
         self._context = context
         self._user = user
         self._host = host
+        self._observed = observed
         self._introduced = False
 
     @property
@@ -86,6 +91,10 @@ class KubernetesHands:
     def snapshot(self) -> Snapshot:
         """Live state as it is now."""
         return self._snapshot()
+
+    async def observed(self, ref: Ref) -> Mapping[int, Healthy]:
+        """The revisions of a workload that consoles of this machine saw healthy."""
+        return await asyncio.to_thread(self._observed, ref)
 
     async def introduce(self) -> str:
         """Ask the server once under which name it knows this user; servers before 1.28 do not say. Raises nothing."""

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import msgspec
 
 from cache.live import LiveState
+from cache.state.history import HistoryReader
+from cache.state.past import Past
 from services.actions.guard import Allow, Consent, Deny, consents
 from services.actions.registry import BY_ID, Listed
 from services.actions.runner import Orders, recorded
@@ -23,7 +25,7 @@ from services.model.source import SourceState
 from services.ports import Interest
 from services.redact import redact
 from services.sanitize import safe_text
-from tui.acting import Acting, console_actor, make_acting
+from tui.acting import Acting, make_acting
 from tui.commands.setup import Setup, actor, prepare
 from tui.console import Scope
 from tui.exitcodes import ExitCode
@@ -111,8 +113,8 @@ async def _act(
         except TimeoutError:
             text = f"Nothing was changed: the cluster did not answer within {arguments.timeout:.0f} s."
             raise Problem(safe_text(text)) from None
-        who = console_actor(actor())
-        acting = make_acting(engine, live, clock, setup.folder, who, config, identity.context)
+        past = Past(HistoryReader(setup.folder), lambda: setup.key) if config.history.enabled else None
+        acting = make_acting(engine, live, clock, setup, actor(), past)
         if acting is None:
             raise Problem(safe_text("The cluster is not connected."))
         target = await _freeze(engine, resource, namespace, name)

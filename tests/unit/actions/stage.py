@@ -11,6 +11,7 @@ from services.clock import Clock, ManualClock
 from services.errors import Problem
 from services.model.action import Ended, Outcome, Plan, Progress, Right, Stage, Target, Undo, Write
 from services.model.ref import DEPLOYMENTS, Ref, Resource
+from services.model.workload import Healthy
 from services.ports import AccessAnswer, Snapshot
 from services.sanitize import safe_text
 
@@ -47,6 +48,9 @@ class StageHands:
 
     def snapshot(self) -> Snapshot:
         return Snapshot(0, {}, {})
+
+    async def observed(self, _ref: Ref) -> Mapping[int, Healthy]:
+        return {}
 
     async def get(self, _resource: Resource, _namespace: str, _name: str, _subresource: str = "") -> Document:
         return {"spec": self._world.spec}
