@@ -17,6 +17,16 @@ else:
     _Base = object
 
 
+SOUGHT_FOR = 15.0
+"""Seconds for which servers are waited for that may know what a page is about."""
+
+JOINED_AFTER = 1.0
+"""Seconds after the last server's answer at which its alerts are among those that are shown."""
+
+READ_FOR = 20.0
+"""Seconds that a sentence on what was not found stays: it is read by somebody who was asleep."""
+
+
 class Alerting(_Base):
     """Mixed into the app; nothing of alerts is loaded before one is opened."""
 
@@ -26,6 +36,9 @@ class Alerting(_Base):
             """Send a text to the terminal's clipboard."""
 
     sought: Page | None = None
+    _sought_until = 0.0
+    _answered_at = 0.0
+    _said_until: float
 
     def come_back_to(self, place: Place) -> None:
         """Open the alert or the explanation of a remembered place, where it is still known."""
@@ -70,8 +83,8 @@ class Alerting(_Base):
         from tui.presenters.page import read_page
 
         self.sought = read_page(text)
-        if not self.seek():
-            self.say("looking for it: not all servers have answered yet")
+        self._sought_until, self._answered_at = self.console_state.clock.monotonic() + SOUGHT_FOR, 0.0
+        self.seek()
 
     def open_page(self, text: str) -> bool:
         """Open what a page is about, where that is known at this moment; returns whether it was."""
@@ -90,25 +103,35 @@ class Alerting(_Base):
         return near_words(near_to(text, self.console_state.feed.snapshot()), self.console_state.lens())
 
     def seek(self) -> bool:
-        """Look again for what a page is about; returns whether the search is over, with a screen or a sentence."""
-        from tui.presenters.alert_sources import evidence_of, silent_words
-        from tui.presenters.page import find_page, settled, unknown_words
+        """Look again for what a page is about; returns whether the search is over, with a screen or a sentence.
 
+        To be called whenever something has come, and every second: what does not answer is waited for so long only.
+        """
         page = self.sought
         if page is None:
             return True
+        from tui.presenters.alert_sources import evidence_of
+        from tui.presenters.page import Means, find_page, missing_words, seeking_words, settled, unknown_words
+
         console = self.console_state
-        snapshot, lens = console.feed.snapshot(), console.lens()
-        found = find_page(page, snapshot)
-        evidence = evidence_of(snapshot, lens.now)
-        if not found.known and not settled(page, console.summary().reading, evidence):
-            return False
-        self.sought = None
+        snapshot, lens, cluster = console.feed.snapshot(), console.lens(), console.summary().reading
+        found, now = find_page(page, snapshot), console.clock.monotonic()
+        evidence = evidence_of(snapshot, lens.now, console.alert_servers())
+        if not settled(page, cluster, evidence):
+            self._answered_at = 0.0
+        elif not self._answered_at:
+            self._answered_at = now
+        wait = JOINED_AFTER if page.means is not Means.NOTHING else 0.0
         if found.known:
+            self.sought = None
             self._land(found)
+        elif now >= self._sought_until or (self._answered_at and now - self._answered_at >= wait):
+            self.sought = None
+            self.say(unknown_words(page, found, missing_words(page, cluster, evidence, lens), lens))
+            self._said_until = now + READ_FOR
         else:
-            self.say(unknown_words(page, found, silent_words(evidence, lens), lens))
-        return True
+            self.say(seeking_words(page, missing_words(page, cluster, evidence, lens), lens))
+        return self.sought is None
 
     def _land(self, found: Found) -> None:
         if found.alert is not None:

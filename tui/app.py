@@ -150,6 +150,7 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Acts, Alerting, Navigatio
         if self._said_until and self.console_state.clock.monotonic() >= self._said_until:
             self._said_until = 0.0
             front.say("")
+        self.seek()
         front.tick()
 
     def ask(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cache.live import LiveState
 from services.clock import Clock
 from services.config_costs import CostSettings
+from services.model.source import SourceState
 from services.model.text import SafeText
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 KNOWN_WITHIN = 15.0
 """Seconds for which the alerts wait to learn which cluster they may speak of; then they are shown without."""
+
+LOST_AFTER = 4.0
+"""Seconds of failure after which alerts wait no longer for the API server: they may say why it fails."""
 
 ALERTS_AFTER = 1.0
 """Seconds after a cluster is entered at which alerts are asked for: they are looked at first."""
@@ -122,12 +126,35 @@ class Beside:
         self._monitoring = monitoring
         until = self._clock.monotonic() + KNOWN_WITHIN
         while not (cluster := _cluster_of(engine())) and identity.server and self._clock.monotonic() < until:
+            if self._is_lost(live):
+                break
             await self._clock.sleep(0.2)
         try:
+            if identity.server and not cluster:
+                await self._alerts_without_cluster(monitoring, live, engine, names)
+                cluster = _cluster_of(engine())
             await monitoring.watch_alerts(live.sink(), live.snapshot, cluster, names)
         finally:
             self._monitoring = None
             await monitoring.close()
+
+    def _is_lost(self, live: LiveState) -> bool:
+        """Return whether the API server has failed for long enough that alerts cannot wait for it."""
+        status = live.snapshot().sources.get("kubernetes")
+        failed = status is not None and status.state is SourceState.FAILED
+        return failed and status is not None and self._clock.now() - status.since >= LOST_AFTER
+
+    async def _alerts_without_cluster(
+        self, monitoring: Monitoring, live: LiveState, engine: Callable[[], Engine | None], names: frozenset[str]
+    ) -> None:
+        """Bring alerts that may speak of any cluster, until it is known which one is watched."""
+        watching = asyncio.create_task(monitoring.watch_alerts(live.sink(), live.snapshot, "", names))
+        try:
+            while not _cluster_of(engine()) and not watching.done():
+                await self._clock.sleep(1.0)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
     def close(self) -> None:
         """Close the ledger."""

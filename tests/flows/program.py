@@ -12,13 +12,13 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from cache.live import LiveState
-from cache.state.records import Place
 from services.clock import SystemClock
 from services.rehearsal.server import Options, Rehearsal
 from tui.app import QuarterdeckApp
 from tui.assembly import Assembly
 from tui.cli import parser
-from tui.commands.run import interest_for, open_scope
+from tui.cli import words as commands
+from tui.commands.run import first_place, interest_for, open_scope
 from tui.commands.setup import FIRST_TABLES, prepare, seed
 from tui.crash import CrashLog, install
 from tui.terminal import Streams, detect
@@ -84,8 +84,8 @@ class Program:
 
 @asynccontextmanager
 async def program(*words: str, size: tuple[int, int] = (160, 48)) -> AsyncIterator[Program]:
-    """Run `quarterdeck run WORDS` without a terminal; the state folder and the configuration are the environment's."""
-    arguments = parser().parse_args(["run", *words])
+    """Run `quarterdeck WORDS` without a terminal; the state folder and the configuration are the environment's."""
+    arguments = parser().parse_args(commands(words))
     flags = {"ui.theme": arguments.theme, "ui.ascii": arguments.ascii, "ui.slow_link": arguments.slow_link}
     setup = prepare(arguments, {name: value for name, value in flags.items() if value is not None})
     clock = SystemClock()
@@ -96,7 +96,8 @@ async def program(*words: str, size: tuple[int, int] = (160, 48)) -> AsyncIterat
     hooks = threading.excepthook, sys.excepthook, sys.unraisablehook
     assembly = Assembly(setup, terminal, live, clock, log)
     install(log, assembly.thread_died)
-    place = Place(view=arguments.view) if arguments.view else left
+    assembly.wanted = getattr(arguments, "what", "")
+    place = first_place(arguments, left)
     open_scope(arguments, assembly.console, left)
     namespaces = (arguments.namespace,) if arguments.namespace else ()
     app = assembly.open(place, interest_for(arguments.view, namespaces))

@@ -118,7 +118,8 @@ def _told(setup: Setup, snapshot: Snapshot, clock: Clock, test: Test, since: flo
             EventQuery(setup.key, since=max(0.0, since - BEFORE), kinds=(EventKind.ALERT,), limit=LIMIT)
         )
         listed += past_alerts([*page.events, *snapshot.events], rows, since, known=evidence.whole)
-        said.append(page.reason)
+        if not snapshot.events:
+            said.append(page.reason)
     listed = [alert for alert in listed if test(alert_subject(alert))]
     return Told(
         sorted(listed, key=ALERTS_VIEW.ranks["status"]),

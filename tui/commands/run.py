@@ -82,6 +82,13 @@ def open_scope(arguments: argparse.Namespace, console: Console, left: Place | No
         console.scope = structs.replace(console.scope, namespaces=left.scope, labels=left.labels)
 
 
+def first_place(arguments: argparse.Namespace, left: Place | None) -> Place | None:
+    """Return where to begin: at the view that was named, at the control room for a page, else where one left."""
+    if getattr(arguments, "what", ""):
+        return Place(view="deck")
+    return Place(view=arguments.view) if arguments.view else left
+
+
 def _open(arguments: argparse.Namespace, setup: Setup, terminal: Terminal, log: CrashLog) -> int:
     apply(environment_for_textual(terminal, os.environ))
     clock = SystemClock()
@@ -98,7 +105,8 @@ def _open(arguments: argparse.Namespace, setup: Setup, terminal: Terminal, log: 
 
     assembly = Assembly(setup, terminal, live, clock, log)
     install(log, assembly.thread_died)
-    place = Place(view=arguments.view) if arguments.view else left
+    assembly.wanted = getattr(arguments, "what", "")
+    place = first_place(arguments, left)
     open_scope(arguments, assembly.console, left)
     namespaces = (arguments.namespace,) if arguments.namespace else ()
     gc.freeze()

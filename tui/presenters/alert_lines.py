@@ -49,11 +49,14 @@ def counted(counts: AlertCounts) -> str:
 def alert_line(alert: Alert, silences: Mapping[str, Silence], lens: Lens) -> str:
     """Return an alert as a line: how bad, what it does, its name, where, value, since when, what it says."""
     shown = alarms(alert)
-    doing = quiet_words(alert, silences, lens) or alert.state.value
+    doing = "heartbeat" if alert.heartbeat and alert.state is AlertState.FIRING else alert.state.value
+    quiet = quiet_words(alert, silences, lens)
     name, place, value = lens.text(alert.name, 120), where_words(alert, lens), value_words(alert, lens)
     said = lens.text(alert.annotation("summary") or alert.annotation("message"), 300)
     if alert.ended_at > alert.onset > 0:
         said = lens.text(f"lasted {age(alert.ended_at - alert.onset)}  {said}".rstrip())
+    if alert.state is AlertState.SILENCED:
+        said = lens.text(f"({quiet})  {said}".rstrip())
     word = WORDS[alert.severity] if shown else "-"
     head = f"{word:4}  {doing:<10}  {name:<{NAME}} {place:<{PLACE}} {value:<{VALUE}}"
     return f"{head} {since_words(alert, lens):>6}  {said}".rstrip()

@@ -235,9 +235,15 @@ def clear_words(evidence: Evidence, lens: Lens) -> str:
 
 def silent_words(evidence: Evidence, lens: Lens) -> str:
     """Return which servers do not answer and why, or why those that do may not know; "" when all is known."""
-    said = [f"{lens.text(name, 60)}: {lens.text(why, 200).rstrip('.')}" for name, why in evidence.silent[:3]]
-    if len(evidence.silent) > 3:
-        said.append(f"and {len(evidence.silent) - 3} more")
+    silent: dict[str, list[str]] = {}
+    for name, why in evidence.silent:
+        silent.setdefault(lens.text(why, 200).rstrip("."), []).append(lens.text(name, 60))
+    said = [
+        why if len(names) == 1 and names[0] in why.split() else f"{', '.join(names)}: {why}"
+        for why, names in list(silent.items())[:3]
+    ]
+    if len(silent) > 3:
+        said.append(f"and {len(silent) - 3} more")
     if evidence.doubt:
         said.append(str(lens.text(evidence.doubt, 200)))
     return "; ".join(said)

@@ -14,7 +14,7 @@ from services.model.alert import Alert, AlertState, Matcher
 from services.model.ref import DAEMONSETS, DEPLOYMENTS, STATEFULSETS
 from services.model.workload import Rollout
 from services.ports import Snapshot
-from tui.presenters.alert_sources import ALERTS, Evidence
+from tui.presenters.alert_sources import ALERTS, Evidence, silent_words
 from tui.presenters.alert_targets import workload_named
 from tui.presenters.freshness import Freshness, Reading
 from tui.presenters.lens import Lens
@@ -299,19 +299,35 @@ def _near(text: str, snapshot: Snapshot) -> tuple[str, ...]:
 
 def settled(page: Page, cluster: Reading, evidence: Evidence) -> bool:
     """Return whether everybody who may know what a page means has answered, or has failed to."""
-    known = (Freshness.FRESH, Freshness.FAILED)
     if page.means is Means.NOTHING:
         return True
-    if page.means is Means.WORKLOAD:
-        return cluster.freshness in known
-    if not evidence.configured:
-        return cluster.freshness in known
-    return not evidence.waiting and cluster.freshness in known
+    known = cluster.freshness in (Freshness.FRESH, Freshness.FAILED)
+    return known and (page.means is Means.WORKLOAD or not evidence.waiting)
 
 
-def unknown_words(page: Page, found: Found, silent: str, lens: Lens) -> str:
-    """Return why a page means nothing here: what it is not, who could not be asked, and what comes near."""
-    named = lens.text(f"{page.namespace}/{page.text}" if page.namespace else page.text, 80)
+def missing_words(page: Page, cluster: Reading, evidence: Evidence, lens: Lens) -> str:
+    """Return who might know what a page means and does not say, with the reason; "" where all have spoken."""
+    said = []
+    if page.means is not Means.WORKLOAD and page.means is not Means.NOTHING:
+        said.append(silent_words(evidence, lens))
+    if not cluster.trusted and page.means is not Means.NOTHING:
+        why = lens.text(cluster.reason, 200).rstrip(".") or "has not answered yet"
+        said.append(f"the cluster: {why}")
+    return "; ".join(one for one in said if one)
+
+
+def seeking_words(page: Page, missing: str, lens: Lens) -> str:
+    """Return what is looked for, and who is waited for."""
+    return f"looking for {_named(page, lens) or 'it'}; {missing or 'not all servers have answered yet'}"
+
+
+def _named(page: Page, lens: Lens) -> str:
+    return str(lens.text(f"{page.namespace}/{page.text}" if page.namespace else page.text, 80))
+
+
+def unknown_words(page: Page, found: Found, missing: str, lens: Lens) -> str:
+    """Return why a page means nothing here: what it is not, what comes near, and who could not say."""
+    named = _named(page, lens)
     what = {
         Means.ALERT: f"No alert is called {named}" if named else "No alert fits its filter",
         Means.FINGERPRINT: f"No alert has the fingerprint {named}",
@@ -319,9 +335,8 @@ def unknown_words(page: Page, found: Found, silent: str, lens: Lens) -> str:
         Means.WORKLOAD: f"There is no workload {named}",
     }.get(page.means, "That means nothing here")
     sentence = f"{what}: {lens.text(found.why, 200)}" if found.why else what
-    if silent:
-        sentence += f"; not asked: {silent}"
-    return sentence + near_words(found.near, lens)
+    sentence += near_words(found.near, lens)
+    return f"{sentence}; not known, since {missing}" if missing else sentence
 
 
 def near_words(near: Sequence[str], lens: Lens) -> str:
