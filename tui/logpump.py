@@ -13,7 +13,7 @@ from services.errors import Problem
 from services.ports import LogLine, LogOptions
 from tui.console import ServiceThread
 from tui.presenters.lens import Lens
-from tui.presenters.logs import present_line
+from tui.presenters.logs import present_lines
 from widgets.viewmodels import LogEntry, Tone
 
 WAITING_LINES = 20_000
@@ -21,6 +21,9 @@ WAITING_LINES = 20_000
 
 BATCH = 2_000
 """Lines handed to the view in one turn of its loop, so that a burst never holds a key press up."""
+
+HELPING = 250
+"""Lines made safe in one turn of the service loop (3 ms): neither the watch nor the screen waits for a chatty pod."""
 
 
 class LogPump:
@@ -56,13 +59,15 @@ class LogPump:
             return
         try:
             async for lines in session.logs(namespace, pods, options):
-                self._take(lines)
+                for start in range(0, len(lines), HELPING):
+                    self._take(lines[start : start + HELPING])
+                    await asyncio.sleep(0)
         except Problem as problem:
             self._say(problem.sentence)
 
     def _take(self, lines: Sequence[LogLine]) -> None:
         lens = self._lens()
-        self._waiting.extend(present_line(line, lens) for line in lines)
+        self._waiting.extend(present_lines(lines, lens))
         while len(self._waiting) > WAITING_LINES:
             self._waiting.popleft()
             self._dropped += 1

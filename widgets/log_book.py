@@ -66,7 +66,7 @@ class LogBook:
     def lay_out(self) -> None:
         """Begin a layout for the filter and the columns as they are now."""
         geometry = self._columns()
-        self._coming = LogLayout(self.rule, geometry.rows_of, self.ring.first), geometry
+        self._coming = LogLayout(self.rule, geometry.rows_of, self.ring.first, folded=geometry.wrap), geometry
 
     def clear(self) -> None:
         """Forget all lines."""
@@ -75,7 +75,10 @@ class LogBook:
         self.lay_out()
 
     def settle(self, budget: int) -> Settled:
-        """Take in what changed, at a cost of about `budget` (a line costs 40, and its characters when filtered)."""
+        """Take in what changed, at a cost of about `budget`.
+
+        A line costs 40, and its characters when it is filtered or wrapped.
+        """
         self._measure()
         redrawn = self._follow_columns()
         before = self._head_laid_out
@@ -112,11 +115,19 @@ class LogBook:
 
     def _measure(self) -> None:
         """Widen the columns for the lines that came."""
-        for serial in range(max(self._measured, self.ring.first), self.ring.end):
-            entry = self.ring[serial]
+        stamp, source, text = self._stamp_cells, self._source_cells, self.text_cells
+        for entry in self.ring.since(self._measured):
             if about_the_log(entry):
                 continue
-            self._stamp_cells = max(self._stamp_cells, cells_of(entry.stamp))
-            self._source_cells = max(self._source_cells, cells_of(entry.source))
-            self.text_cells = max(self.text_cells, cells_of(entry.text))
+            stamp = _wider(entry.stamp, stamp)
+            source = _wider(entry.source, source)
+            text = _wider(entry.text, text)
+        self._stamp_cells, self._source_cells, self.text_cells = stamp, source, text
         self._measured = self.ring.end
+
+
+def _wider(text: str, cells: int) -> int:
+    """Return the cells of `text` where it is wider than `cells`; no character is wider than two, most are one."""
+    if 2 * len(text) <= cells or (text.isascii() and len(text) <= cells):
+        return cells
+    return max(cells, cells_of(text))

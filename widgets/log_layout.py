@@ -42,11 +42,14 @@ class LogLayout:
     the first serial from which lines were laid out anew since it was last set to None.
     """
 
-    def __init__(self, rule: LogFilter | None, rows_of: Callable[[LogEntry], int], first: int) -> None:
+    def __init__(
+        self, rule: LogFilter | None, rows_of: Callable[[LogEntry], int], first: int, *, folded: bool = False
+    ) -> None:
         self.rule = rule
         self.serials: list[int] = []
         self.revised: int | None = None
         self._rows_of = rows_of
+        self._folded = folded
         self._ends: list[int] = []
         self._base = 0
         self._breaks: set[int] = set()
@@ -61,14 +64,14 @@ class LogLayout:
     def advance(self, ring: LogRing, budget: int) -> bool:
         """Lay out the lines not seen yet, at a cost of about `budget`; return whether all have been.
 
-        A line costs 40, and its characters when they are searched.
+        A line costs 40, and its characters when they are searched and again when they are folded.
         """
         self._next = max(self._next, ring.first)
-        rule = self.rule
+        rule, folded = self.rule, self._folded
         while self._next < ring.end and budget > 0:
             serial = self._next
             entry = ring[serial]
-            budget -= _LINE_COST
+            budget -= _LINE_COST + len(entry.text) if folded else _LINE_COST
             if rule is None:
                 self._push(serial, entry)
             else:

@@ -42,6 +42,10 @@ class LogRing:
             raise IndexError(serial)
         return self._entries[serial - self.first]
 
+    def since(self, serial: int) -> list[LogEntry]:
+        """Return the lines held from a serial on."""
+        return self._entries[max(0, serial - self.first) :]
+
     def extend(self, batch: Sequence[LogEntry]) -> None:
         """Add lines at the end. A report of dropped lines right after another of the same source adds to it."""
         skipped = len(batch) - self.max_lines

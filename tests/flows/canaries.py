@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import Enum
+from functools import cache
 from typing import TypeVar
 
 import msgspec
@@ -14,6 +15,8 @@ from screenshots import scene
 from services.clock import ManualClock
 from services.model.cluster import KubeEvent, TableInfo
 from services.model.ref import Ref, Resource
+from services.model.source import SourceStatus
+from services.model.timeline import Event
 from services.model.workload import Revision
 from services.ports import LogLine, LogOptions, Replace
 
@@ -44,6 +47,7 @@ SEEN = ("canary", "10.66.", "6666", "2001:db8")
 """What must be nowhere on a shared screen, upper or lower case."""
 
 
+@cache
 def renamed(text: str) -> str:
     """Return a text with the names of this cluster."""
     for name, stand_in in NAMES.items():
@@ -74,15 +78,22 @@ def canary_rows(rows: Mapping[str, T]) -> dict[str, T]:
     return {renamed(key): canary(row) for key, row in rows.items()}
 
 
+@cache
+def _recorded() -> tuple[dict[str, dict[str, object]], list[Event], tuple[SourceStatus, ...]]:
+    """Return tables, events and sources of the scene with canaries in them; nobody changes a row."""
+    snapshot = scene.live(ManualClock(scene.NOW)).publish()
+    tables = {table: dict(rows) if table == "columns" else canary_rows(rows) for table, rows in snapshot.tables.items()}
+    return tables, [canary(event) for event in snapshot.events], tuple(snapshot.sources.values())
+
+
 def canary_scene(clock: ManualClock | None = None) -> LiveState:
     """Return live state that holds the scene with canaries in it."""
-    plain = scene.live(clock)
     feed = LiveState(clock or ManualClock(scene.NOW))
-    snapshot = plain.publish()
-    for table, rows in snapshot.tables.items():
-        feed.apply("scene", Replace(table, dict(rows) if table == "columns" else canary_rows(rows)))
-    feed.happened([canary(event) for event in snapshot.events])
-    for status in snapshot.sources.values():
+    tables, events, sources = _recorded()
+    for table, rows in tables.items():
+        feed.apply("scene", Replace(table, dict(rows)))
+    feed.happened(list(events))
+    for status in sources:
         feed.status(status)
     feed.publish()
     return feed

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
+from services.model.text import SafeText
 from services.ports import LogLine
 from tui.presenters.lens import Lens
 from widgets.log_state import LogState
@@ -31,12 +34,30 @@ def level_of(text: str) -> Tone:
     return _TONES[found.lastgroup] if found is not None and found.lastgroup else Tone.PLAIN
 
 
-def present_line(line: LogLine, lens: Lens) -> LogEntry:
-    """Return a log line as it may be drawn."""
-    stamp = datetime.fromtimestamp(line.at, UTC).strftime("%H:%M:%S.%f")[:-3] if line.at else ""
-    text = lens.line(line.text)
-    source = lens.text(f"{line.pod}/{line.container}" if line.container else line.pod)
-    return LogEntry(stamp, source, text, level_of(text), line.dropped)
+def present_lines(lines: Sequence[LogLine], lens: Lens) -> list[LogEntry]:
+    """Return log lines as they may be drawn; what many of them share is made once."""
+    sources: dict[tuple[str, str], SafeText] = {}
+    entries: list[LogEntry] = []
+    for line in lines:
+        origin = (line.pod, line.container)
+        source = sources.get(origin)
+        if source is None:
+            source = sources[origin] = lens.text("/".join(origin) if line.container else line.pod)
+        text = lens.line(line.text)
+        entries.append(LogEntry(_stamp(line.at) if line.at else "", source, text, level_of(text), line.dropped))
+    return entries
+
+
+def _stamp(at: float) -> str:
+    """Return the time of day, UTC, in milliseconds."""
+    second = int(at)
+    more, micros = divmod(round((at - second) * 1_000_000), 1_000_000)
+    return f"{_time_of_day(second + more)}.{micros // 1000:03}"
+
+
+@lru_cache(maxsize=64)
+def _time_of_day(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%H:%M:%S")
 
 
 def present_log_state(state: LogState) -> Line:

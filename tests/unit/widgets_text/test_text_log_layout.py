@@ -131,3 +131,23 @@ def test_rows_rise_by_as_many_as_were_evicted() -> None:
     assert book.settle(10_000).shift == 0, "the first one makes room for the line that counts them"
     book.ring.extend([entry_of("miss", number) for number in range(3)])
     assert book.settle(10_000).shift == 3
+
+
+def test_folding_long_lines_counts_their_characters() -> None:
+    book = LogBook()
+    book.wrap = True
+    book.settle(1)
+    book.ring.extend([LogEntry("", "", "x" * 460) for _ in range(100)])
+    assert not book.settle(500 * 10).done
+    assert len(book.layout.serials) == 10
+    while not book.settle(500 * 10).done:
+        pass
+    check_rows(book)
+
+
+def test_the_widest_line_is_known_whatever_its_characters() -> None:
+    book = LogBook()
+    for text, cells in (("ab", 2), ("日本", 4), ("abc", 4), ("日本語", 6), ("abcdefg", 7), ("日本語日", 8)):
+        book.ring.extend([LogEntry("", "", text), LogEntry("", "", "m" * 99, marker=True)])
+        book.settle(1)
+        assert book.text_cells == cells
