@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -16,8 +16,10 @@ from services.actions.spec import Hands, Note
 from services.clock import Clock
 from services.config_policy import Policy
 from services.errors import Problem
-from services.model.action import Ended, Outcome, Plan, Target
+from services.model.action import Ended, Outcome, Plan, Progress, Target
 from services.model.actor import Actor
+from services.model.severity import Severity
+from services.model.timeline import Event, EventKind, event_id
 from services.sanitize import safe_text
 from tui.locking import MachineLocks
 from tui.presenters.freshness import CONNECTION, Freshness, read
@@ -63,6 +65,8 @@ class Acting:
         *,
         production: bool,
         watched: Callable[[], Snapshot],
+        cluster: Callable[[], str] = lambda: "",
+        tell: Callable[[Sequence[Event]], None] = lambda _: None,
     ) -> None:
         self.armed = Armed()
         self.policy = policy
@@ -70,6 +74,8 @@ class Acting:
         self._hands = hands
         self._production = production
         self._watched = watched
+        self._cluster = cluster
+        self._tell = tell
         self._done: list[tuple[float, str]] = []
         self._runner = Runner(hands, trail, locks, policy, self._circumstances)
 
@@ -99,13 +105,34 @@ class Acting:
         return Planned(plan, await self._runner.judge(plan))
 
     async def run(self, orders: Orders, note: Note) -> Ended:
-        """Do what was confirmed; how it ended."""
+        """Do what was confirmed; how it ended, which stands on the timeline too."""
         self._done.append((self.clock.now(), orders.plan.target.ref.uid))
-        return await self._runner.run(action_of(orders.plan.action), orders, note)
+        ended = await self._runner.run(action_of(orders.plan.action), orders, note)
+        if ended.intent:
+            self._tell([self._event(orders.plan, ended)])
+        return ended
 
     async def unsettled(self) -> tuple[Unsettled, ...]:
         """Return what was begun and never settled. Raises Problem."""
         return await self.trail.unsettled()
+
+    async def look_back(self) -> tuple[tuple[str, Ended], ...]:
+        """Find out how everything ended here that was begun and never settled, and that nobody runs any more.
+
+        Returns what was found, by the titles; what is still unknown is among it. Raises Problem.
+        """
+        found = []
+        for left in await self.unsettled():
+            target = left.intent.entry.target
+            if left.alive or target is None or target.cluster != self._cluster():
+                continue
+            title = left.plan.title if left.plan is not None else left.intent.entry.action
+            try:
+                ended = await self.find_out(left, _silent)
+            except Problem as problem:
+                ended = Ended(Outcome.UNKNOWN, problem.sentence, left.intent.id, self.clock.now())
+            found.append((title, ended))
+        return tuple(found)
 
     async def find_out(self, left: Unsettled, note: Note) -> Ended:
         """Look at the cluster for how something ended that nobody settled, and settle it where that is clear.
@@ -124,6 +151,24 @@ class Acting:
     def close(self) -> None:
         """Say that this console runs nothing any more."""
         self.trail.close()
+
+    def _event(self, plan: Plan, ended: Ended) -> Event:
+        ref, actor = plan.target.ref, self.trail.actor
+        return Event(
+            id=event_id(ref.cluster, "quarterdeck", ref.uid, plan.action, ended.intent),
+            at=ended.at,
+            seen_at=self.clock.now(),
+            kind=EventKind.ACTION,
+            ref=ref,
+            text=f"{BY_ID[plan.action].label}: {ended.text}",
+            severity=Severity.OK if ended.outcome is Outcome.OK else Severity.WARN,
+            payload={
+                "actor": f"{actor.user}@{actor.host}",
+                "command": plan.command,
+                "outcome": ended.outcome.value,
+                "intent": ended.intent,
+            },
+        )
 
     def _circumstances(self, plan: Plan) -> Circumstances:
         return self._situation(plan.target.ref.uid)
@@ -183,4 +228,18 @@ def make_acting(
     )
     production = config.context(context).counts_as_production
     trail, locks = LedgerTrail(folder, clock, actor), MachineLocks(folder)
-    return Acting(hands, trail, locks, config.policy_of(context), production=production, watched=live.snapshot)
+    policy, tell = config.policy_of(context), live.sink().happened
+    return Acting(
+        hands,
+        trail,
+        locks,
+        policy,
+        production=production,
+        watched=live.snapshot,
+        cluster=lambda: engine.cluster,
+        tell=tell,
+    )
+
+
+async def _silent(_progress: Progress) -> None:
+    return

@@ -8,8 +8,10 @@ from msgspec import Struct
 
 from services.actions.registry import BY_ID
 from tui.navigation import Navigation
+from tui.presenters.banner import Notice, present_found_out
 
 if TYPE_CHECKING:
+    from services.errors import Problem
     from services.model.action import Ended, Plan
     from services.ports import Changes
     from tui.flows import Flow
@@ -30,6 +32,14 @@ class Done(Struct, frozen=True):
 
 class Acts(_Base):
     """The part of the app that acts. `confirming` is the flow whose plan is on screen, `running` those that run."""
+
+    if TYPE_CHECKING:
+
+        def leave(self) -> None:
+            """Keep the place and end."""
+
+        def show_banner(self) -> None:
+            """Show what needs a person now."""
 
     confirming: Flow | None = None
 
@@ -65,6 +75,42 @@ class Acts(_Base):
         from tui.flows import toggle_armed
 
         toggle_armed(self)  # type: ignore[arg-type]
+
+    def look_back(self) -> None:
+        """Find out how what a former console began has ended, and say it."""
+        console = self.console_state
+        acting = console.acting() if console.acting is not None else None
+        if acting is None:
+            return
+
+        def found_out(found: tuple[tuple[str, Ended], ...] | None, _problem: Problem | None) -> None:
+            if found:
+                console.notify(Notice.UNSETTLED, lambda lens: present_found_out(found, lens))
+                self.show_banner()
+
+        self.work(acting.look_back, found_out)  # type: ignore[attr-defined]
+
+    def may_leave(self) -> bool:
+        """Return whether nothing runs; where something does, say what goes on and what ends, and ask."""
+        if not self.running:
+            return True
+        from widgets.dialog import ConfirmDialog, sentence_lines
+        from widgets.viewmodels import Span, Tone
+
+        def answered(leave: bool | None) -> None:
+            if leave:
+                self.leave()
+
+        names = ", ".join(flow.words for flow in self.running)
+        lens = self.console_state.lens()
+        lines = (
+            *sentence_lines(lens.text(f"Still running: {names}.", 300)),
+            *sentence_lines("What was sent to the cluster goes on there; nobody here watches it any more."),
+            *sentence_lines("It stays open in the audit trail, and the next start finds out how it ended."),
+        )
+        title = (Span("Leave while something runs", Tone.STRONG),)
+        self.push_screen(ConfirmDialog(title, lines, key="y", label="leave"), answered)
+        return False
 
     def look_under(self, changes: Changes) -> None:
         """Take the confirm key away where what it would confirm has changed."""

@@ -42,6 +42,9 @@ from widgets.viewmodels import Line
 
 T = TypeVar("T")
 
+LOOK_BACK_AFTER = 6.0
+"""Seconds after the first frame at which it is asked how what was never settled has ended: rows come first."""
+
 SAID_FOR = 5.0
 """Seconds a sentence to the operator stands in the footer."""
 
@@ -105,6 +108,7 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Acts, Alerting, Navigatio
     def _begin(self) -> None:
         self._bridge.start()
         self.set_interval(1.0, self._tick)
+        self.set_timer(LOOK_BACK_AFTER, self.look_back)
         if self._on_ready is not None:
             self._on_ready()
 
@@ -290,7 +294,12 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Acts, Alerting, Navigatio
             self.say(refused)
 
     def do_quit(self) -> None:
-        """Keep the place and leave."""
+        """Leave; what still runs is said first."""
+        if self.may_leave():
+            self.leave()
+
+    def leave(self) -> None:
+        """Keep the place and end, whatever runs."""
         self.keep_place()
         self.exit()
 

@@ -230,7 +230,7 @@ class Assembly:
 
     def _leave(self, app: QuarterdeckApp) -> None:
         with contextlib.suppress(RuntimeError):
-            app.call_from_thread(app.do_quit)
+            app.call_from_thread(app.leave)
 
     def close(self) -> None:
         """End the service thread and write what is left to write."""
@@ -276,15 +276,13 @@ class Assembly:
 
     def _acting(self) -> Acting | None:
         """Return what acts on the cluster that is watched now, made anew for each."""
-        from tui.acting import console_actor, make_acting
+        from tui.acting import make_acting
 
         engine = self.runtime.engine
         if engine is None:
             return None
         if self._hands is None or self._hands[0] is not engine.session:
-            identity, config = self.setup.identity, self.setup.loaded.config
-            who = console_actor(self.console.actor)
-            made = make_acting(engine, self.live, self.clock, self.setup.folder, who, config, identity.context)
+            made = make_acting(engine, self.live, self.clock, self.setup, self.console.actor, self._past())
             if made is None:
                 return None
             self._hands = (engine.session, made)

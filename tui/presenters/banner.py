@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from services.model.action import Ended, Outcome
 from tui.presenters.lens import Lens
 from widgets.viewmodels import Line, Span, Tone
 
@@ -18,8 +20,9 @@ class Notice(IntEnum):
     BROKEN = 0
     LOGIN = 1
     LEDGER = 2
-    CONFIG = 3
-    SINCE = 4
+    UNSETTLED = 3
+    CONFIG = 4
+    SINCE = 5
 
 
 def present_broken(part: str, why: str, lens: Lens) -> Line:
@@ -30,6 +33,13 @@ def present_broken(part: str, why: str, lens: Lens) -> Line:
 def present_ledger(sentence: str, lens: Lens) -> Line:
     """Return that what was done and promised cannot be read or written, and that nothing touches the file."""
     return (Span(" LEDGER ", Tone.PROD), Span(f" {lens.text(sentence, 400)}", Tone.WARN))
+
+
+def present_found_out(found: Sequence[tuple[str, Ended]], lens: Lens) -> Line:
+    """Return how what a former console began has ended: what is still unknown first, as far as there is room."""
+    ordered = sorted(found, key=lambda one: one[1].outcome is not Outcome.UNKNOWN)
+    said = [f"{title}: {ended.outcome.value} ({ended.text})" for title, ended in ordered]
+    return (Span(" BEGUN BEFORE ", Tone.PROD), Span(f" {lens.text('; '.join(said), 400)}", Tone.WARN))
 
 
 def present_refused_config(sentence: str, lens: Lens) -> Line:
