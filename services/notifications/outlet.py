@@ -115,4 +115,4 @@ def scrub(text: str, secrets: Iterable[Secret]) -> str:
 
 
 def _words(answer: Answer, channel: Channel) -> str:
-    return answer.error or channel.classify(answer).reason or "gave no answer"
+    return channel.classify(answer).reason or answer.error or "gave no answer"

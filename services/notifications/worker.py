@@ -165,7 +165,7 @@ class OutboxWorker:
             gate.left()
             raise
         except Exception as error:  # noqa: BLE001 - a sender's own fault must not leave a message claimed for ever
-            _log.error("a sender failed: %s", safe_text(type(error).__name__))  # noqa: TRY400 - a trace may hold a URL
+            _log.error("a sender failed: %s", safe_text(type(error).__name__))  # no trace: one may hold a URL
             return Settled(Verdict.UNKNOWN, f"the sender failed ({type(error).__name__}); see the log")
 
     async def _settle(self, claimed: Claimed, step: Step) -> None:

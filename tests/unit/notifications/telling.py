@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 from services.config_notify import NotifySettings
 from services.config_secret import SecretRef
 from services.model.actor import Actor
@@ -39,3 +42,12 @@ def message(number: int = 1, channel: str = "room", thread: str = "INC-7", **fie
 def claimed(attempts: int = 1, doubts: int = 0, expires_in: float = 7200.0) -> Claimed:
     """Return a claim of a message at NOW."""
     return Claimed(message(), "lease", attempts, doubts, NOW + expires_in, NOW + 60.0)
+
+
+async def until(there: Callable[[], object]) -> None:
+    """Wait until something is so; fails after ten seconds."""
+    for _ in range(10_000):
+        if there():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never came")

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-RESET, HANG, SLOW = "reset", "hang", "slow"
+RESET, HANG, SLOW, ECHO = "reset", "hang", "slow", "echo"
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -61,6 +61,9 @@ class Vendor:
                     writer.write(bytes([byte]))
                     await writer.drain()
                     await asyncio.sleep(0.001)
+            elif answer == ECHO:
+                writer.write(said("400 Bad Request", f"cannot do {first} {headers}"))
+                await writer.drain()
             else:
                 assert isinstance(answer, bytes)
                 writer.write(answer)
