@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from services.config_secret import SecretRef
 
@@ -121,7 +121,7 @@ class TemplateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Words of your own for a kind of message; {fields} are filled in, lines whose fields are all empty left out."""
 
     subject: Annotated[
-        str, Meta(max_length=200, description="The first line.", examples=["{what} is back at revision {to}"])
+        str, Meta(max_length=200, description="The first line.", examples=["{what} is back at revision {revision}"])
     ] = ""
     text: Annotated[
         str,
@@ -137,20 +137,29 @@ def notify_faults(
     notify: Mapping[str, NotifySettings], tell: TellSettings, templates: Mapping[str, TemplateSettings]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield what is wrong beyond the type of a setting: its path, and the end of a sentence that repeats no secret."""
-    from services.config_locate import did_you_mean
-    from services.notifications.templates import fault_of
-
     for name, channel in notify.items():
         if not _NAME.match(name):
             yield ("notify", name), "must be named with letters, digits, _ and -, 32 at most"
         for key, reason in _channel_faults(channel):
             yield ("notify", name, key), reason
+    yield from _tell_faults(notify, tell)
+    yield from _template_faults(templates)
+
+
+def _tell_faults(notify: Mapping[str, NotifySettings], tell: TellSettings) -> Iterator[tuple[tuple[str, ...], str]]:
+    from services.config_locate import did_you_mean
+
     for name in tell.channels:
         if name not in notify:
             yield ("tell", "channels"), f"names a channel that there is no [notify.{name}] for"
     for occasion in tell.on:
         if occasion not in OCCASIONS:
-            yield ("tell", "on"), f'must be among {", ".join(OCCASIONS)}{did_you_mean(occasion, OCCASIONS)}'
+            yield ("tell", "on"), f"must be among {', '.join(OCCASIONS)}{did_you_mean(occasion, OCCASIONS)}"
+
+
+def _template_faults(templates: Mapping[str, TemplateSettings]) -> Iterator[tuple[tuple[str, ...], str]]:
+    from services.notifications.templates import fault_of
+
     for name, words in templates.items():
         if not words.subject:
             yield ("templates", name, "subject"), "must not be empty"

@@ -21,8 +21,9 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "namespace": "the namespace",
         "name": "the object's name",
         "action": "what was done: roll back",
-        "from": "the revision, or the value, before",
-        "to": "the one after",
+        "from": "what it was before: rev 17 and its images, 3 replicas",
+        "to": "what it was to be",
+        "revision": "the revision it was rolled back to",
         "outcome": "OK, FAILED or UNKNOWN",
         "detail": "how it ended, in a sentence",
         "reason": "why it was done",
@@ -58,12 +59,12 @@ BUILT_IN: Mapping[str, Template] = MappingProxyType(
         MessageKind.PLAIN: Template("{subject}", "{text}\nCluster: {cluster}\nMore: {link}"),
         MessageKind.ACTED: Template(
             "{what}: {action}, done",
-            "{user} on {cluster}: {action} {what}\nResult: {detail}\nReason: {reason}\n"
+            "{user} on {cluster}: {action} {what}\nFrom: {from}\nTo: {to}\nResult: {detail}\nReason: {reason}\n"
             "Incident: {incident} {title}\nUndo: {undo}\n{text}",
         ),
         MessageKind.ROLLED_BACK: Template(
-            "{what} was rolled back to revision {to}",
-            "{user} rolled back {what} on {cluster}, from revision {from} to {to}\nResult: {detail}\n"
+            "{what} was rolled back to revision {revision}",
+            "{user} rolled back {what} on {cluster}\nFrom: {from}\nTo: {to}\nResult: {detail}\n"
             "Reason: {reason}\nIncident: {incident} {title}\nUndo: {undo}\n{text}",
         ),
         MessageKind.FAILED: Template(
