@@ -7,6 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from msgspec import structs
+
+from services.model.ref import Ref
 from services.ports import Snapshot
 from tui.presenters.lens import Lens
 from tui.presenters.ordering import HELPING, Ordering
@@ -190,7 +193,9 @@ class TableDriver:
                 return Row(key, ())
             built = self._row(key, obj, lens)
             (self._ticking.add if ticks(built) else self._ticking.discard)(key)
-            return built if key in self._rows else Row(key, built.cells, built.tone, dimmed=True, details=built.details)
+            ref = getattr(obj, "ref", None)
+            identity = ref.uid if isinstance(ref, Ref) else ""
+            return structs.replace(built, identity=identity, dimmed=built.dimmed or key not in self._rows)
 
         if extra:
             order = [*order, *extra]

@@ -60,6 +60,13 @@ def freeze(subject: object, snapshot: Snapshot) -> Target | None:
     )
 
 
+def replaced(target: Target, subject: object, seen: str) -> str:
+    """Return what to say where an object took the place of the one that was painted; `seen` is that one's uid."""
+    if isinstance(subject, Alert) or not seen or seen == target.ref.uid:
+        return ""
+    return "it was deleted and made anew in this very moment: look again"
+
+
 def moved(target: Target, snapshot: Snapshot) -> str:
     """Return what has become of a target since it was frozen, as far as its row tells; "" while it is the same."""
     rows = snapshot.tables.get(target.resource.table)
@@ -95,6 +102,9 @@ def open_menu(app: QuarterdeckApp) -> None:
     if target is None:
         app.say("there is no object under the cursor that anything could be done to")
         return
+    if unseen := replaced(target, subject, front.seen_identity()):
+        app.say(unseen)
+        return
     row = subject if not isinstance(subject, Alert) else _row_of(target.ref, snapshot)
     lens = app.console_state.lens()
     choices = [
@@ -123,7 +133,7 @@ def act(app: QuarterdeckApp, name: str) -> None:
         app.say(f"{listed.label}: not for {what}")
         return
     row = subject if not isinstance(subject, Alert) else _row_of(target.ref, snapshot)
-    if grey := _grey(acting, listed, row, snapshot):
+    if grey := _grey(acting, listed, row, snapshot) or replaced(target, subject, front.seen_identity()):
         app.say(f"{listed.label}: {grey}")
         return
     begin(app, acting, listed, target, {})

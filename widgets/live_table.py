@@ -97,6 +97,11 @@ class LiveTable(Toned, can_focus=True):
         return self._view.cursor.aim
 
     @property
+    def target_identity(self) -> str:
+        """The identity of the row to act upon, as it was painted last; "" where that is not known."""
+        return self._view.target_identity
+
+    @property
     def marks(self) -> frozenset[str]:
         """The marked keys; all of them are in the table."""
         return self._view.cursor.marks
@@ -233,6 +238,9 @@ class LiveTable(Toned, can_focus=True):
         if regions:
             self._unpainted.update(region.y for region in regions)
             self.refresh(*regions)
+        for y in range(1, len(self._lines)):
+            if y not in self._unpainted:
+                self._view.note_seen(y)
         if self._cursor_y not in self._unpainted:
             self._view.cursor.painted()
 
@@ -243,6 +251,7 @@ class LiveTable(Toned, can_focus=True):
         self._unpainted.discard(y)
         if y >= len(self._lines):
             return Strip.blank(self.size.width, self.rich_style)
+        self._view.note_seen(y)
         if y == self._cursor_y:
             self._view.cursor.painted()
         return self.strip_of(self._lines[y])

@@ -32,6 +32,7 @@ class TableView:
         self._slots: tuple[Slot, ...] = ()
         self._rows: dict[str, Row] = {}
         self._inked: dict[str, tuple[Row, Layer, list[InkLine]]] = {}
+        self._seen: dict[str, str] = {}
 
     @property
     def page(self) -> int:
@@ -51,6 +52,19 @@ class TableView:
         if not (1 <= y < self.height and line < self._geometry.lines):
             return None
         return self.vm.order[self._geometry.row_at(line)[0]]
+
+    @property
+    def target_identity(self) -> str:
+        """The identity of the row that a key press acts upon, as it was painted last; "" where that is not known."""
+        return self._seen.get(self.cursor.aim or "", "")
+
+    def note_seen(self, y: int) -> None:
+        """Note which thing the row on line `y` stands for: it is what a key press means from here on."""
+        key = self.key_at(y)
+        if key is not None:
+            if len(self._seen) >= ROWS_KEPT:
+                self._seen.clear()
+            self._seen[key] = self.row(key).identity
 
     def resize(self, width: int, height: int) -> None:
         """Lay out for a size in cells."""
@@ -146,7 +160,7 @@ class TableView:
 
     def _row_lines(self, key: str, part: int, count: int) -> list[InkLine]:
         """Return `count` lines of a row from line `part` of it on, inked again only where row or layer differ."""
-        row = self._row(key)
+        row = self.row(key)
         layer = Layer.DIMMED if row.dimmed or self.stale else Layer.NONE
         main = layer
         if key in self.cursor.marks:
@@ -162,7 +176,8 @@ class TableView:
             inked = self._inked[key] = (row, main, lines)
         return inked[2][part : part + count]
 
-    def _row(self, key: str) -> Row:
+    def row(self, key: str) -> Row:
+        """Return the row of a key, built when it is wanted first."""
         row = self._rows.get(key)
         if row is None:
             if len(self._rows) >= ROWS_KEPT:

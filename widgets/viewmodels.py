@@ -56,13 +56,17 @@ class Column(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True):
-    """One row as drawn: a cell a column (missing ones are empty), and detail lines below it, indented."""
+    """One row as drawn: a cell a column (missing ones are empty), and detail lines below it, indented.
+
+    `identity` tells apart two things that have the same key, one after the other.
+    """
 
     key: str
     cells: tuple[Span, ...]
     tone: Tone = Tone.PLAIN
     dimmed: bool = False
     details: tuple[Line, ...] = ()
+    identity: str = ""
 
 
 class TableVM(Struct, frozen=True):

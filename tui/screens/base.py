@@ -140,6 +140,10 @@ class BaseScreen(Screen[None]):
         """Return what an incident that is declared here would be about, None where that is nothing in particular."""
         return None
 
+    def seen_identity(self) -> str:
+        """Return the uid of what was painted under the cursor, "" where nobody knows."""
+        return ""
+
     def do_incident(self) -> None:
         """Declare an incident."""
         from tui.incidents import declare

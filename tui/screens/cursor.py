@@ -85,6 +85,10 @@ class CursorScreen(BaseScreen):
         target = self.target()
         return target[1] if target is not None and not isinstance(target[1], CostLine | Incident) else None
 
+    def seen_identity(self) -> str:
+        """Return the uid of the row that was painted under the cursor."""
+        return self.driver.widget.target_identity if self.driver is not None else ""
+
     def aside(self) -> Line:
         """Say how many rows would stand elsewhere, and the key that lets them."""
         driver = self.driver

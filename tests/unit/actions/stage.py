@@ -49,13 +49,13 @@ class StageHands:
     def snapshot(self) -> Snapshot:
         return Snapshot(0, {}, {})
 
-    async def observed(self, _ref: Ref) -> Mapping[int, Healthy]:
+    async def observed(self, ref: Ref) -> Mapping[int, Healthy]:
         return {}
 
-    async def get(self, _resource: Resource, _namespace: str, _name: str, _subresource: str = "") -> Document:
+    async def get(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> Document:
         return {"spec": self._world.spec}
 
-    async def find(self, _resource: Resource, _namespace: str = "", **_params: str) -> Sequence[Document]:
+    async def find(self, resource: Resource, namespace: str = "", **params: str) -> Sequence[Document]:
         return ()
 
     async def send(self, write: Write, *, dry_run: bool = False) -> Document:
@@ -64,7 +64,7 @@ class StageHands:
             self._world.spec = "good"
         return {}
 
-    async def can(self, _right: Right) -> AccessAnswer:
+    async def can(self, right: Right) -> AccessAnswer:
         return AccessAnswer(self._world.allowed, "" if self._world.allowed else "no role")
 
 

@@ -99,7 +99,7 @@ def test_a_lost_answer_is_found_out_by_looking(spec: str, outcome: Outcome) -> N
             raise written(WriteFault.UNKNOWN)
 
         action = Mend()
-        action.execute = arrived  # type: ignore[method-assign, assignment]
+        action.execute = arrived  # type: ignore[method-assign]
         ended = asyncio.run(bench.runner.run(action, Orders(plan), bench._note))
     else:
         ended = bench.run()
@@ -173,7 +173,7 @@ def test_a_console_that_closes_leaves_the_outcome_unknown() -> None:
         raise AssertionError
 
     action, watching = Mend(), asyncio.Event()
-    action.verify = forever  # type: ignore[method-assign, assignment]
+    action.verify = forever  # type: ignore[method-assign]
     asyncio.run(closing())
     assert bench.world.log[-1] == "outcome unknown"
     assert bench.world.spec == "good"

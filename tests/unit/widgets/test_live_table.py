@@ -63,8 +63,15 @@ class TableApp(App[None]):
         self.heard.append(("marked", set(message.keys)))
 
 
-def vm(order: str | list[str], values: Callable[[str], str] = lambda key: "1") -> TableVM:
-    return TableVM(COLUMNS, list(order), lambda key: Row(key, (Span(key), Span(values(key)), Span("steady"))))
+def vm(
+    order: str | list[str],
+    values: Callable[[str], str] = lambda key: "1",
+    identity: Callable[[str], str] = lambda key: "",
+) -> TableVM:
+    def row(key: str) -> Row:
+        return Row(key, (Span(key), Span(values(key)), Span("steady")), identity=identity(key))
+
+    return TableVM(COLUMNS, list(order), row)
 
 
 async def test_keys_move_open_and_mark_by_key() -> None:
@@ -229,3 +236,22 @@ async def test_a_resize_keeps_the_cursor_in_sight() -> None:
         await pilot.pause()
         assert app.table.lit == "l"
         assert app.table.visible_keys == tuple("ijkl")
+
+
+async def test_a_row_that_was_made_anew_is_another_thing_once_it_is_painted() -> None:
+    app = TableApp()
+    async with app.run_test(size=(30, 6)) as pilot:
+        born = {"a": "1"}
+
+        def again() -> TableVM:
+            return vm("abc", lambda key: born.get(key, "1"), lambda key: f"{key}-{born.get(key, '1')}")
+
+        app.table.set_vm(again())
+        app.table.focus()
+        await pilot.pause()
+        assert app.table.target_identity == "a-1"
+        born["a"] = "2"
+        app.table.set_vm(again())
+        assert app.table.target_identity == "a-1", "what was seen is the one before"
+        await pilot.pause()
+        assert app.table.target_identity == "a-2"
