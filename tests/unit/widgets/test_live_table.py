@@ -153,7 +153,7 @@ def test_what_is_opened_is_what_is_painted_under_the_cursor(operations: list[tup
                     app.table.set_vm(vm(list(value)))  # type: ignore[call-overload]
                 elif what == "press":
                     getattr(app.table, f"action_{value}")()
-                    chosen = app.table.cursor_key
+                    chosen = app.table.cursor_key or chosen
                 elif what == "paint":
                     await pilot.pause()
                     chosen = None
