@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cache.live import LiveState
-from screenshots import scene
+from screenshots.scene_alerts import whole
 from screenshots.stage import on_stage
 from services.model.source import SourceState
 
@@ -20,7 +20,10 @@ DEAD = "The API server has not answered since 03:13:52; asking again every 5 s."
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture: what it is called, how big the terminal is, and what was pressed before it was taken."""
+    """One picture: what it is called, how big the terminal is, and what was pressed before it was taken.
+
+    A word after a colon is a table to open.
+    """
 
     name: str
     size: tuple[int, int]
@@ -35,6 +38,12 @@ PICTURES = (
     Picture("control-room-200x60", (200, 60)),
     Picture("workload", (120, 40), ("enter",)),
     Picture("logs", (120, 40), ("l",)),
+    Picture("alerts", (120, 40), (":alerts",)),
+    Picture("alert", (120, 40), (":alerts", "enter")),
+    Picture("explain", (120, 40), ("X",)),
+    Picture("timeline", (120, 40), (":timeline",)),
+    Picture("costs", (120, 40), (":costs",)),
+    Picture("incident", (120, 40), (":incidents", "enter")),
     Picture("dead-server", (120, 40), dead=True),
 )
 
@@ -43,15 +52,16 @@ _MARKS = re.compile(r"terminal-\d+")
 
 
 def dead() -> LiveState:
-    """Return the scene 15 s after its API server went silent."""
-    return scene.live(state=SourceState.FAILED, error=DEAD)
+    """Return the scene 15 s after its API server went silent; the monitoring answers."""
+    return whole(state=SourceState.FAILED, error=DEAD)
 
 
 async def draw(picture: Picture) -> str:
     """Return the picture as SVG. Fonts are the reader's own: a picture loads nothing from elsewhere."""
     live = await asyncio.to_thread(dead) if picture.dead else None
     async with on_stage(picture.size, live) as stage:
-        await stage.press(*picture.keys)
+        for key in picture.keys:
+            await (stage.open_view(key[1:]) if key.startswith(":") else stage.press(key))
         drawn = stage.app.export_screenshot(title="quarterdeck")
     drawn = _MARKS.sub(f"terminal-{picture.name}", _FONT_FACES.sub("", drawn))
     return "\n".join(line.rstrip() for line in drawn.splitlines()).strip() + "\n"

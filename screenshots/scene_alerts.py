@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cache.live import LiveState
-from screenshots.scene import CLUSTER, NOW
+from screenshots.scene import CLUSTER, NOW, live
+from services.alerts.happenings import began_event, is_told
+from services.clock import ManualClock
 from services.errors import Problem
 from services.model.alert import (
     Alert,
@@ -24,7 +26,7 @@ from services.model.metric import Golden, Series
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.source import SourceState, SourceStatus
-from services.model.timeline import Event, EventKind
+from services.model.timeline import Event
 from services.ports import Replace
 from services.sanitize import safe_text
 
@@ -34,6 +36,7 @@ ERRORS = (
     " / sum by (namespace, deployment) (rate(http_requests_total[5m])) > 0.05"
 )
 RUNBOOK = "https://runbooks.example/checkout-errors"
+NO_KUBECONFIG = "No kubeconfig was found: only the monitoring is shown. Set KUBECONFIG for a cluster."
 DASHBOARD = "https://grafana.example/d/checkout?var-namespace=payments"
 
 
@@ -176,15 +179,8 @@ def peers() -> dict[str, AlertPeer]:
 
 def events() -> list[Event]:
     """Return when the alerts began."""
-    told = []
-    for one in alerts().values():
-        if one.state in (AlertState.FIRING, AlertState.SILENCED) and not one.heartbeat:
-            ref = Ref(CLUSTER, "", "", one.entity.namespace, one.entity.workload or one.entity.node)
-            payload = {"alert": one.name, "fingerprint": one.fingerprint, "what": "began"}
-            event = Event(f"a-{one.key}", one.onset, one.onset, EventKind.ALERT, ref, f"{one.name} firing",
-                          one.severity, payload)  # fmt: skip
-            told.append(event)
-    return told
+    quiet = (AlertState.PENDING, AlertState.INHIBITED)
+    return [began_event(one, one.onset) for one in alerts().values() if one.state not in quiet and is_told(one)]
 
 
 def add(feed: LiveState, *, down: Sequence[str] = (), rows: Mapping[str, Alert] | None = None) -> LiveState:
@@ -204,6 +200,19 @@ def add(feed: LiveState, *, down: Sequence[str] = (), rows: Mapping[str, Alert] 
         last = NOW - 47 if failed else NOW - 4
         error = safe_text(f"{source} did not answer within 5 s.") if failed else safe_text("")
         feed.status(SourceStatus(source, state, last, last, NOW - 40 if failed else NOW - 600, error))
+    return feed
+
+
+def whole(clock: ManualClock | None = None, state: SourceState = SourceState.LIVE, error: str = "") -> LiveState:
+    """Return the recorded moment with the alerts in it; `state` and `error` are those of the cluster's API server."""
+    return add(live(clock, state, error))
+
+
+def nowhere(clock: ManualClock | None = None) -> LiveState:
+    """Return the same moment seen by a console that has no kubeconfig, only the monitoring."""
+    feed = add(LiveState(clock or ManualClock(NOW)))
+    feed.status(SourceStatus("kubernetes", SourceState.FAILED, since=NOW - 600, error=safe_text(NO_KUBECONFIG)))
+    feed.status(SourceStatus("incidents", SourceState.LIVE, NOW, NOW, NOW - 600))
     return feed
 
 

@@ -11,10 +11,14 @@ from textual.pilot import Pilot
 
 from cache.live import LiveState
 from screenshots import scene
+from screenshots.scene_alerts import SceneMetrics, whole
 from services.clock import ManualClock
 from tui.app import QuarterdeckApp
 from tui.console import Console, Scope
 from tui.glyphs import ASCII, UNICODE
+
+HERE = Scope(scene.CLUSTER, scene.CLUSTER, "PROD")
+NOWHERE = Scope("", "no cluster")
 
 
 @dataclass
@@ -44,7 +48,12 @@ class Stage:
 
 
 def console_app(
-    live: LiveState, *, theme: str = "dark", no_colour: bool = False, ascii_only: bool = False
+    live: LiveState,
+    *,
+    theme: str = "dark",
+    no_colour: bool = False,
+    ascii_only: bool = False,
+    scope: Scope = HERE,
 ) -> tuple[QuarterdeckApp, scene.SceneRuntime]:
     """Return an app on `live`, and what stands for its service thread."""
     clock = ManualClock(scene.NOW)
@@ -52,11 +61,12 @@ def console_app(
     console = Console(
         clock,
         live,
-        Scope(scene.CLUSTER, scene.CLUSTER, "PROD"),
+        scope,
         runtime=runtime,
         actor="duty1@bastion-2",
         steering=scene.SceneSteering(),
         glyphs=ASCII if ascii_only else UNICODE,
+        metrics=SceneMetrics,
     )
     return QuarterdeckApp(console, ascii_only=ascii_only, theme=theme, no_colour=no_colour), runtime
 
@@ -74,7 +84,7 @@ async def on_stage(
 
     The scene is filled on a thread without a loop, where what is written is published at once.
     """
-    feed = live or await asyncio.to_thread(scene.live)
+    feed = live or await asyncio.to_thread(whole)
     app, runtime = console_app(feed, theme=theme, no_colour=no_colour, ascii_only=ascii_only)
     async with app.run_test(size=size) as pilot:
         stage = Stage(app, pilot, runtime)

@@ -88,7 +88,7 @@ def chart_rows(vm: ChartVM, width: int, height: int, signs: Signs = UNICODE_SIGN
     if width <= 0 or height <= 0:
         return ((),) * max(0, height)
     pen = Pen.ASCII if signs is ASCII_SIGNS else vm.pen
-    head = fit_spans(vm.head, width, ellipsis=signs.ellipsis)
+    head = fit_spans(_whole(vm.head, width), width, ellipsis=signs.ellipsis)
     if height == 1:
         return (head,)
     if vm.message or not vm.values:
@@ -105,6 +105,14 @@ def chart_rows(vm: ChartVM, width: int, height: int, signs: Signs = UNICODE_SIGN
     return (head, *plot.rows, *([_axis(vm, plot.gutter, width, signs)] if below else []))
 
 
+def _whole(head: Line, width: int) -> Line:
+    """Return the head without the parts at its end that there is no room for: half a number is none."""
+    kept = list(head)
+    while len(kept) > 1 and sum(cells_of(span.text) for span in kept) > width:
+        kept.pop()
+    return tuple(kept)
+
+
 class _Plot(Struct, frozen=True):
     rows: tuple[InkLine, ...]
     gutter: int
@@ -115,15 +123,16 @@ def _plot(vm: ChartVM, width: int, rows: int, pen: Pen) -> _Plot:
         (*vm.values, *vm.lows, *vm.highs), [limit.value for limit in vm.limits], vm.unit, min(4, max(2, rows // 2))
     )
     limits = {_row_of(scale.share(limit.value), rows): limit for limit in vm.limits if drawn(limit.value, scale)}
-    labels = {row: measured(limit.value, vm.unit) for row, limit in limits.items()}
-    labels |= {_row_of(scale.share(tick), rows): measured(tick, vm.unit) for tick in scale.ticks}
+    alarm = min((row for row, limit in limits.items() if limit.alarms), default=rows)
+    limits = {row: limit for row, limit in limits.items() if row or limit.value <= scale.low}
+    labels = {_row_of(scale.share(tick), rows): measured(tick, vm.unit) for tick in scale.ticks}
+    labels |= {row: measured(limit.value, vm.unit) for row, limit in limits.items()}
     gutter = max(cells_of(text) for text in labels.values()) + 1
     if width - gutter < _LEAST_PLOT:
         labels, gutter = {}, 0
     columns = width - gutter
     cells = _dotted(vm, scale, columns, rows) if pen is Pen.DOTS else _filled(vm, scale, columns, rows, pen)
     marked = {column for mark in vm.marks if (column := _column_of(mark.at, vm, columns)) is not None}
-    alarm = min((row for row, limit in limits.items() if limit.alarms), default=rows)
     lines = []
     for row in reversed(range(rows)):
         limit = limits.get(row)

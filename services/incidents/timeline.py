@@ -8,7 +8,6 @@ from enum import StrEnum
 from msgspec import Struct
 
 from services.model.incident import Incident, IncidentEvent, IncidentEventKind, IncidentLink
-from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind
 
@@ -44,7 +43,7 @@ def timeline(incident: Incident, events: Iterable[Event]) -> list[Moment]:
     until = incident.resolved_at + TAIL if incident.resolved_at else float("inf")
     since = min(incident.started_at, incident.declared_at) - LEAD
     told = [
-        Moment(event.at, Origin.CLUSTER, event.kind, event.text, "", _name(event.ref), event.severity, event.id)
+        Moment(event.at, Origin.CLUSTER, event.kind, event.text, "", _about(event), event.severity, event.id)
         for event in events
         if since <= event.at <= until and concerns(event, incident)
     ]
@@ -68,6 +67,8 @@ def _concerns(event: Event, link: IncidentLink) -> bool:
         return False
     if event.ref.name == ref.name and event.ref.kind in ("", ref.kind):
         return True
+    if event.kind is EventKind.ALERT:
+        return event.payload.get("workload") == ref.name
     return event.ref.kind in ("Pod", "ReplicaSet") and event.ref.name.startswith(f"{ref.name}-")
 
 
@@ -97,5 +98,9 @@ def _weight(event: IncidentEvent) -> Severity:
     return Severity.OK if event.kind is IncidentEventKind.STATUS and event.value == "resolved" else Severity.NOTICE
 
 
-def _name(ref: Ref) -> str:
-    return f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
+def _about(event: Event) -> str:
+    """Return the name of what an event is about: an alert's is that of its workload, pod or node."""
+    name = event.ref.name
+    if event.kind is EventKind.ALERT:
+        name = next((found for kind in ("workload", "pod", "node") if (found := event.payload.get(kind))), "")
+    return "/".join(part for part in (event.ref.namespace, name) if part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
+from enum import Enum
 from typing import Any, TypeVar
 
 import msgspec
@@ -48,6 +49,8 @@ def nasty(text: str) -> str:
 
 def spoil(thing: T) -> T:
     """Return a thing with a trick in each of its texts, however deep; what joins rows stays."""
+    if isinstance(thing, Enum):
+        return thing
     if isinstance(thing, str):
         return nasty(thing) if thing else thing  # type: ignore[return-value]
     if isinstance(thing, Ref):

@@ -41,10 +41,11 @@ async def test_a_filter_narrows_the_rows_and_changes_none_of_them(open_deck: Ope
     async with open_deck() as deck:
         deck.app.open_view("costs")
         await deck.settle()
-        before = {line.split("│")[1].strip() for line in deck.text.splitlines() if "shop" in line}
+        before = {line.split("│")[1].strip() for line in deck.text.splitlines() if line.startswith("│shop")}
         await deck.press("slash", "s", "h", "o", "p", "enter")
-        after = {line.split("│")[1].strip() for line in deck.text.splitlines() if "shop  " in line}
+        after = {line.split("│")[1].strip() for line in deck.text.splitlines() if line.startswith("│shop")}
         assert before == after
+        assert len(after) == 1
         assert "1 of 9  /shop" in deck.text
         await deck.press("escape")
         assert "(idle)" in deck.text

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from screenshots import scene, scene_alerts
+from services.clock import ManualClock
 from tests.budgets.pty import TRUECOLOR, Terminal
 from tests.flows.conftest import Deck, Open
-from tests.flows.spoilt import SpoiltSession, spoilt_scene
+from tests.flows.spoilt import TRICKS, SpoiltSession, nasty
+from tests.flows.spoilt_monitoring import LINKS, SpoiltMetrics, spoilt_monitoring
 from tui.glyphs import ASCII, UNICODE, Glyphs
+from tui.incidents import Desk
 from tui.presenters.views import VIEWS
+from tui.screens.alert import AlertScreen
 from tui.screens.deck import DeckScreen
 from tui.screens.document import ReadingScreen
+from tui.screens.explain import ExplainScreen
+from tui.screens.incident import IncidentScreen
 from tui.screens.logs import LogScreen
+from tui.screens.timeline import TimelineScreen
 from tui.screens.workload import WorkloadScreen
 
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -32,8 +42,13 @@ VISIBLE = ("FAKE", "[bold", "[/]", "[@click", "AAAAAAAA", "宽字", "{{7", "all 
 """What is left of the tricks where one has arrived."""
 
 
+SEEN: list[str] = []
+"""The screens that `assert_safe` has looked at in the test that runs."""
+
+
 def assert_safe(deck: Deck, where: str) -> None:
     """Look at every segment that would be painted."""
+    SEEN.append(deck.text)
     width, height = deck.app.size
     strips = deck.app.screen._compositor.render_strips()
     assert len(strips) == height, where
@@ -93,6 +108,76 @@ async def _logs_and_documents(deck: Deck) -> None:
     assert_safe(deck, "copied")
 
 
+async def _alerts(deck: Deck) -> None:
+    for number in range(7):
+        await deck.press("2", "g", *["j"] * number)
+        assert_safe(deck, f"alerts pane, row {number}")
+    for view in ("alerts", "silences", "alert-peers"):
+        deck.app.open_view(view)
+        await deck.settle()
+        assert_safe(deck, view)
+        await deck.press("c", "escape", "escape")
+    for key in scene_alerts.alerts():
+        deck.app.open_alert(deck.live.snapshot().tables["alerts"][key])
+        await deck.settle()
+        assert isinstance(deck.app.screen, AlertScreen)
+        assert_safe(deck, "one alert")
+        await deck.press("G", "T", "c")
+        assert_safe(deck, "one alert, at its end, a longer window")
+        await deck.press("escape")
+
+
+async def _explained(deck: Deck) -> None:
+    for row in [row for row in deck.live.snapshot().tables["rollouts"].values() if row.what]:
+        deck.app.explain(row.ref)
+        await deck.settle()
+        assert isinstance(deck.app.screen, ExplainScreen)
+        assert_safe(deck, "explained")
+        await deck.press("T", "G")
+        assert_safe(deck, "explained, a longer window")
+        await deck.press("escape")
+    for alert in deck.live.snapshot().tables["alerts"].values():
+        deck.app.explain_alert(alert)
+        await deck.settle()
+        assert_safe(deck, "an alert explained")
+        await deck.press("escape")
+
+
+async def _told(deck: Deck) -> None:
+    deck.app.open_view("timeline")
+    await deck.settle()
+    assert isinstance(deck.app.screen, TimelineScreen)
+    for _ in range(12):
+        assert_safe(deck, "timeline")
+        await deck.press("j")
+    await deck.press("enter")
+    assert_safe(deck, "from the timeline")
+    await deck.press("escape")
+    for what in (*TRICKS, *LINKS, "CheckoutErrorRate", "payments/deploy/checkout"):
+        deck.app.open_what(what)
+        await deck.settle()
+        assert_safe(deck, "opened what somebody pasted")
+
+
+async def _paid_and_declared(deck: Deck) -> None:
+    deck.app.open_view("costs")
+    await deck.settle()
+    for key in ("b", "enter", "escape", "b", "G", "enter"):
+        await deck.press(key)
+        assert_safe(deck, f"costs, {key}")
+    while not isinstance(deck.app.screen, DeckScreen):
+        await deck.press("escape")
+    deck.app.open_view("incidents")
+    await deck.settle()
+    assert_safe(deck, "incidents")
+    await deck.press("g", "enter")
+    assert isinstance(deck.app.screen, IncidentScreen)
+    assert_safe(deck, "one incident")
+    await deck.press("escape", "escape", "2", "g", "I")
+    assert_safe(deck, "what would be declared")
+    await deck.press("escape")
+
+
 @pytest.mark.parametrize(
     ("tour", "width", "height", "glyphs"),
     [
@@ -102,17 +187,35 @@ async def _logs_and_documents(deck: Deck) -> None:
         (_workload, 80, 24, UNICODE),
         (_workload, 120, 40, ASCII),
         (_logs_and_documents, 120, 40, ASCII),
+        (_alerts, 80, 24, ASCII),
+        (_alerts, 200, 60, UNICODE),
+        (_explained, 80, 24, UNICODE),
+        (_explained, 200, 60, ASCII),
+        (_told, 80, 24, ASCII),
+        (_told, 120, 40, UNICODE),
+        (_paid_and_declared, 80, 24, UNICODE),
+        (_paid_and_declared, 200, 60, ASCII),
     ],
 )
 async def test_every_screen_opens_and_shows_nothing_unsafe(
-    open_deck: Open, tour: Callable[[Deck], Awaitable[None]], width: int, height: int, glyphs: Glyphs
+    open_deck: Open,
+    tmp_path: Path,
+    tour: Callable[[Deck], Awaitable[None]],
+    width: int,
+    height: int,
+    glyphs: Glyphs,
 ) -> None:
-    settings = {"glyphs": glyphs, "ascii_only": glyphs is ASCII}
-    async with open_deck((width, height), spoilt_scene(), **settings) as deck:
+    settings: dict[str, Any] = {"glyphs": glyphs, "ascii_only": glyphs is ASCII}
+    settings["console"] = {"metrics": SpoiltMetrics, "desk": lambda: Desk(tmp_path, ManualClock(scene.NOW), nasty("x"))}
+    SEEN.clear()
+    live = await asyncio.to_thread(spoilt_monitoring)
+    async with open_deck((width, height), live, **settings) as deck:
         deck.runtime.session = SpoiltSession()
         assert_safe(deck, "control room")
         await tour(deck)
         assert_safe(deck, "at the end")
+        arrived = {trick for trick in VISIBLE if any(trick in text for text in SEEN)}
+        assert len(arrived) > 2, "too few tricks have come as far as the screen"
         assert deck.app.is_running
         if glyphs is ASCII:
             assert deck.text.isascii()

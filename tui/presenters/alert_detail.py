@@ -86,7 +86,7 @@ def present_alert(
 ) -> tuple[Line, ...]:
     """Return everything about an alert, the most needed first. `keys` are those that copy links, by what they copy."""
     row = workload_of(alert, snapshot)
-    lines = [*_state(alert, lens), *_because(row, lens), *_suspects(suspects, lens)]
+    lines = [*_state(alert, lens), *_because(row, suspects, lens), *_suspects(suspects, lens)]
     lines += _pods(row, alert, snapshot, lens)
     lines += present_last_words(words, lens)
     lines += _links(links_of(alert), keys, lens)
@@ -106,7 +106,12 @@ def present_alert_in_short(
 ) -> tuple[Line, ...]:
     """Return what the detail of the control room says of an alert: its state, its cause, its suspects, its pods."""
     row = workload_of(alert, snapshot)
-    return (*_state(alert, lens), *_because(row, lens), *_suspects(suspects, lens), *_pods(row, alert, snapshot, lens))
+    return (
+        *_state(alert, lens),
+        *_because(row, suspects, lens),
+        *_suspects(suspects, lens),
+        *_pods(row, alert, snapshot, lens),
+    )
 
 
 def _state(alert: Alert, lens: Lens) -> list[Line]:
@@ -130,8 +135,11 @@ def _state(alert: Alert, lens: Lens) -> list[Line]:
     return lines
 
 
-def _because(row: Rollout | None, lens: Lens) -> list[Line]:
-    """Return what the cluster itself knows of the workload: a cause is more than a number over a line."""
+def _because(row: Rollout | None, suspects: Sequence[Suspect], lens: Lens) -> list[Line]:
+    """Return what the cluster itself knows of the workload: a cause is more than a number over a line.
+
+    Its last change is left out where it is the first suspect, of which more is said below.
+    """
     if row is None or row.severity > Severity.WARN:
         return []
     tone = TONES[row.severity]
@@ -142,7 +150,9 @@ def _because(row: Rollout | None, lens: Lens) -> list[Line]:
     if row.last_words:
         lines.append(labelled("", Span("last words  ", Tone.MUTED), Span(f'"{lens.text(row.last_words, 400)}"')))
     changed = change_of_rollout(row, lens)
-    if changed:
+    first = suspects[0].change if suspects else None
+    told = first is not None and (first.ref.key, first.revision) == (row.ref.key, row.revision)
+    if changed and not told:
         lines.append(labelled("CHANGED", Span(lens.text(changed))))
     return lines
 

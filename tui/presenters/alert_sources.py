@@ -197,7 +197,10 @@ def count_alerts(alerts: Iterable[Alert], workloads: Mapping[str, Rollout], scop
 
 
 def present_evidence(evidence: Evidence, counts: AlertCounts, lens: Lens) -> tuple[Line, ...]:
-    """Return the last line of the pane in parts: what is quiet and why, the heartbeat, the servers, the rules."""
+    """Return the last line of the pane in parts: what is quiet and why, the heartbeat, the servers, the rules.
+
+    How many are pending stands in the header already.
+    """
     parts = [_quiet(counts, state) for state in (AlertState.SILENCED, AlertState.INHIBITED, AlertState.MUTED)]
     if evidence.heartbeats:
         parts.append((Span(f"{lens.text(', '.join(evidence.heartbeats), 60)} ok", Tone.MUTED),))
@@ -209,7 +212,7 @@ def present_evidence(evidence: Evidence, counts: AlertCounts, lens: Lens) -> tup
         parts.append((Span(lens.text(evidence.doubt, 120), Tone.WARN),))
     if evidence.sick_rules:
         parts.append((Span(f"{plural(evidence.sick_rules, 'rule')} sick", Tone.WARN),))
-    return tuple(part for part in (*parts, _quiet(counts, AlertState.PENDING)) if part)
+    return tuple(part for part in parts if part)
 
 
 def _quiet(counts: AlertCounts, state: AlertState) -> Line:

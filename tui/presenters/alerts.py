@@ -41,14 +41,14 @@ from widgets.viewmodels import Column, Face, Line, PaneVM, Row, Span, Tone
 
 COLUMNS = (
     Column("shape", "", 1),
-    Column("name", "ALERT", 18, weight=3),
+    Column("name", "ALERT", 18, weight=4),
     Column("where", "WHERE", 14, weight=3, priority=1),
-    Column("value", "VALUE", 15, weight=1, right=True, priority=2),
-    Column("state", "STATE", 9, priority=3),
-    Column("summary", "SUMMARY", 12, weight=5, priority=5),
+    Column("value", "VALUE", 15, right=True, priority=2),
+    Column("state", "STATE", 10, priority=3),
     Column("since", "SINCE", 6, right=True),
     Column("suspect", "SUSPECT", 10, priority=4),
-    Column("peers", "SEEN BY", 8, weight=1, priority=6),
+    Column("summary", "SUMMARY", 24, weight=5, priority=5),
+    Column("peers", "SEEN BY", 16, weight=1, priority=6),
 )
 PANE_COLUMNS = (
     Column("shape", "", 1),
@@ -142,6 +142,8 @@ def present_alert_row(
 ) -> Row:
     """Return a row of the full table."""
     cells = _cells(alert, silences or {}, suspect, lens)
+    if not alarms(alert):
+        cells["suspect"] = Span("")
     return Row(key, tuple(cells[column.key] for column in COLUMNS), dimmed=not alarms(alert))
 
 

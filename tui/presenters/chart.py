@@ -32,7 +32,7 @@ class Plan(Struct, frozen=True):
     limits: tuple[Limit, ...] = ()
     tone: Tone = Tone.NOTICE
     unit: str = ""
-    beside: str = ""
+    beside: tuple[str, ...] = ()
 
 
 def pen_of(lens: Lens) -> Pen:
@@ -75,14 +75,12 @@ def _head(series: Series, unit: str, plan: Plan, lens: Lens) -> list[Span]:
     before, now = measured(first, unit), measured(last, unit)
     words = f"{before} {lens.glyphs.right} {now}" if before != now else now
     spans = [Span(words, Tone.STRONG)]
+    if len(series.values) - 1 - at >= LATE:
+        spans.append(Span(f"  no data since {clock(series.start + (at + 1) * series.step)}", Tone.WARN))
     for limit in plan.limits:
         above = limit.alarms and last > limit.value
         spans.append(Span(f"  {limit.label} {measured(limit.value, unit)}", Tone.WARN if above else Tone.MUTED))
-    if plan.beside:
-        spans.append(Span(f"  {lens.text(plan.beside, 60)}", Tone.MUTED))
-    if len(series.values) - 1 - at >= LATE:
-        spans.append(Span(f"  no data since {clock(series.start + (at + 1) * series.step)}", Tone.WARN))
-    return spans
+    return [*spans, *(Span(f"  {lens.text(words, 60)}", Tone.MUTED) for words in plan.beside)]
 
 
 def _moment(at: float, end: float) -> str:
@@ -146,12 +144,12 @@ def golden_charts(
     return (("errors", present_chart(Plan("errors"), None, lens, missing=why)),)
 
 
-def _durations(golden: Golden) -> str:
-    """Return the percentiles that have no chart of their own: "p50 40 ms  p99 2.6 s"."""
+def _durations(golden: Golden) -> tuple[str, ...]:
+    """Return the percentiles that have no chart of their own: "p99 2.6 s", "p50 40 ms"."""
     drawn = "p95" if golden.p95 is not None else "p50"
-    return "  ".join(
+    return tuple(
         f"{name} {measured(series.last, series.unit)}"
-        for name, series in (("p50", golden.p50), ("p99", golden.p99))
+        for name, series in (("p99", golden.p99), ("p50", golden.p50))
         if name != drawn and series is not None and series.last is not None
     )
 

@@ -71,14 +71,21 @@ def unknowns(summary: CostSummary) -> Line:
 
 
 def present_cost_lines(summary: CostSummary, width: int, lens: Lens) -> tuple[Line, ...]:
-    """Return the lines of the pane: today, week, month, movers, with the rate at their right or below them."""
+    """Return the lines of the pane: today, week, month, movers, with the rate at their right or below them.
+
+    One part that has no room at the right of its line stands beside the movers; what is idle may be left out.
+    """
     left = [_spend(spend, lens) for spend in summary.spends]
     right = [_rate(summary), _step(summary, lens), _idle(summary)]
     room = width - _cells(left[0]) - _cells(right[0]) - 4 if left else 0
     bars = Span(f"  {spark(summary, lens, min(room, TREND))}" if room >= LEAST_BARS else "")
     lines = [aligned(one, other, width) for one, other in zip(left, (right[0] + (bars,), *right[1:]), strict=False)]
-    lines.append(_movers(summary, lens))
-    if any(line is one and other for line, one, other in zip(lines, left, right, strict=False)):
+    over = [
+        number for number, (line, one) in enumerate(zip(lines, left, strict=False)) if line is one and right[number]
+    ]
+    movers = _movers(summary, lens)
+    lines.append(aligned(movers, right[over[0]], width) if len(over) == 1 and over[0] else movers)
+    if over and over != [2] and lines[-1] is movers:
         lines.append((Span("rate   ", Tone.MUTED), *_spaced(right, summary, lens)))
     return tuple(lines)
 
@@ -305,10 +312,11 @@ def present_cost_table(
     by: CostBy, shown: int, total: int, summary: CostSummary | None, narrowed: str, reading: Reading, lens: Lens
 ) -> PaneVM:
     """Return the frame of the full screen: what is added up, the whole, and what is not known."""
-    spans = [Span("Costs", Tone.STRONG), Span(f" by {by}", Tone.STRONG), lens.dash(), Span("estimate", Tone.MUTED)]
+    count = f"{shown:,} of {total:,}  /{lens.text(narrowed)}" if narrowed else f"{shown:,}"
+    spans = [Span("Costs", Tone.STRONG), Span(f" by {by}", Tone.STRONG), lens.dash(), Span(count, Tone.KEY)]
     if summary is not None:
         spans.append(Span(f"  {dollars(summary.rate)}/h", Tone.STRONG))
-    spans.append(Span(f"  {shown:,}" + (f" of {total:,}  /{lens.text(narrowed)}" if narrowed else ""), Tone.KEY))
+    spans.append(Span("  estimate", Tone.MUTED))
     state = present_state(reading, lens) or (unknowns(summary) if summary is not None else ())
     if summary is None:
         waits = lens.text(reading.reason) or WAITING

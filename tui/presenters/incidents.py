@@ -233,7 +233,8 @@ def present_moment(one: Moment, lens: Lens) -> Line:
         noted = one.what is IncidentEventKind.NOTE
         who = Span(f" {lens.name('user', one.who)}  ", Tone.KEY)
         return (at, Span("  "), Span(lens.glyphs.here if not noted else " "), who, Span(lens.text(one.text, 500)))
-    mark = lens.glyphs.mark(MARKS.get(EventKind(one.what), "note"))
+    bad = one.severity <= Severity.WARN
+    mark = lens.shape(one.severity) if bad else lens.glyphs.mark(MARKS.get(EventKind(one.what), "note"))
     return (
         at,
         Span("  "),

@@ -93,7 +93,7 @@ class AlertPane:
         self._pane.set_vm(present_alerts_pane(self._rows, counts, evidence, shown, lens))
         parts = present_evidence(evidence, counts, lens)
         if summary.symptoms:
-            parts = (*parts, (Span(f"{plural(len(summary.symptoms), 'symptom')} of the cluster", Tone.NOTICE),))
+            parts = (*parts, (Span(plural(len(summary.symptoms), "symptom"), Tone.NOTICE),))
         self.bar.set_vm(BarVM(parts))
 
     def detail(self, alert: Any) -> TextVM | None:  # noqa: ANN401 - whatever is under the cursor

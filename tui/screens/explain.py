@@ -44,6 +44,7 @@ class ExplainScreen(WorkloadScreen):
         super().__init__(console, ref)
         self.alert = alert
         self.charts = {name: TimeSeries(id=f"chart-{name}") for name in CHARTS}
+        self.rows = Container(*self.charts.values(), id="charts")
         self.measured = HeaderBar(id="measured")
         self._window = 0
         self._golden: Golden | None = None
@@ -53,7 +54,7 @@ class ExplainScreen(WorkloadScreen):
     def between(self) -> Iterable[Widget]:
         """Put the charts between the facts and the tables."""
         yield self.measured
-        yield Container(*self.charts.values(), id="charts")
+        yield self.rows
 
     def on_mount(self) -> None:
         """Show what is known, and ask for what was measured."""
@@ -67,7 +68,9 @@ class ExplainScreen(WorkloadScreen):
         self._show_charts()
 
     def take(self, changes: Changes) -> None:
-        """Take what has changed."""
+        """Take what has changed; what comes before the screen is laid out is shown with all else when it is."""
+        if not self.head.is_attached:
+            return
         super().take(changes)
         if "alerts" in changes.keys or changes.events:
             self._show_head()
@@ -136,6 +139,7 @@ class ExplainScreen(WorkloadScreen):
         ]
         missing = self._missing or ("asking for what was measured" if self._golden is None else "")
         drawn: dict[str, ChartVM] = dict(golden_charts(self._golden, lens, own, missing))
+        self.rows.set_class(len(drawn) == 1, "-alone")
         for name, chart in self.charts.items():
             chart.set_class(name not in drawn, "-unknown")
             if name in drawn:

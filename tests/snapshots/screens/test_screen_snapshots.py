@@ -10,7 +10,8 @@ from textual.pilot import Pilot
 
 from screenshots import scene
 from screenshots.make import DEAD
-from screenshots.stage import console_app
+from screenshots.scene_alerts import nowhere, whole
+from screenshots.stage import HERE, NOWHERE, console_app
 from services.model.source import SourceState
 from tests.snapshots.conftest import PYTHON, TEXTUAL, refusal
 from tui.app import QuarterdeckApp
@@ -23,7 +24,22 @@ class Compare(Protocol):
 
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
-SCREENS = ["control-room", "pods", "workload", "logs", "dead-server"]
+SCREENS = {
+    "control-room": (),
+    "pods": (":pods",),
+    "workload": ("enter",),
+    "logs": ("l",),
+    "dead-server": (),
+    "alerts": (":alerts",),
+    "alert": (":alerts", "enter"),
+    "explain": ("X",),
+    "timeline": (":timeline",),
+    "costs": (":costs",),
+    "incidents": (":incidents",),
+    "incident": (":incidents", "enter"),
+    "no-cluster": (),
+}
+"""What is pressed before the picture is taken; a word after a colon is a table to open."""
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -55,27 +71,30 @@ def test_only_the_pinned_versions_write_snapshots(python: tuple[int, int], textu
 
 
 def _app(screen: str, *, no_colour: bool = False, ascii_only: bool = False) -> QuarterdeckApp:
-    state = (SourceState.FAILED, DEAD) if screen == "dead-server" else (SourceState.LIVE, "")
-    app, _ = console_app(scene.live(None, *state), no_colour=no_colour, ascii_only=ascii_only)
+    if screen == "no-cluster":
+        feed, scope = nowhere(), NOWHERE
+    else:
+        state = (SourceState.FAILED, DEAD) if screen == "dead-server" else (SourceState.LIVE, "")
+        feed, scope = whole(None, *state), HERE
+    app, _ = console_app(feed, no_colour=no_colour, ascii_only=ascii_only, scope=scope)
     return app
 
 
 def _opened(screen: str) -> Callable[[Pilot[None]], Awaitable[None]]:
-    keys = {"workload": "enter", "logs": "l"}
-
     async def run_before(pilot: Pilot[None]) -> None:
         app = pilot.app
         assert isinstance(app, QuarterdeckApp)
         runtime = app.console_state.runtime
         assert isinstance(runtime, scene.SceneRuntime)
         await pilot.pause()
-        if screen == "pods":
-            app.open_view("pods")
-        if screen in keys:
-            await pilot.press(keys[screen])
-        for _ in range(2):
+        for key in (*SCREENS[screen], ""):
+            if key.startswith(":"):
+                app.open_view(key[1:])
+            elif key:
+                await pilot.press(key)
+            for _ in range(2):
+                await pilot.pause()
+                await runtime.idle()
             await pilot.pause()
-            await runtime.idle()
-        await pilot.pause()
 
     return run_before

@@ -25,6 +25,7 @@ from services.model.incident import (
     fold,
 )
 from services.model.ref import Ref
+from services.model.severity import Severity
 from services.model.timeline import Event, EventKind
 
 MINA, ADE = Actor("mina", "b1", "c1"), Actor("ade", "b2", "c2")
@@ -141,6 +142,14 @@ def test_the_timeline_takes_what_is_about_its_objects(ref: Ref, payload: dict[st
     links = (IncidentLink("cart", CART), IncidentLink("CartDown", Ref("", "", "", "", ""), "f1"))
     found = timeline(one(declared(links=links)), [happening(-100, ref, **payload)])
     assert [moment.origin for moment in found] == ([Origin.CLUSTER] if is_there else []) + [Origin.PERSON]
+
+
+@pytest.mark.parametrize(("workload", "about"), [("cart", ["shop/cart"]), ("search", [])])
+def test_an_alert_about_a_linked_workload_is_in_the_timeline_under_its_name(workload: str, about: list[str]) -> None:
+    ref, payload = Ref("c1", "", "Alert", "shop", "CartDown", "f9"), {"fingerprint": "f9", "workload": workload}
+    alert = Event("a1", NOON - 60, NOON - 60, EventKind.ALERT, ref, "CartDown firing", Severity.CRIT, payload)
+    found = timeline(one(declared(links=(IncidentLink("shop/cart", CART),))), [alert])
+    assert [moment.about for moment in found if moment.origin is Origin.CLUSTER] == about
 
 
 def test_the_timeline_reaches_back_before_the_onset_and_ends_with_the_incident() -> None:
