@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec import structs
+
 from cache.state.history import HistoryReader
 from cache.state.past import Past
 from cache.state.store import StateStore
@@ -14,7 +16,9 @@ from services.clock import ManualClock
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind, event_id
+from services.ports import Delta
 from tests.flows.conftest import Deck, Open
+from tui.console import Scope
 from tui.presenters.timeline import Moment
 from tui.screens.timeline import TimelineScreen
 from tui.screens.workload import WorkloadScreen
@@ -59,6 +63,11 @@ async def read(deck: Deck) -> None:
 
 def lines(screen: TimelineScreen) -> list[Moment]:
     return [screen.driver.object(key) for key in screen.driver.ordering.order]
+
+
+def strip(deck: Deck) -> str:
+    """Return the line of the latest happenings."""
+    return "".join(segment.text for segment in deck.app.screen.query_one("#timeline").render_line(0)).strip()
 
 
 def texts(screen: TimelineScreen) -> list[str]:
@@ -175,6 +184,33 @@ async def test_the_scope_holds_for_the_timeline_too(open_deck: Open) -> None:
         screen = await shown(one)
         one.app.enter_namespace("payments")
         await one.settle()
+        assert texts(screen) == ["rev 42  v1.8.2→v1.8.3"]
+        assert f"Timeline ─ 1  {len(scene.events()) - 1} outside the scope" in one.text
+
+
+async def test_the_strip_shows_what_lies_in_the_scope_and_counts_the_rest(open_deck: Open) -> None:
+    async with open_deck((200, 60)) as one:
+        assert "shop/cart" in strip(one)
+        one.app.enter_namespace("payments")
+        await one.settle()
+        assert "shop/cart" not in strip(one)
+        assert f"+{len(scene.events()) - 1} outside" in strip(one)
+        assert "payments/checkout rev 42" in strip(one)
+        one.app.enter_namespace("nowhere")
+        await one.settle()
+        assert f"+{len(scene.events())} outside    nothing has happened in the scope" in strip(one)
+
+
+async def test_labels_narrow_what_happened_by_the_workload_it_is_about(open_deck: Open) -> None:
+    live = scene.live(ManualClock(NOW))
+    row = live.publish().tables["rollouts"]["Deployment/payments/checkout"]
+    workload = structs.replace(row.workload, labels=("team=payments",))
+    live.apply("k", Delta("rollouts", {"Deployment/payments/checkout": structs.replace(row, workload=workload)}))
+    scope = Scope("prod-eu-1", "prod-eu-1", "PROD", labels="team=payments")
+    async with open_deck((200, 60), live=live, console={"scope": scope}) as one:
+        assert "payments/checkout rev 42" in strip(one)
+        assert "shop/cart" not in strip(one)
+        screen = await shown(one)
         assert texts(screen) == ["rev 42  v1.8.2→v1.8.3"]
 
 

@@ -66,7 +66,7 @@ def timeline(arguments: argparse.Namespace) -> int:
     setup = prepare(arguments)
     told = asyncio.run(_ask(setup, arguments, since)) if arguments.live else _recorded(setup, arguments, since, now)
     events = [event for event in told.events if event.at >= since and _in_namespace(event, arguments.namespace)]
-    found = list(moments(events, told.gaps, test, None, days=arguments.output == "table").values())
+    found = list(moments(events, told.gaps, test, days=arguments.output == "table").values())
     if arguments.output == "json":
         sys.stdout.write(_json(found, told, since, setup, Lens(now)))
     else:

@@ -11,7 +11,7 @@ from services.model.timeline import Event
 from tui.presenters.freshness import Freshness, Reading, present_state
 from tui.presenters.lens import TONES, Lens, plural
 from tui.presenters.summary import Summary
-from tui.presenters.timeline import moments, present_line
+from tui.presenters.timeline import InScope, moments, present_line
 from widgets.viewmodels import BarVM, Face, Line, PaneStripVM, PaneVM, Span, Tone
 
 WAITING_PANES = {
@@ -118,14 +118,29 @@ def _alerts_in_strip(summary: Summary, lens: Lens) -> Line:
 
 
 def present_timeline(
-    events: tuple[Event, ...], lens: Lens, known: bool = True, count: int = 8, gaps: Sequence[Gap] = ()
+    events: Sequence[Event],
+    lens: Lens,
+    known: bool = True,
+    count: int = 8,
+    gaps: Sequence[Gap] = (),
+    scope: InScope | None = None,
 ) -> BarVM:
-    """Return the strip of the latest happenings and of the spans that nobody watched, newest first.
+    """Return the strip of the latest happenings in the scope and of the spans that nobody watched, newest first.
 
-    `known` says whether none means that none were.
+    How many newer than the last of them lie outside the scope stands before them. `known` says whether none means that
+    none were.
     """
-    if not events:
-        words = "nothing has happened since this console began to watch"
-        return BarVM(((Span(words if known else "no happenings are known yet", Tone.MUTED),),))
-    lines = moments(events[:count], gaps, None, None, days=False)
-    return BarVM(tuple(present_line(moment, lens) for moment in islice(lines.values(), count)))
+    shown, outside = [], 0
+    for event in events:
+        if scope is None or scope(event):
+            shown.append(event)
+            if len(shown) == count:
+                break
+        else:
+            outside += 1
+    hidden: tuple[Line, ...] = ((Span(f"+{outside:,} outside", Tone.MUTED),),) if outside else ()
+    if not shown:
+        words = "nothing has happened" + (" in the scope" if hidden else "") + " since this console began to watch"
+        return BarVM((*hidden, (Span(words if known else "no happenings are known yet", Tone.MUTED),)))
+    lines = moments(shown, gaps, None, days=False)
+    return BarVM((*hidden, *(present_line(moment, lens) for moment in islice(lines.values(), count))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -12,6 +12,8 @@ from cache.state.records import Span as Gap
 from services.model.ref import WORKLOAD_KINDS, Ref
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind
+from services.model.workload import Rollout
+from services.ports import Snapshot
 from tui.presenters.freshness import Reading, present_state
 from tui.presenters.lens import TONES, Lens, age, clock
 from tui.presenters.terms import Subject, Test
@@ -37,9 +39,10 @@ COLUMNS = (
     Column("kind", "WHAT", 9, priority=2),
     Column("object", "OBJECT", 20, weight=2),
     Column("text", "HAPPENED", 24, weight=5),
-    Column("actor", "BY", 8, weight=1, priority=3),
-    Column("age", "AGE", 6, priority=4, right=True),
+    Column("actor", "BY", 12, weight=1, priority=4),
+    Column("age", "AGE", 6, priority=3, right=True),
 )
+InScope = Callable[[Event], bool]
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/:._-")
 
 
@@ -59,13 +62,13 @@ class Moment(Struct, frozen=True):
 
 
 def moments(
-    events: Iterable[Event], gaps: Sequence[Gap], test: Test | None, scope: Test | None, days: bool = True
+    events: Iterable[Event], gaps: Sequence[Gap], test: Test | None, days: bool = True
 ) -> dict[str, Moment]:
-    """Return the lines that pass a filter and a scope, newest first, days and gaps between them.
+    """Return the lines that pass a filter, newest first, days and gaps between them.
 
     A gap stands where it ended: what is older and within it was learned afterwards, from the cluster.
     """
-    wanted = [event for event in events if _passes(event, test, scope)]
+    wanted = [event for event in events if test is None or test(_subject(event))]
     found = [Moment(event.at, event=event) for event in wanted]
     if found or test is None:
         found += [Moment(gap.ended, gap=gap) for gap in gaps]
@@ -75,9 +78,23 @@ def moments(
     return {one.key: one for one in sorted(found, key=_rank)}
 
 
-def _passes(event: Event, test: Test | None, scope: Test | None) -> bool:
-    subject = _subject(event)
-    return (test is None or test(subject)) and (scope is None or scope(subject))
+def in_scope(scope: Test | None, snapshot: Snapshot) -> InScope | None:
+    """Return the test of what lies in a scope, None for everything: by its namespace, and its workload's labels.
+
+    What is about the whole cluster lies in every scope. Whose labels nobody knows any more lies in none of labels.
+    """
+    if scope is None:
+        return None
+    rows: Mapping[str, Rollout] = snapshot.tables.get("rollouts", {})
+
+    def inside(event: Event) -> bool:
+        name = event.payload.get("workload") or event.ref.name
+        kinds = WORKLOADS if event.payload.get("workload") else (event.ref.kind,)
+        found = (rows.get(f"{kind}/{event.ref.namespace}/{name}") for kind in kinds)
+        labels = next((row.workload.labels for row in found if row is not None), ())
+        return scope(Subject("", event.ref.namespace, event.severity, labels))
+
+    return inside
 
 
 def _rank(moment: Moment) -> tuple[float, int, float, str]:
@@ -172,15 +189,20 @@ def _gap(key: str, gap: Gap, lens: Lens) -> Row:
 
 
 def present_title(
-    shown: int, known: int, words: str, more: bool, reason: str, reading: Reading, lens: Lens
+    shown: int, known: int, words: str, more: bool, reason: str, reading: Reading, lens: Lens, outside: int = 0
 ) -> tuple[Line, Line]:
-    """Return the title and the state of the pane: how much is shown of how much is known, and whether there is more."""
+    """Return the title and the state of the pane: how much is shown of how much is known, and whether there is more.
+
+    `known` is what lies in the scope, `outside` what does not.
+    """
     count = f"{known:,}{'+' if more else ''}"
     title = [Span("Timeline", Tone.STRONG), lens.dash()]
     if words:
         title += [Span(f"{shown:,}", Tone.STRONG), Span(f" of {count}  /{lens.text(words, 80)}", Tone.KEY)]
     else:
         title.append(Span(count, Tone.STRONG))
+    if outside:
+        title.append(Span(f"  {outside:,} outside the scope", Tone.MUTED))
     state = list(present_state(reading, lens))
     if reason:
         state.append(Span(f"  {lens.text(reason, 160)}", Tone.WARN))

@@ -28,6 +28,7 @@ from tui.presenters.deck import (
 )
 from tui.presenters.detail import folded, present_detail
 from tui.presenters.symptoms import SYMPTOMS_VIEW
+from tui.presenters.timeline import in_scope
 from tui.screens.cursor import CursorScreen
 from widgets.bars import PaneStrip, TimelineStrip
 from widgets.live_table import LiveTable
@@ -244,7 +245,8 @@ class DeckScreen(CursorScreen):
         snapshot = self.console.feed.snapshot()
         known = self.console.summary().reading.trusted
         gaps = tuple(snapshot.tables.get("gaps", {}).values())
-        self.timeline.set_vm(present_timeline(tuple(snapshot.events[:12]), self.console.lens(), known, gaps=gaps))
+        scope = in_scope(self.console.scope.test, snapshot)
+        self.timeline.set_vm(present_timeline(snapshot.events, self.console.lens(), known, gaps=gaps, scope=scope))
 
     def set_scope(self) -> None:
         """Take the console's new scope."""

@@ -26,6 +26,7 @@ from tui.presenters.timeline import (
     TABLE,
     WORKLOADS,
     Moment,
+    in_scope,
     merged,
     moments,
     present_title,
@@ -56,6 +57,7 @@ class TimelineScreen(TableScreen):
         super().__init__(console, view, place)
         self._events: dict[str, Event] = {}
         self._gaps: tuple[Span, ...] = ()
+        self._outside = 0
         self._gaps_at = float("-inf")
         self._oldest: Event | None = None
         self._more = console.past is not None
@@ -96,7 +98,10 @@ class TimelineScreen(TableScreen):
         self._events = merged(self._events, snapshot.events)
 
     def _show_moments(self) -> None:
-        rows = moments(self._events.values(), self._gaps, self._test, self.console.scope.test)
+        scope = in_scope(self.console.scope.test, self.console.feed.snapshot())
+        inside = [event for event in self._events.values() if scope is None or scope(event)]
+        self._outside = len(self._events) - len(inside)
+        rows = moments(inside, self._gaps, self._test)
         picture = Snapshot(0, MappingProxyType({TABLE: rows}), MappingProxyType({}))
         self.driver.take(picture, None, self.console.clock.now())
         self._show_pane()
@@ -109,7 +114,14 @@ class TimelineScreen(TableScreen):
         reading = self.reading()
         shown = sum(1 for moment in self.driver.rows.values() if moment.event is not None)
         title, state = present_title(
-            shown, len(self._events), self._words, self._more, self._reason, reading, self.console.lens()
+            shown,
+            len(self._events) - self._outside,
+            self._words,
+            self._more,
+            self._reason,
+            reading,
+            self.console.lens(),
+            self._outside,
         )
         face, message = self._face(reading, len(self.driver.rows), self.console.lens())
         self.pane.set_vm(PaneVM("", title, state, face, message))
