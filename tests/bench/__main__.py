@@ -2,23 +2,27 @@
 
 The packages are compiled to bytecode first, as an installation has them.
 
-usage: python -m tests.bench [--quick]. Figures are of this machine and its load; the ratio to an empty app is not.
+usage: python -m tests.bench [--quick] [--alone]. All four panes live: a Prometheus and Alertmanagers with alerts
+stand beside the cluster, unless it is measured alone. Figures are of this machine and its load; the ratio to an empty
+app is not.
 """
 
 from __future__ import annotations
 
 import argparse
 import compileall
+import contextlib
 import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench import history
+from tests.bench import flood, history
+from tests.bench.beside import monitored, monitoring_of
 from tests.bench.cluster import WORD, Cluster
 from tests.bench.program import ROOT, idle, memory, processor, running, until
 from tests.budgets.pty import TRUECOLOR, Terminal
@@ -48,18 +52,18 @@ class Figure(NamedTuple):
         return f"{self.name:<46}{self.value:>9.2f} {self.unit:<6} target {self.target:g}  {met}{rival}"
 
 
-def load(kubeconfig: Path, quick: bool) -> list[Figure]:
+def load(kubeconfig: Path, beside: Mapping[str, str], quick: bool) -> list[Figure]:
     """Start to all rows and to the last row, memory, idle."""
     starts, lasts = [], []
     for _ in range(1 if quick else 3):
-        with running(PODS, kubeconfig) as terminal:
+        with running(PODS, kubeconfig, beside=beside) as terminal:
             began = time.monotonic()
             until(terminal, LOADED)
             starts.append(time.monotonic() - began)
             terminal.send("G")
             until(terminal, r"Running +0 .*worker-\d+")
             lasts.append(time.monotonic() - began)
-    with running(PODS, kubeconfig) as terminal:
+    with running(PODS, kubeconfig, beside=beside) as terminal:
         until(terminal, LOADED)
         used = processor(terminal.process.pid)
         idle(terminal, 15 if quick else 60)
@@ -90,10 +94,10 @@ def _beside_the_clock(terminal: Terminal, seconds: int = 10) -> float:
     return sum(max(0.0, tick - 2 * clock) for tick in ticks) / seconds
 
 
-def events(kubeconfig: Path, cluster: Cluster, quick: bool) -> list[Figure]:
+def events(kubeconfig: Path, cluster: Cluster, beside: Mapping[str, str], quick: bool) -> list[Figure]:
     """A status patch to its text on the terminal, alone and among others, and what it writes."""
     alone, many, sizes = [], [], []
-    with running(PODS, kubeconfig) as terminal:
+    with running(PODS, kubeconfig, beside=beside) as terminal:
         until(terminal, LOADED)
         idle(terminal, 8)
         for _ in range(5 if quick else 15):
@@ -123,14 +127,17 @@ def _event(terminal: Terminal, cluster: Cluster) -> float:
     return terminal.until(str(count), 15)
 
 
-def keys(quick: bool) -> list[Figure]:
+def keys(quick: bool, alone: bool) -> list[Figure]:
     """A key to its paint while 1,000 events a second come from the rehearsal estate."""
     import httpx
 
     from tui.commands.demo import estate
 
     wanted = argparse.Namespace(scenario="calm", size="large", seed=3, port=0)
-    with estate(wanted) as said, running(PODS, Path(said["kubeconfig"])) as terminal:
+    with contextlib.ExitStack() as stack:
+        said = stack.enter_context(estate(wanted))
+        beside = {} if alone else monitoring_of(said)
+        terminal = stack.enter_context(running(PODS, Path(said["kubeconfig"]), beside=beside))
         until(terminal, LOADED)
         idle(terminal, 3)
         httpx.post(f"{said['admin_url']}/churn", json={"per_second": 1000}).raise_for_status()
@@ -138,8 +145,6 @@ def keys(quick: bool) -> list[Figure]:
         times = []
         for turn in range(40 if quick else 200):
             idle(terminal, 0.05)
-            line = terminal.screen.cursor
-            del line
             times.append(_key(terminal, "j" if turn % 30 < 15 else "k"))
     times.sort()
     return [
@@ -167,7 +172,7 @@ def _cursor_row(terminal: Terminal) -> int:
     return next((line for line, colour in enumerate(backgrounds) if colour != usual), -1)
 
 
-def stalls(kubeconfig: Path) -> list[Figure]:
+def stalls(kubeconfig: Path, beside: Mapping[str, str]) -> list[Figure]:
     """The longest time the screen's loop stood still during the load."""
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "stalls"
@@ -177,6 +182,7 @@ def stalls(kubeconfig: Path) -> list[Figure]:
             "QUARTERDECK_STATE_DIR": folder,
             "QUARTERDECK_BENCH_STALLS": str(found),
             "PYTHONPATH": str(ROOT),
+            **beside,
         }
         command = [sys.executable, "-m", "tests.bench.heartbeat", *PODS]
         with Terminal(command, columns=160, lines=48, environment=environment) as terminal:
@@ -188,17 +194,23 @@ def stalls(kubeconfig: Path) -> list[Figure]:
     return [Figure("longest stall of the screen's loop, loading", longest[0], 50, "ms")]
 
 
-def first_paint(kubeconfig: Path, quick: bool) -> list[Figure]:
+def logs(quick: bool) -> list[Figure]:
+    """The screen's loop under a pod that writes without end."""
+    stall, rate = flood.measure(2 if quick else 10)
+    return [Figure(f"longest stall at {rate:,.0f} log lines/s", stall, 50, "ms")]
+
+
+def first_paint(kubeconfig: Path, beside: Mapping[str, str], quick: bool) -> list[Figure]:
     """The first frame with the rows of the last time, against an empty app's."""
     rounds = 3 if quick else 7
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder)
-        with running(("run", "-A"), kubeconfig, state) as terminal:
+        with running(("run", "-A"), kubeconfig, state, beside) as terminal:
             until(terminal, r"\d+ healthy|need you")
             idle(terminal, 3)
             terminal.send("\x03")
             terminal.exit_code()
-        ours = [_paint(lambda: running(("run", "-A"), kubeconfig, state), "Rollouts") for _ in range(rounds)]
+        ours = [_paint(lambda: running(("run", "-A"), kubeconfig, state, beside), "Rollouts") for _ in range(rounds)]
     command = [sys.executable, "-m", "tests.bench.empty_app"]
     environment = {**TRUECOLOR, "PYTHONPATH": str(ROOT)}
     empty = [
@@ -225,22 +237,29 @@ def main() -> None:
     """Measure, and print one line a figure."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--only", default="", help="load, events, keys, stalls, paint or history")
+    parser.add_argument("--only", default="", help="load, events, keys, stalls, logs, paint or history")
+    parser.add_argument(
+        "--alone", action="store_true", help="without a Prometheus and Alertmanagers beside the cluster"
+    )
     arguments = parser.parse_args()
-    quick, only = arguments.quick, arguments.only
+    quick, only, alone = arguments.quick, arguments.only, arguments.alone
     say = sys.stdout.write
     for package in ("tui", "widgets", "cache", "services"):
         compileall.compile_dir(ROOT / package, quiet=1)
     say(f"load average before: {os.getloadavg()[0]:.1f}\n")
-    with ControlPlane(SERVING, seed=prepared(BIG, lambda line: say(f"{line}\n") and None)) as plane:
+    with contextlib.ExitStack() as stack:
+        beside = {} if alone else stack.enter_context(monitored())
+        seed = prepared(BIG, lambda line: say(f"{line}\n") and None)
+        plane = stack.enter_context(ControlPlane(SERVING, seed=seed))
         kubeconfig = plane.kubeconfig()
         cluster = Cluster(plane.api())
         parts: dict[str, Callable[[], list[Figure]]] = {
-            "load": lambda: load(kubeconfig, quick),
-            "events": lambda: events(kubeconfig, cluster, quick),
-            "stalls": lambda: stalls(kubeconfig),
-            "paint": lambda: first_paint(kubeconfig, quick),
-            "keys": lambda: keys(quick),
+            "load": lambda: load(kubeconfig, beside, quick),
+            "events": lambda: events(kubeconfig, cluster, beside, quick),
+            "stalls": lambda: stalls(kubeconfig, beside),
+            "paint": lambda: first_paint(kubeconfig, beside, quick),
+            "keys": lambda: keys(quick, alone),
+            "logs": lambda: logs(quick),
             "history": lambda: [Figure(*figure) for figure in history.measure(0.25 if quick else 1)],
         }
         for name, part in parts.items():

@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,10 +19,15 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def running(words: Sequence[str], kubeconfig: Path | None = None, state: Path | None = None) -> Iterator[Terminal]:
-    """Run `quarterdeck WORDS` at 160x48, from an empty state folder unless one is given."""
+def running(
+    words: Sequence[str],
+    kubeconfig: Path | None = None,
+    state: Path | None = None,
+    beside: Mapping[str, str] | None = None,
+) -> Iterator[Terminal]:
+    """Run `quarterdeck WORDS` at 160x48, from an empty state folder unless one is given; `beside` is environment."""
     with tempfile.TemporaryDirectory(prefix="quarterdeck-bench-") as empty:
-        environment = {**TRUECOLOR, "QUARTERDECK_STATE_DIR": str(state or empty)}
+        environment = {**TRUECOLOR, "QUARTERDECK_STATE_DIR": str(state or empty), **(beside or {})}
         if kubeconfig is not None:
             environment["KUBECONFIG"] = str(kubeconfig)
         command = [str(PROGRAM), *words]
