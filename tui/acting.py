@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from services.actions.guard import OLDEST, Allow, Circumstances, Deny, may_begin
-from services.actions.registry import BY_ID
+from services.actions.registry import BY_ID, listed_for
 from services.actions.registry import action as action_of
 from services.actions.runner import Locks, Orders, Runner, resolve
 from services.actions.spec import Hands, Note
@@ -95,6 +96,17 @@ class Acting:
     def why_not(self, action: str) -> str:
         """Return why an action may not begin here and now, "" where it may: what greys its key."""
         return may_begin(action, self.policy, self._situation(""))
+
+    async def forbidden(self, target: Target) -> Mapping[str, str]:
+        """Return, of the actions that an object is offered, those that this user may not do, each with the reason."""
+        listed = listed_for(target.ref.group, target.ref.kind)
+        answers = await asyncio.gather(*(self._hands.can(one.right(target)) for one in listed))
+        return {
+            one.id: f"you may not {one.verb} {one.right(target).resource.plural}"
+            + (f" ({answer.reason})" if answer.reason else "")
+            for one, answer in zip(listed, answers, strict=True)
+            if not answer.allowed
+        }
 
     async def plan(self, action: str, target: Target, given: Mapping[str, str]) -> Planned:
         """Return what an action would do, and whether it may. Raises Problem."""

@@ -12,7 +12,7 @@ from tui.presenters.banner import Notice, present_found_out
 
 if TYPE_CHECKING:
     from services.errors import Problem
-    from services.model.action import Ended, Plan
+    from services.model.action import Altered, Ended, Plan
     from services.ports import Changes
     from tui.flows import Flow
 
@@ -111,6 +111,14 @@ class Acts(_Base):
         title = (Span("Leave while something runs", Tone.STRONG),)
         self.push_screen(ConfirmDialog(title, lines, key="y", label="leave"), answered)
         return False
+
+    def put_back(self, left: Altered) -> None:
+        """Begin the inverse of what was left altered."""
+        from tui.flows import acting_of, undo
+
+        acting = acting_of(self)  # type: ignore[arg-type]
+        if acting is not None:
+            undo(self, acting, left.undo)  # type: ignore[arg-type]
 
     def look_under(self, changes: Changes) -> None:
         """Take the confirm key away where what it would confirm has changed."""

@@ -92,6 +92,7 @@ class Beside:
     async def incidents(self, live: LiveState) -> None:
         """Bring the ledger's incidents to the screen until cancelled."""
         await self._clock.sleep(AFTER)
+        from cache.ledger.altered import AlteredReader
         from cache.ledger.incident_watch import IncidentWatch
         from cache.ledger.incidents import IncidentReader
         from cache.ledger.ledger import look_over
@@ -99,7 +100,7 @@ class Beside:
         if wrong := await asyncio.to_thread(look_over, self._folder):
             self.on_ledger(wrong)
         reader = IncidentReader(self._folder)
-        self._incidents = IncidentWatch(reader, live.sink(), self._clock)
+        self._incidents = IncidentWatch(reader, live.sink(), self._clock, AlteredReader(self._folder))
         try:
             await self._incidents.run()
         finally:

@@ -107,17 +107,21 @@ def open_menu(app: QuarterdeckApp) -> None:
         return
     row = subject if not isinstance(subject, Alert) else _row_of(target.ref, snapshot)
     lens = app.console_state.lens()
-    choices = [
-        Choice(one.id, one.label, one.text, one.key, lens.text(_grey(acting, one, row, snapshot)))
-        for one in listed_for(target.ref.group, target.ref.kind)
-    ]
 
     def chosen(answer: str | None) -> None:
         if answer:
             begin(app, acting, BY_ID[answer], target, {})
 
-    title = (Span("Actions", Tone.STRONG), Span(f"  {named(target, lens)}", Tone.MUTED))
-    app.push_screen(ChoiceMenu(title, choices, empty="nothing can be done to it"), chosen)
+    def show(forbidden: Mapping[str, str] | None, _problem: Problem | None) -> None:
+        if app.front is not front or app.screen is not front:
+            return
+        grey = {one.id: (forbidden or {}).get(one.id) or _grey(acting, one, row, snapshot) for one in listed}
+        choices = [Choice(one.id, one.label, one.text, one.key, lens.text(grey[one.id])) for one in listed]
+        title = (Span("Actions", Tone.STRONG), Span(f"  {named(target, lens)}", Tone.MUTED))
+        app.push_screen(ChoiceMenu(title, choices, empty="nothing can be done to it"), chosen)
+
+    listed = listed_for(target.ref.group, target.ref.kind)
+    app.work(lambda: acting.forbidden(target), show)
 
 
 def act(app: QuarterdeckApp, name: str) -> None:

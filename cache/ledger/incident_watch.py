@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from cache.ledger.altered import AlteredReader
 from cache.ledger.incidents import IncidentReader
 from services.clock import Clock
+from services.model.action import ALTERED
 from services.model.incident import INCIDENTS
 from services.model.source import SourceState, SourceStatus
 from services.ports import Replace, Sink
@@ -17,10 +19,11 @@ EVERY = 2.0
 
 
 class IncidentWatch:
-    """Fills the table "incidents"; on the service loop, the looking itself on a thread."""
+    """Fills the tables "incidents" and "altered"; on the service loop, the looking itself on a thread."""
 
-    def __init__(self, reader: IncidentReader, sink: Sink, clock: Clock) -> None:
+    def __init__(self, reader: IncidentReader, sink: Sink, clock: Clock, altered: AlteredReader | None = None) -> None:
         self._reader = reader
+        self._altered = altered
         self._sink = sink
         self._clock = clock
         self._nudged = asyncio.Event()
@@ -50,6 +53,8 @@ class IncidentWatch:
         with contextlib.suppress(RuntimeError):  # the loop is shutting its threads down
             glance = await asyncio.to_thread(self._reader.look)
             self._sink.apply(SOURCE, Replace(INCIDENTS, glance.incidents))
+            if self._altered is not None:
+                self._sink.apply(SOURCE, Replace(ALTERED, await asyncio.to_thread(self._altered.look)))
             state = SourceState.FAILED if glance.problem else SourceState.LIVE
             if self._said != (state, glance.problem):
                 self._said = (state, glance.problem)

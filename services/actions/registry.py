@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from services.model.action import Parameter
+from services.model.action import Parameter, Right, Target
 from services.model.ref import CRONJOBS, DAEMONSETS, DEPLOYMENTS, JOBS, NODES, PODS, STATEFULSETS, Resource
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ WORKLOADS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS)
 class Listed(Struct, frozen=True):
     """One action as it is offered: `place` is its class ("rollback:Rollback"), `key` its straight key ("" for none).
 
-    `footer` orders it among the keys that the footer shows (0: not shown); `kinds` are those it is offered for.
+    `footer` orders it among the keys that the footer shows (0: not shown); `kinds` are those it is offered for. Its
+    request is a `verb` on the object, its `subresource`, or another kind (`on`).
     """
 
     id: str
@@ -35,6 +36,13 @@ class Listed(Struct, frozen=True):
     key: str = ""
     footer: int = 0
     parameters: tuple[Parameter, ...] = ()
+    verb: str = "patch"
+    subresource: str = ""
+    on: Resource | None = None
+
+    def right(self, target: Target) -> Right:
+        """Return the right that its request needs: what greys it before anything is planned."""
+        return Right(self.verb, self.on or target.resource, target.ref.namespace, self.subresource)
 
 
 _REPLICAS = Parameter("replicas", "replicas", required=True)
@@ -45,18 +53,36 @@ _TO = Parameter("to", "revision")
 LISTED = (
     Listed("rollback", "rollback:Rollback", "roll back", "to the last good revision", WORKLOADS, "R", 4, (_TO,)),
     Listed("restart", "restart:Restart", "restart", "its pods, a few at a time", WORKLOADS, "B"),
-    Listed("scale", "scale:Scale", "scale", "set how many pods it has", WORKLOADS[:2], parameters=(_REPLICAS,)),
+    Listed(
+        "scale",
+        "scale:Scale",
+        "scale",
+        "set how many pods it has",
+        WORKLOADS[:2],
+        parameters=(_REPLICAS,),
+        subresource="scale",
+    ),
     Listed("pause", "pause:Pause", "pause", "hold its roll-out", WORKLOADS[:1]),
     Listed("resume", "pause:Resume", "resume", "let its roll-out go on", WORKLOADS[:1]),
     Listed("set-image", "image:SetImage", "set image", "another image", WORKLOADS, parameters=_IMAGE),
-    Listed("evict-pod", "pods:EvictPod", "evict", "let the pod go, if its budget allows", (PODS,)),
-    Listed("delete-pod", "pods:DeletePod", "delete", "the pod, whatever budgets say", (PODS,)),
+    Listed(
+        "evict-pod",
+        "pods:EvictPod",
+        "evict",
+        "let the pod go, if its budget allows",
+        (PODS,),
+        verb="create",
+        subresource="eviction",
+    ),
+    Listed("delete-pod", "pods:DeletePod", "delete", "the pod, whatever budgets say", (PODS,), verb="delete"),
     Listed("cordon", "nodes:Cordon", "cordon", "keep new pods away from the node", (NODES,)),
     Listed("uncordon", "nodes:Uncordon", "uncordon", "let pods come to the node again", (NODES,)),
     Listed("suspend-cronjob", "jobs:SuspendCronJob", "suspend", "begin no new run", (CRONJOBS,)),
     Listed("resume-cronjob", "jobs:ResumeCronJob", "resume", "run by the schedule again", (CRONJOBS,)),
-    Listed("trigger-cronjob", "jobs:TriggerCronJob", "trigger", "run it once, now", (CRONJOBS,)),
-    Listed("retry-job", "jobs:RetryJob", "retry", "run the failed job again", (JOBS,)),
+    Listed(
+        "trigger-cronjob", "jobs:TriggerCronJob", "trigger", "run it once, now", (CRONJOBS,), verb="create", on=JOBS
+    ),
+    Listed("retry-job", "jobs:RetryJob", "retry", "run the failed job again", (JOBS,), verb="create"),
 )
 
 BY_ID: Mapping[str, Listed] = {one.id: one for one in LISTED}

@@ -183,3 +183,21 @@ class Ended(Struct, frozen=True):
     intent: str = ""
     at: float = 0.0
     undo: Undo | None = None
+
+
+class Altered(Struct, frozen=True):
+    """Something an action left otherwise than it was, until it is put back: listed so that nobody forgets it.
+
+    `since` is when it was done (epoch seconds), `who` did it ("alice@bastion-2"), `undo` puts it back.
+    """
+
+    key: str
+    title: str
+    ref: Ref
+    who: str
+    since: float
+    undo: Undo
+
+
+ALTERED = "altered"
+"""The live-state table of what was left altered, by `Altered.key`."""

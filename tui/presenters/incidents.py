@@ -152,8 +152,10 @@ def open_incidents(table: Mapping[str, Incident]) -> list[Incident]:
     return sorted((one for one in table.values() if one.open), key=worst_first)
 
 
-def present_incident_pane(table: Mapping[str, Incident], status: SourceStatus | None, key: str, lens: Lens) -> PaneVM:
-    """Return the frame of the incidents pane; `key` declares one."""
+def present_incident_pane(
+    table: Mapping[str, Incident], status: SourceStatus | None, key: str, left: Line, lens: Lens
+) -> PaneVM:
+    """Return the frame of the incidents pane; `key` declares one, `left` says what was left altered."""
     count = len(open_incidents(table))
     title = [Span("Incidents", Tone.STRONG)]
     if status is not None and status.state is SourceState.FAILED:
@@ -163,9 +165,9 @@ def present_incident_pane(table: Mapping[str, Incident], status: SourceStatus | 
         return PaneVM("4", tuple(title), (), Face.WAITING, "The ledger has not been read yet.")
     if not count:
         over = f"; {plural(len(table), 'incident')} over" if table else ""
-        return PaneVM("4", tuple(title), (), Face.WAITING, f"No open incident{over}. {key} declares one.")
+        return PaneVM("4", tuple(title), left, Face.WAITING, f"No open incident{over}. {key} declares one.")
     title += [lens.dash(), Span(f"{count} open")]
-    return PaneVM("4", tuple(title))
+    return PaneVM("4", tuple(title), left)
 
 
 def present_incident_strip(table: Mapping[str, Incident], lens: Lens) -> Line:

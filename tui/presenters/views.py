@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.presenters import alert_peers, costs, incidents, pods, rollouts, silences, timeline
+from tui.presenters import alert_peers, altered, costs, incidents, outbox, pods, rollouts, silences, timeline
 from tui.presenters.alerts import ALERTS_VIEW
 from tui.presenters.cluster import CRONJOBS_VIEW, EVENTS_VIEW, JOBS_VIEW, NAMESPACES_VIEW, NODES_VIEW
 from tui.presenters.view import View
@@ -20,6 +20,8 @@ VIEWS: tuple[View, ...] = (
     NAMESPACES_VIEW,
     costs.VIEW,
     incidents.VIEW,
+    outbox.VIEW,
+    altered.VIEW,
     timeline.VIEW,
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.actions.registry import BY_ID
+from services.model.action import Altered
 from services.model.cost import CostLine
 from services.model.incident import Incident
 from services.model.ref import Ref, Resource
@@ -127,6 +128,8 @@ class CursorScreen(BaseScreen):
             self.deck.open_alert(obj)
         elif isinstance(obj, Incident):
             self.deck.open_incident(obj.number)
+        elif isinstance(obj, Altered):
+            self.deck.put_back(obj)
         elif isinstance(obj, Pod):
             self.deck.open_logs(ref)
         elif ref.kind == "Namespace":

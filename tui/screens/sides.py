@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from services.incidents.timeline import timeline
+from services.model.action import ALTERED
 from services.model.incident import INCIDENTS, Incident
 from tui.console import Console
 from tui.driver import TableDriver
 from tui.presenters import costs, incidents
+from tui.presenters.altered import present_altered
 from tui.presenters.detail import labelled
 from widgets.live_table import LiveTable
 from widgets.pane import Pane
@@ -80,7 +82,8 @@ class Sides:
             driver.take(snapshot, None, self._console.clock.now())
         status = snapshot.sources.get(incidents.SOURCE)
         key = self._console.keymap.key("incident")
-        self._incidents_pane.set_vm(incidents.present_incident_pane(table, status, key, lens))
+        left = present_altered(snapshot.tables.get(ALTERED, {}), lens)
+        self._incidents_pane.set_vm(incidents.present_incident_pane(table, status, key, left, lens))
         return incidents.present_incident_strip(table, lens)
 
     def cost_detail(self) -> TextVM | None:

@@ -1,0 +1,93 @@
+"""Reads out of the audit trail what was left altered: cordoned, paused, suspended, scaled by hand, and not put back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cache.faults import DatabaseFault
+from cache.ledger.chain import Link
+from cache.ledger.database import check_newer
+from cache.ledger.records import EntryKind, Result
+from cache.ledger.statements import AFTER
+from cache.reading import connect_to_read
+from cache.versions import LEDGER_FILE
+from services.model.action import Altered, Undo
+from services.model.ref import Ref
+
+LASTING = {
+    "cordon": "uncordon",
+    "drain": "uncordon",
+    "pause": "resume",
+    "suspend-cronjob": "resume-cronjob",
+    "suspend-gitops": "resume-gitops",
+    "silence": "expire-silence",
+}
+"""Actions whose effect stays until their inverse is done."""
+
+SCALE = "scale"
+_PAGE = 1000
+_BUSY_SECONDS = 1.0
+
+
+class AlteredReader:
+    """Follows the audit trail of one folder; a look at one that has not grown costs a query. Blocks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LEDGER_FILE
+        self._seq = 0
+        self._begun: dict[str, tuple[str, Ref, Mapping[str, Any], str]] = {}
+        self._left: dict[str, Altered] = {}
+        self._from: dict[str, str] = {}
+
+    def look(self) -> Mapping[str, Altered]:
+        """Return what is left altered, by key; what cannot be read adds nothing to what was known."""
+        try:
+            self._path.stat()
+            with closing(connect_to_read(self._path, _BUSY_SECONDS)) as connection:
+                check_newer(connection)
+                while rows := connection.execute(AFTER, (self._seq, _PAGE)).fetchall():
+                    for row in rows:
+                        self._take(Link(*row))
+        except (sqlite3.Error, OSError, DatabaseFault, ValueError):
+            pass
+        return dict(self._left)
+
+    def _take(self, link: Link) -> None:
+        self._seq = link.seq
+        if link.kind == EntryKind.INTENT and link.target:
+            ref, body = msgspec.json.decode(link.target, type=Ref), json.loads(link.body)
+            self._begun[link.intent] = (link.action, ref, body, f"{link.user}@{link.host}")
+        elif link.kind == EntryKind.OUTCOME and link.result != Result.UNKNOWN:
+            begun = self._begun.pop(link.intent, None)
+            if begun is not None and link.result == Result.OK:
+                self._settle(*begun, json.loads(link.body), link.at_us / 1_000_000)
+
+    def _settle(
+        self, action: str, ref: Ref, body: Mapping[str, Any], who: str, ended: Mapping[str, Any], at: float
+    ) -> None:
+        same = f"{ref.cluster}/{ref.kind}/{ref.key}/{ref.uid}"
+        for lasting, inverse in LASTING.items():
+            if inverse == action:
+                self._left.pop(f"{same}/{lasting}", None)
+        undo = ended.get("undo")
+        if not undo or (action not in LASTING and action != SCALE):
+            return
+        key, given = f"{same}/{action}", body.get("plan", {}).get("parameters", {})
+        inverse_of = msgspec.convert(undo, Undo)
+        if action == SCALE:
+            original = self._from.setdefault(key, str(given.get("from", "")))
+            if str(given.get("replicas", "")) == original:
+                self._left.pop(key, None)
+                self._from.pop(key, None)
+                return
+            inverse_of = msgspec.structs.replace(
+                inverse_of, parameters={"replicas": original}, words=f"scale back to {original}"
+            )
+        self._left[key] = Altered(key, str(body.get("title") or action), ref, who, at, inverse_of)
