@@ -23,6 +23,7 @@ COMMANDS = {
     "incidents": ("incidents", "incidents"),
     "act": ("act", "act"),
     "audit": ("audit", "audit"),
+    "outbox": ("outbox", "outbox"),
     "doctor": ("examine", "examine_all"),
     "config": ("settings", "settings"),
     "completion": ("", ""),
@@ -136,6 +137,14 @@ def _reports(commands: Commands, selection: argparse.ArgumentParser) -> None:
     audit.add_argument("--since", default="", metavar="T", help="how far back: 1h, 30m, 7d; everything without it")
     audit.add_argument("--steps", action="store_true", help="the steps in between too")
     audit.add_argument("--output", "-o", default="table", choices=["table", "json"])
+    told = commands.add_parser("outbox", help="list what is told to people, try it again, or drop it; no screen")
+    told.add_argument("what", nargs="?", default="list", choices=["list", "retry", "drop", "send"])
+    told.add_argument("id", nargs="?", default="", metavar="ID", help="with retry and drop: the message, or all")
+    told.add_argument("--all", action="store_true", help="those that were accepted long ago too")
+    told.add_argument("--reason", default="", metavar="TEXT", help="with drop: why; it stands in the audit trail")
+    told.add_argument("--timeout", type=float, default=20.0, metavar="S", help="with send: seconds to deliver")
+    told.add_argument("--config", default="", metavar="F", help="the configuration file")
+    told.add_argument("--output", "-o", default="table", choices=["table", "json"])
 
 
 def words(argv: Sequence[str]) -> list[str]:

@@ -71,6 +71,10 @@ async def examine(
     if loaded is not None and loaded.config.ui.share_salt is not None:
         rows.append(await _secret("ui.share_salt", loaded.config.ui.share_salt, env))
     rows += state_checks(state_folder)
+    if loaded is not None:
+        from tui.doctor_notify import examine_channels
+
+        rows += await examine_channels(loaded.config)
     namespaces = loaded.config.context(context).namespaces if loaded is not None and context else ()
     rows += await examine_cluster(context, kubeconfig, env, deadline, loaded, namespaces)
     return rows

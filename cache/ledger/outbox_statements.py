@@ -39,7 +39,8 @@ WHERE id = ? AND lease = ? AND state = 'sending'
 TAKE_OVER = "UPDATE outbox SET next_us = ? WHERE state = 'sending' AND lease GLOB ? AND channel = ?"
 LOOK_AT = "SELECT seq, state, next_us, subject, channel FROM outbox WHERE id = ?"
 RETRY = """
-UPDATE outbox SET state = 'queued', next_us = ?, expires_us = ?, settled_us = NULL, attempts = 0, doubts = 0
+UPDATE outbox SET state = 'queued', next_us = ?, expires_us = ?, settled_us = NULL, reason = '', attempts = 0,
+  doubts = 0
 WHERE seq = ?
 """
 DROP = "UPDATE outbox SET state = 'dead', next_us = NULL, settled_us = ?, reason = ?, lease = '' WHERE seq = ?"

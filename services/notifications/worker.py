@@ -29,7 +29,7 @@ EVERY = 2.0
 
 SOONEST = 0.05
 FORGET_EVERY = 3600.0
-GRACE = 3.0
+GRACE = 1.0
 """Seconds that what is on its way has to end when the console does; the rest is taken up by the next one."""
 
 _log = logging.getLogger("quarterdeck.outbox")
@@ -118,11 +118,13 @@ class OutboxWorker:
         return glance.rows
 
     async def _lead_and_claim(self, glance: Glance) -> None:
-        if not self._carriers:
+        waiting = [row for row in glance.rows.values() if row.waits and row.channel in self._carriers]
+        wanted = {row.channel for row in waiting}.union(self._leads)
+        if not wanted:  # where nothing was ever told there is nothing to lock, and no ledger to make
             return
-        self._leads = await asyncio.to_thread(self._box.lead, self._carriers)
+        self._leads = await asyncio.to_thread(self._box.lead, wanted)
         now = self._clock.now()
-        due = {row.channel for row in glance.rows.values() if row.waits and row.next_at <= now}
+        due = {row.channel for row in waiting if row.next_at <= now}
         for name in sorted(due & self._leads):
             carrier, gate = self._carriers[name], self._gates[name]
             if gate.room:

@@ -278,7 +278,7 @@ async def test_it_runs_by_its_clock_and_a_nudge(tmp_path: Path) -> None:
     hook = Fake()
     async with stand(tmp_path / "q", hook=hook) as at:
         running = asyncio.create_task(at.worker.run())
-        await until(lambda: at.worker._leads)
+        await until(lambda: at.clock._sleepers)
         at.put(message(1, "hook"))
         at.worker.nudge()
         await until(lambda: [row.state for row in at.seen.values()] == [OutboxState.ACCEPTED])
