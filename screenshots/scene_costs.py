@@ -85,10 +85,12 @@ def _lines() -> list[CostLine]:
         found.append(_line(CostBy.WORKLOAD, name, rate, before, pods=pods, **more))
     for by in CostBy:
         own = [line for line in found if line.by is by]
-        spent = (6120 - 15 * 279, 28810 - 70 * 279, 142_000 - 340 * 279)
+        today, week, month = (6120 - 15 * 279, 28810 - 70 * 279, 142_000 - 340 * 279)
         found.append(
-            CostLine(by, CostKind.IDLE, "idle", 131 * CENT, 193 * CENT, -1, *(cents * CENT for cents in spent))
-        )
+            CostLine(
+                by, CostKind.IDLE, "idle", 131 * CENT, 193 * CENT, -1, today * CENT, week * CENT, month * CENT
+            )
+        )  # fmt: skip
         rest = 279 - sum(line.rate for line in own) // CENT
         if rest:
             found.append(

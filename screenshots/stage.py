@@ -84,7 +84,7 @@ async def on_stage(
 
     The scene is filled on a thread without a loop, where what is written is published at once.
     """
-    feed = live or await asyncio.to_thread(whole)
+    feed = live if live is not None else await asyncio.to_thread(whole)
     app, runtime = console_app(feed, theme=theme, no_colour=no_colour, ascii_only=ascii_only)
     async with app.run_test(size=size) as pilot:
         stage = Stage(app, pilot, runtime)

@@ -20,9 +20,14 @@ QUIET = (AlertState.SILENCED, AlertState.INHIBITED, AlertState.MUTED)
 PLAIN_NUMBERS = 1e15
 """Numbers above are left to the expression: nobody reads them in a column."""
 
+LONGEST_METRIC = 18
+"""Letters of a metric's name up to which it stands beside its value."""
+
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`')
 _COMMENT = re.compile(r"#[^\n]*")
 _TAIL = re.compile(r"(?P<op>>=|<=|==|!=|>|<)\s*(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*$", re.IGNORECASE)
+_FILTERS = re.compile(r"\b(?:and|unless)\b", re.IGNORECASE)
+_EITHER = re.compile(r"\bor\b", re.IGNORECASE)
 _SETS = re.compile(r"\b(?:and|or|unless)\b", re.IGNORECASE)
 _METRIC = re.compile(r"^\s*([a-zA-Z_:][\w:]*)\s*(?:\{[^{}]*\})?\s*$")
 _ENDS = {"==": "is", "!=": "is not"}
@@ -41,11 +46,12 @@ class Threshold(Struct, frozen=True):
 def threshold_of(expression: str) -> Threshold | None:
     """Return the comparison an alerting expression ends with, None where it has none or not just one.
 
+    What `and` and `unless` let through keeps the value of their left side: its comparison counts.
     The unit is guessed from names and from the shape of the expression, and only decides how numbers are written.
     """
     if len(expression) > 20_000:
         return None
-    bare = _unwrapped(_COMMENT.sub("", _STRING.sub('""', expression)))
+    bare = _unwrapped(_left_side(_unwrapped(_COMMENT.sub("", _STRING.sub('""', expression)))))
     outside = _outside(bare)
     found = _TAIL.search(outside)
     if found is None or _SETS.search(outside) or len(_operators(outside)) != 1:
@@ -73,6 +79,19 @@ def _unwrapped(text: str) -> str:
         while first < last and text[last].isspace():
             last -= 1
     return text[first : last + 1]
+
+
+def _left_side(text: str) -> str:
+    """Return what stands before the first `and` or `unless` that is outside of all parentheses."""
+    depth, masked = 0, []
+    for sign in text:
+        depth -= sign in ")}]"
+        masked.append(" " if depth or sign in "()[]{}" else sign)
+        depth += sign in "({["
+    if _EITHER.search("".join(masked)):
+        return text
+    found = _FILTERS.search("".join(masked))
+    return text[: found.start()] if found is not None else text
 
 
 def _outside(text: str) -> str:
@@ -108,16 +127,21 @@ def _unit(text: str, number: float) -> str:
 
 
 def value_words(alert: Alert, lens: Lens) -> str:
-    """Return "12.4 % > 5 %", "up 0" or "42"; "" where there is no value."""
+    """Return "12.4 % > 5 %", "up 0" or "42"; "" where there is no value, or nothing to read it by.
+
+    What is compared with another series has no limit that could stand beside it.
+    """
     value = alert.value
     if value is None or not abs(value) < PLAIN_NUMBERS:
         return ""
     threshold = threshold_of(alert.expression)
     if threshold is None:
-        return "" if value == 1 and not alert.expression else measured(value)
+        beside = value == 1 if not alert.expression else bool(_operators(_outside(alert.expression)))
+        return "" if beside else measured(value)
     said = measured(value, threshold.unit)
     if threshold.operator in _ENDS:
-        return str(lens.text(f"{threshold.metric} {said}".strip(), 60))
+        short = threshold.metric if len(threshold.metric) <= LONGEST_METRIC else ""
+        return str(lens.text(f"{short or '='} {said}", 60))
     return f"{said} {threshold.operator} {measured(threshold.number, threshold.unit)}"
 
 

@@ -101,7 +101,8 @@ class RuleBook:
         waiting = "kube_pod_container_status_waiting_reason"
         mismatch = "kube_deployment_spec_replicas > kube_deployment_status_replicas_available"
         stateful = "kube_statefulset_replicas != kube_statefulset_status_replicas_ready"
-        quota = 'kube_resourcequota{type="used"} / on (namespace) kube_resourcequota{type="hard"} > 0.9'
+        same = "on (namespace, resourcequota, resource)"
+        quota = f'kube_resourcequota{{type="used"}} / {same} kube_resourcequota{{type="hard"}} > 0.9'
         pod = "Pod {{ $labels.namespace }}/{{ $labels.pod }}"
         deployment = "Deployment {{ $labels.namespace }}/{{ $labels.deployment }}"
         board = "kubernetes-workloads"

@@ -102,7 +102,8 @@ class Station:
         matchers = tuple(Matcher(name, op, value) for name, op, value in hush.matchers)
         identity = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{hush.author}/{hush.comment}/{matchers}"))
         ends = hush.start + hush.seconds
-        self.silences.plant(Silence(identity, matchers, hush.start, ends, hush.author, hush.comment, hush.start))
+        author, comment = self._rewrite(hush.author), self._rewrite(hush.comment)
+        self.silences.plant(Silence(identity, matchers, hush.start, ends, author, comment, hush.start))
 
 
 def _peer_name(seed: int, number: int) -> str:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 CRASHED, STALLED, UNPULLABLE, HALF_WAY = 360.0, 430.0, 900.0, 100.0
 """Seconds ago at which each release was rolled out."""
 
+CONFIGURED = 130.0
+"""Seconds ago at which the settings of the last one were changed."""
+
 
 def _cast(plan: Blueprint) -> tuple[App, App, App, App]:
     """Choose the four workloads, in different namespaces where there are enough."""
@@ -71,6 +74,12 @@ def _script(engine: Engine, plan: Blueprint) -> None:
         world.behaviours.expect(half_way.image_of(tag), Behaviour("serves", ready_after=38.0))
         _deploy(engine, half_way, plan.deployers[-1], rng)
 
+    def reconfigure() -> None:
+        flag = f"{rng.choice(vocabulary.NOUNS)}: {rng.randint(2, 30)}\n"
+        name = f"{half_way.name}-settings"
+        operations.configure(world, half_way.namespace, name, {"limits.yaml": flag}, plan.deployers[-1])
+
+    world.timeline.at(shown - CONFIGURED, reconfigure)
     for ago, action in ((CRASHED, crash), (STALLED, stall), (UNPULLABLE, fail_pull), (HALF_WAY, creep)):
         world.timeline.at(shown - ago, action)
 

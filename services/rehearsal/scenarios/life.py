@@ -43,11 +43,20 @@ class Life:
         ]
         if candidates:
             app = self._rng.choice(candidates)
-            if self._rng.random() < 0.6:
+            lot = self._rng.random()
+            if lot < 0.6:
                 release(self._engine, self._plan, app)
+            elif lot < 0.68:
+                self._configure(app)
             else:
                 self._restart(app)
         self.begin()
+
+    def _configure(self, app: App) -> None:
+        seconds = self._rng.randint(1, 90)
+        actor = self._rng.choice(self._plan.people)
+        name = f"{app.name}-settings"
+        operations.configure(self._engine.world, app.namespace, name, {"timeout": f"{seconds}s"}, actor)
 
     def _restart(self, app: App) -> None:
         store = self._engine.world.store

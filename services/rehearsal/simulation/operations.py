@@ -39,6 +39,17 @@ def set_image(
     return _save_spec(world, resource, workload)
 
 
+def configure(world: World, namespace: str, name: str, data: dict[str, str], actor: str) -> bool:
+    """Set keys of a ConfigMap; return whether it exists."""
+    config = world.store.get(resources.CONFIG_MAPS, namespace, name)
+    if config is None:
+        return False
+    config.setdefault("data", {}).update(data)
+    fields = {"f:data": {f"f:{key}": {} for key in data}}
+    managed.set_manager(config, actor, stamp(world.now), fields, resources.CONFIG_MAPS.api_version)
+    return world.store.update(resources.CONFIG_MAPS, config)
+
+
 def scale(world: World, resource: Resource, namespace: str, name: str, replicas: int) -> bool:
     """Set spec.replicas; return whether the workload exists."""
     workload = world.store.get(resource, namespace, name)

@@ -157,3 +157,17 @@ def test_scenarios_are_found_by_name() -> None:
     assert [find(name).name for name in NAMES] == list(NAMES)
     with pytest.raises(ValueError, match="choose one of: calm, bad-deploy, node-down"):
         find("flood")
+
+
+@pytest.mark.parametrize("seed", [7, 42])
+def test_a_bad_evening_changes_a_config_too(seed: int) -> None:
+    store = build(seed=seed).store
+    changed = {}
+    for entry in store.collection(resources.CONFIG_MAPS).ordered():
+        told = [one for one in entry.read()["metadata"].get("managedFields", ()) if "f:data" in one["fieldsV1"]]
+        keys = {key for one in told for key in one["fieldsV1"]["f:data"]}
+        if "f:limits.yaml" in keys:
+            changed[entry.name] = told
+    assert len(changed) == 1
+    (name,) = changed
+    assert name.endswith("-settings")
