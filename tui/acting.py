@@ -17,12 +17,13 @@ from services.actions.spec import Hands, Note
 from services.clock import Clock
 from services.config_policy import Policy
 from services.errors import Problem
+from services.kubernetes.lease import Leases
 from services.model.action import Ended, Outcome, Plan, Progress, Target
 from services.model.actor import Actor
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind, event_id
 from services.sanitize import safe_text
-from tui.locking import MachineLocks
+from tui.locking import ClusterLocks, MachineLocks
 from tui.presenters.freshness import CONNECTION, Freshness, read
 from tui.trail import LedgerTrail, Unsettled
 
@@ -239,7 +240,8 @@ def make_acting(
         observed=observed,
     )
     production = config.context(context).counts_as_production
-    trail, locks = LedgerTrail(folder, clock, actor), MachineLocks(folder)
+    trail = LedgerTrail(folder, clock, actor)
+    locks = ClusterLocks(Leases(hands, actor.console), MachineLocks(folder))
     policy, tell = config.policy_of(context), live.sink().happened
     return Acting(
         hands,

@@ -11,6 +11,7 @@ from pathlib import Path
 from cache.folder import prepare, private_folder
 from cache.locks import FileLock
 from services.actions.spec import Refused
+from services.kubernetes.lease import DRAINS, Leases, Unleased, spot_of
 from services.model.action import Plan
 from services.sanitize import safe_text
 
@@ -48,3 +49,21 @@ class MachineLocks:
             return lock.acquire()
         except OSError:
             return False
+
+
+class ClusterLocks:
+    """Implements `services.actions.runner.Locks` everywhere: a Lease beside the object, a file lock on this machine."""
+
+    def __init__(self, leases: Leases, machine: MachineLocks) -> None:
+        self._leases = leases
+        self._machine = machine
+
+    @contextlib.asynccontextmanager
+    async def hold(self, plan: Plan) -> AsyncIterator[str]:
+        """Hold the object's Lease; yields why there is none where this user may have none.
+
+        Raises Refused or LeaseTaken where another operator acts on it, Problem where nobody knows.
+        """
+        spot = DRAINS if plan.action == "drain" else spot_of(plan.target.ref)
+        async with self._machine.hold(plan), self._leases.hold(spot, plan.title) as lease:
+            yield lease.sentence if isinstance(lease, Unleased) else "no other operator acts on it"

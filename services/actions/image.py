@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from services.actions.keepers import check_keepers
 from services.actions.ordinary import Ordinary
-from services.actions.reading import STRATEGIC, at, check_owner, entries, fetch, patch, rehearse, slashed, spoken
+from services.actions.reading import STRATEGIC, at, entries, fetch, patch, rehearse, slashed, spoken
 from services.actions.spec import Document, Hands, Note, Refused
 from services.actions.watching import watch_rollout, workload_of
 from services.actions.workloads import patch_right, pods_touched, single_container
@@ -24,7 +25,7 @@ class SetImage(Ordinary):
     async def plan(self, target: Target, given: Mapping[str, str], hands: Hands) -> Plan:
         """Return the change; without `container` there must be one only."""
         document = await fetch(target, hands)
-        check_owner(document, target)
+        keepers = await check_keepers(document, target, hands)
         image = given.get("image", "").strip()
         if not _IMAGE.fullmatch(image):
             raise Refused(safe_text(f"{image[:80]!r} is no image: it reads like registry/name:tag."))
@@ -44,7 +45,7 @@ class SetImage(Ordinary):
             target=target,
             title=f"Set the image of {target.ref.key}",
             parameters={"image": image, "container": container},
-            facts=(Fact("from", f"{container}  {before}"), Fact("to", f"{container}  {image}"), *said),
+            facts=(Fact("from", f"{container}  {before}"), Fact("to", f"{container}  {image}"), *keepers, *said),
             edits=edits,
             writes=(write,),
             rights=(patch_right(target),),

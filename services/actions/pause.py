@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from services.actions.keepers import check_keepers
 from services.actions.ordinary import Ordinary
-from services.actions.reading import at, check_owner, fetch, patch, rehearse, slashed, spoken
+from services.actions.reading import at, fetch, patch, rehearse, slashed, spoken
 from services.actions.spec import Hands, Note, Refused
 from services.actions.watching import see_once
 from services.actions.workloads import patch_right, rollout_of
@@ -31,7 +32,7 @@ class _Holding(Ordinary):
     async def plan(self, target: Target, _given: Mapping[str, str], hands: Hands) -> Plan:
         """Return the change of `spec.paused`."""
         document = await fetch(target, hands)
-        check_owner(document, target)
+        keepers = await check_keepers(document, target, hands)
         if bool(at(document, "spec", "paused")) is self.paused:
             raise Refused(safe_text(f"{spoken(target)} {'is already paused' if self.paused else 'is not paused'}."))
         write = patch(target, document, {"spec": {"paused": True if self.paused else None}})
@@ -40,7 +41,7 @@ class _Holding(Ordinary):
             action=self.id,
             target=target,
             title=f"{self.id.capitalize()} {target.ref.key}",
-            facts=(self._meaning(), *said),
+            facts=(self._meaning(), *keepers, *said),
             edits=edits,
             writes=(write,),
             rights=(patch_right(target),),

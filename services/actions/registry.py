@@ -49,6 +49,10 @@ _REPLICAS = Parameter("replicas", "replicas", required=True)
 _IMAGE = (Parameter("image", "image", required=True), Parameter("container", "container"))
 
 _TO = Parameter("to", "revision")
+_DRAIN = (
+    Parameter("empty_dirs", "lose emptyDir", "bool", "false"),
+    Parameter("unmanaged", "unmanaged go", "bool", "false"),
+)
 
 LISTED = (
     Listed("rollback", "rollback:Rollback", "roll back", "to the last good revision", WORKLOADS, "R", 4, (_TO,)),
@@ -77,6 +81,7 @@ LISTED = (
     Listed("delete-pod", "pods:DeletePod", "delete", "the pod, whatever budgets say", (PODS,), verb="delete"),
     Listed("cordon", "nodes:Cordon", "cordon", "keep new pods away from the node", (NODES,)),
     Listed("uncordon", "nodes:Uncordon", "uncordon", "let pods come to the node again", (NODES,)),
+    Listed("drain", "drain:Drain", "drain", "move every pod elsewhere", (NODES,), parameters=_DRAIN),
     Listed("suspend-cronjob", "jobs:SuspendCronJob", "suspend", "begin no new run", (CRONJOBS,)),
     Listed("resume-cronjob", "jobs:ResumeCronJob", "resume", "run by the schedule again", (CRONJOBS,)),
     Listed(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from services.actions.keepers import check_keepers
 from services.actions.ordinary import Ordinary
-from services.actions.reading import STRATEGIC, at, check_owner, fetch, patch, rehearse, slashed
+from services.actions.reading import STRATEGIC, at, fetch, patch, rehearse, slashed
 from services.actions.spec import Document, Hands, Note, Refused
 from services.actions.watching import watch_rollout, workload_of
 from services.actions.workloads import patch_right, pods_touched, rollout_of
@@ -31,7 +32,7 @@ class Restart(Ordinary):
     async def plan(self, target: Target, given: Mapping[str, str], hands: Hands) -> Plan:
         """Return the new template annotation; `at` (RFC 3339) is the present where it is not given."""
         document = await fetch(target, hands)
-        check_owner(document, target)
+        keepers = await check_keepers(document, target, hands)
         if at(document, "spec", "paused"):
             raise Refused(safe_text("A paused deployment cannot be restarted: resume it first."))
         when = given.get("at") or datetime.fromtimestamp(hands.clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -44,6 +45,7 @@ class Restart(Ordinary):
         facts = [
             Fact("restarts", f"{workload.desired} pods, with the same image: {', '.join(workload.images)}"),
             *_warnings(target, document, workload.ready, workload.desired),
+            *keepers,
             *said,
         ]
         return Plan(

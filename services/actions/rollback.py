@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 from msgspec import structs
 
-from services.actions.reading import at, check_owner, entries, fetch, patch, rehearse, slashed
+from services.actions.keepers import check_keepers
+from services.actions.reading import at, entries, fetch, patch, rehearse, slashed
 from services.actions.spec import Document, Hands, Note, Refused
 from services.actions.watching import watch_rollout, workload_of
 from services.actions.workloads import patch_right, pods_touched, rollout_of
@@ -59,7 +60,7 @@ class Rollback:
     async def plan(self, target: Target, given: Mapping[str, str], hands: Hands, /) -> Plan:
         """Return the way back to revision `to`, or to the best one there is."""
         document = await fetch(target, hands)
-        check_owner(document, target)
+        keepers = await check_keepers(document, target, hands)
         holders = await _holders(target, document, hands)
         observed = await hands.observed(target.ref)
         to = _number(given.get("to", ""))
@@ -76,7 +77,7 @@ class Rollback:
             target=target,
             title=f"Roll back {target.ref.key}",
             parameters={"to": str(way.revision.number)},
-            facts=(*_facts(target, document, way, current), *warnings, *said, *_trap_facts(trap)),
+            facts=(*_facts(target, document, way, current), *keepers, *warnings, *said, *_trap_facts(trap)),
             edits=edits if len(edits) <= SHOWN else _gathered(way),
             writes=(write, *(_deletion(pod) for pod in trap)),
             rights=(patch_right(target),),

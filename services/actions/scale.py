@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from services.actions.keepers import check_keepers
 from services.actions.ordinary import Ordinary
-from services.actions.reading import MERGE, at, check_owner, fetch, patch, rehearse, slashed, spoken
+from services.actions.reading import MERGE, at, fetch, patch, rehearse, slashed, spoken
 from services.actions.spec import Hands, Note, Refused
 from services.actions.watching import watch_rollout
 from services.actions.workloads import patch_right, rollout_of, scaled_by_itself
@@ -33,7 +34,7 @@ class Scale(Ordinary):
         """Return the change from the replicas it has now; `from`, where given, must still be their number."""
         wanted = _count(given.get("replicas", ""))
         document = await fetch(target, hands)
-        check_owner(document, target)
+        keepers = await check_keepers(document, target, hands)
         scale = await hands.get(target.resource, target.ref.namespace, target.ref.name, "scale")
         current = int(at(scale, "spec", "replicas") or 0)
         if given.get("from") and given["from"] != str(current):
@@ -52,7 +53,7 @@ class Scale(Ordinary):
             target=target,
             title=f"Scale {target.ref.key} from {current} to {wanted}",
             parameters={"replicas": str(wanted), "from": str(current)},
-            facts=(*facts, *said),
+            facts=(*facts, *keepers, *said),
             writes=(write,),
             rights=(Right("get", target.resource, target.ref.namespace, "scale"), patch_right(target, "scale")),
             command=f"scale {slashed(target)} --replicas={wanted} --current-replicas={current}",

@@ -1,0 +1,135 @@
+"""What keeps an object as it is: controllers to act on instead, GitOps that undoes a change; and holding it off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import structs
+
+from services.actions.ordinary import Ordinary
+from services.actions.reading import fetch, rehearse, spoken
+from services.actions.spec import Document, Hands, Note, Refused
+from services.errors import Problem
+from services.kubernetes.gitops import Ownership, keeper_among, known, owners
+from services.model.action import Ended, Fact, Outcome, Plan, Progress, Right, Stage, Target, Undo, Write
+from services.model.severity import Severity
+from services.sanitize import safe_text
+
+
+async def keepers_of(document: Document, target: Target, hands: Hands) -> tuple[Ownership, ...]:
+    """Return who keeps an object, and what they will do to a change as far as their own documents may be read."""
+    found = []
+    for ownership in owners(document, target.ref):
+        keeper = await _document_of(ownership, hands)
+        found.append(known(ownership, keeper) if keeper is not None else ownership)
+    return tuple(found)
+
+
+async def check_keepers(document: Document, target: Target, hands: Hands) -> list[Fact]:
+    """Return a warning for each keeper that will undo a change, or may. Raises Refused where a controller has it."""
+    found = []
+    for ownership in await keepers_of(document, target, hands):
+        if ownership.refuses:
+            raise Refused(ownership.sentence)
+        severity = Severity.NOTICE if ownership.reverts is False else Severity.WARN
+        found.append(Fact("owner", ownership.sentence, severity))
+    return found
+
+
+async def _document_of(ownership: Ownership, hands: Hands) -> Document | None:
+    if ownership.resource is None or ownership.refuses:
+        return None
+    try:
+        documents = await hands.find(ownership.resource, ownership.namespace)
+    except Problem:
+        return None
+    found = keeper_among(ownership, documents)
+    return dict(found) if found is not None else None
+
+
+class SuspendGitOps(Ordinary):
+    """Holds off what would undo a change by hand; the target is the object that it keeps."""
+
+    id = "suspend-gitops"
+
+    async def plan(self, target: Target, _given: Mapping[str, str], hands: Hands, /) -> Plan:
+        """Return the change of the keeper's own document, and how to put back what it is now."""
+        document = await fetch(target, hands)
+        for ownership in await keepers_of(document, target, hands):
+            if ownership.suspend is not None and ownership.resume is not None and ownership.resource is not None:
+                kept, undo = _kept(ownership.resume), f"let {ownership.keeper.value} {ownership.name} work again"
+                facts = (Fact("keeps", ownership.sentence, Severity.NOTICE),)
+                plan = await _planned(self.id, target, ownership.suspend, facts, hands)
+                return structs.replace(
+                    plan,
+                    title=f"Hold off {ownership.keeper.value} {ownership.name}",
+                    rights=(Right("patch", ownership.resource, ownership.namespace),),
+                    undo=Undo("resume-gitops", target.ref, target.resource, kept, undo),
+                )
+        raise Refused(safe_text(f"{spoken(target)} has no keeper that could be held off from here."))
+
+    async def verify(self, plan: Plan, hands: Hands, note: Note, /) -> Ended:
+        """Look whether there is still something to hold off."""
+        await note(Progress(Stage.VERIFY, "looking whether it is so"))
+        document = await fetch(plan.target, hands)
+        held = all(one.suspend is None for one in await keepers_of(document, plan.target, hands))
+        return _seen(held, f"{plan.title}: done", hands)
+
+
+class ResumeGitOps(Ordinary):
+    """Puts back what `SuspendGitOps` found; offered as its undo alone, since nobody else knows what that was."""
+
+    id = "resume-gitops"
+
+    async def plan(self, target: Target, given: Mapping[str, str], hands: Hands, /) -> Plan:
+        """Return the change that is put back."""
+        if "body" not in given:
+            raise Refused(safe_text("What it was before is not known here: resume it where it was held off."))
+        write = Write(
+            "PATCH", given["path"], given["what"], given["body"].encode(), given["content_type"], uid=given["uid"]
+        )
+        facts = (Fact("puts back", given["what"]),)
+        plan = await _planned(self.id, target, write, facts, hands)
+        return structs.replace(
+            plan,
+            title=f"Let GitOps work on {target.ref.key} again",
+            parameters=dict(given),
+            no_undo="hold it off again from the action menu",
+        )
+
+    async def verify(self, plan: Plan, hands: Hands, note: Note, /) -> Ended:
+        """Look whether it could be held off again."""
+        await note(Progress(Stage.VERIFY, "looking whether it is so"))
+        document = await fetch(plan.target, hands)
+        works = any(one.suspend is not None for one in await keepers_of(document, plan.target, hands))
+        return _seen(works, f"{plan.title}: done", hands)
+
+
+async def _planned(action: str, target: Target, write: Write, facts: tuple[Fact, ...], hands: Hands) -> Plan:
+    _, said = await rehearse(write, {}, hands)
+    kind, _, name = write.path.rpartition("/")
+    return Plan(
+        action=action,
+        target=target,
+        title="",
+        facts=(*facts, *said),
+        writes=(write,),
+        command=f"patch {kind.rpartition('/')[2]} {name} --type merge -p '{write.body.decode()}'",
+        expects="at once",
+    )
+
+
+def _kept(write: Write) -> Mapping[str, str]:
+    return {
+        "path": write.path,
+        "what": write.what,
+        "body": write.body.decode(),
+        "content_type": write.content_type,
+        "uid": write.uid,
+    }
+
+
+def _seen(holds: bool, done: str, hands: Hands) -> Ended:
+    if holds:
+        return Ended(Outcome.OK, safe_text(done), at=hands.clock.now())
+    return Ended(Outcome.FAILED, safe_text("the keeper does not show the change"), at=hands.clock.now())
