@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 LARGEST = 64 << 20
 """Bytes an answer may have: 5,000 alerts with long annotations are a tenth of it."""
 
+QUERY = "/api/v1/query"
+"""Where Prometheus evaluates what is asked: as slow as the question."""
+
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -43,7 +46,9 @@ class Endpoint:
     """One server that is asked over HTTP. `name` is what the operator calls it: "prometheus main".
 
     `cluster` gives the API server where the settings name a service; None while no cluster is connected. Every method
-    raises Problem and nothing else. A server that fails again and again is left alone for a while (`Circuit`).
+    raises Problem and nothing else. A server that fails again and again is left alone for a while (`Circuit`); queries
+    are judged apart, since one that is too slow says nothing of whether the server tells its alerts. Credentials are
+    read again after a refusal: tokens and certificates are renewed while a console runs.
     """
 
     def __init__(
@@ -56,9 +61,12 @@ class Endpoint:
     ) -> None:
         self.name = name
         self.settings = settings
-        self.circuit = Circuit(clock, jitter)
+        self.circuit, self.queries = Circuit(clock, jitter), Circuit(clock, jitter)
         self._cluster = cluster
         self._client: httpx.AsyncClient | None = None
+        self._opening = asyncio.Lock()
+        self._asking = 0
+        self._outdated = False
 
     @property
     def url(self) -> str:
@@ -85,8 +93,9 @@ class Endpoint:
             await client.aclose()
 
     async def _ask(self, method: str, path: str, query: Pairs, form: Pairs) -> bytes:
-        if not self.circuit.may_ask():
-            wait = f"{self.circuit.reopens_in:.0f} s"
+        circuit = self.queries if path.startswith(QUERY) else self.circuit
+        if not circuit.may_ask():
+            wait = f"{circuit.reopens_in:.0f} s"
             raise Problem(safe_text(f"{self.name} failed again and again and is left alone for {wait}; see doctor."))
         try:
             async with asyncio.timeout(self.settings.timeout):
@@ -95,23 +104,25 @@ class Endpoint:
                 else:
                     body = await self._directly(method, path, query, form)
         except TimeoutError:
-            self.circuit.failed()
+            circuit.failed()
             raise self._problem(f"did not answer within {self.settings.timeout} s") from None
         except Problem as problem:
-            self._note(problem)
+            self._note(problem, circuit)
             raise
         except asyncio.CancelledError:
-            self.circuit.left()
+            circuit.left()
             raise
-        self.circuit.answered()
+        circuit.answered()
         return body
 
-    def _note(self, problem: Problem) -> None:
+    def _note(self, problem: Problem, circuit: Circuit) -> None:
         """A refusal is an answer; silence and a broken server are not."""
+        if problem.status in (0, 401):
+            self._outdated = True
         if problem.status and problem.status < 500:
-            self.circuit.answered()
+            circuit.answered()
         else:
-            self.circuit.failed()
+            circuit.failed()
 
     def _problem(self, why: str, status: int = 0) -> Problem:
         return Problem(safe_text(f"{self.name} {why}."), status)
@@ -136,6 +147,13 @@ class Endpoint:
 
     async def _directly(self, method: str, path: str, query: Pairs, form: Pairs) -> bytes:
         client = await self._open()
+        self._asking += 1
+        try:
+            return await self._sent(client, method, path, query, form)
+        finally:
+            self._asking -= 1
+
+    async def _sent(self, client: httpx.AsyncClient, method: str, path: str, query: Pairs, form: Pairs) -> bytes:
         import httpx
 
         target = f"{self.settings.url.rstrip('/')}{path}"
@@ -161,14 +179,21 @@ class Endpoint:
         return bytes(body)
 
     async def _open(self) -> httpx.AsyncClient:
-        if self._client is not None:
+        """Return the connections: new ones once the credentials were refused, as soon as nobody uses the old."""
+        async with self._opening:
+            if self._outdated and not self._asking:
+                await self.close()
+            if self._client is None:
+                self._client, self._outdated = await self._connected(), False
             return self._client
+
+    async def _connected(self) -> httpx.AsyncClient:
         headers = await self._headers()
         import httpx
 
         settings = self.settings
         password = await settings.password.resolve() if settings.password is not None else Secret("")
-        self._client = httpx.AsyncClient(
+        return httpx.AsyncClient(
             headers=headers,
             auth=httpx.BasicAuth(settings.username, password.reveal()) if settings.username else None,
             verify=self._tls(),
@@ -178,7 +203,6 @@ class Endpoint:
             timeout=httpx.Timeout(float(settings.timeout), connect=min(5.0, float(settings.timeout))),
             limits=httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=90.0),
         )
-        return self._client
 
     async def _headers(self) -> dict[str, str]:
         headers = {"User-Agent": "quarterdeck", "Accept": "application/json"}
@@ -214,8 +238,12 @@ class Endpoint:
             raise self._problem(f"cannot be asked: {path} cannot be read ({error.strerror})") from None
 
 
-def _query(pairs: Pairs) -> dict[str, str]:
-    return dict(pairs)
+def _query(pairs: Pairs) -> dict[str, list[str]]:
+    """Return each name with all its values: `match[]` may come more than once."""
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def _encoded(form: Pairs) -> bytes:
@@ -232,6 +260,7 @@ _STATUS = {
     401: "does not accept the credentials; check bearer, username and password",
     403: "refuses this user; check the tenant header and the rights",
     404: "knows no such path; check the URL's path prefix",
+    407: "is behind a proxy that wants to know who asks; check proxy",
     429: "asks to wait: too many requests",
 }
 

@@ -10,7 +10,6 @@ from services.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from services.clock import Clock
-    from services.config_endpoints import EndpointSettings
     from services.config_schema import Config
     from services.kubernetes.transport import Transport
     from services.ports import MetricsSession, Sink, Snapshot
@@ -27,12 +26,12 @@ class Monitoring:
     ) -> None:
         self._config = config
         self._clock = clock
-        self._served: list[tuple[str, str, EndpointSettings, Endpoint]] = [
-            (kind, name, settings, Endpoint(f"{kind} {name}", settings, clock, transport))
+        self._served = {
+            (kind, name): Endpoint(f"{kind} {name}", settings, clock, transport)
             for kind, servers in (("alertmanager", config.alertmanager), ("prometheus", config.prometheus))
             for name, settings in servers.items()
             if settings.belongs_to(context)
-        ]
+        }
         self._metrics: MetricsSession | None = None
 
     @property
@@ -44,11 +43,11 @@ class Monitoring:
     def metrics(self) -> MetricsSession | None:
         """What may be asked of the Prometheis; None where none is configured."""
         if self._metrics is None:
-            prometheis = [endpoint for kind, _, _, endpoint in self._served if kind == "prometheus"]
+            prometheis = self._of("prometheus")
             if prometheis:
                 from services.prometheus.session import PrometheusSession
 
-                self._metrics = PrometheusSession(prometheis, self._config.metrics, self._clock)
+                self._metrics = PrometheusSession([*prometheis.values()], self._config.metrics, self._clock)
         return self._metrics
 
     async def watch_alerts(
@@ -64,23 +63,11 @@ class Monitoring:
         A server that was named for some contexts only, or is reached through the cluster, speaks of that cluster.
         `past_told` is called once the last day is on the timeline, or cannot be had.
         """
-        from services.alerts.peers import Peer
+        from services.alerts.peers import peers_of
         from services.alerts.picture import Surroundings
         from services.alerts.source import AlertingSource
 
-        peers = [
-            Peer(
-                name=name,
-                kind=kind,
-                url=endpoint.url,
-                getter=endpoint,
-                interval=float(settings.interval),
-                deadline=float(settings.timeout) + 1.0,
-                scope=cluster if settings.contexts or settings.service else "",
-                cluster=settings.cluster,
-            )
-            for kind, name, settings, endpoint in self._served
-        ]
+        peers = peers_of(self._of("prometheus"), self._of("alertmanager"), cluster)
         surroundings = Surroundings(cluster=cluster, names=names, heartbeats=self._config.alerts.heartbeats)
         source = AlertingSource(peers, sink, self._clock, surroundings, snapshot)
         async with asyncio.TaskGroup() as tasks:
@@ -90,5 +77,8 @@ class Monitoring:
 
     async def close(self) -> None:
         """Drop all connections."""
-        for *_, endpoint in self._served:
+        for endpoint in self._served.values():
             await endpoint.close()
+
+    def _of(self, kind: str) -> dict[str, Endpoint]:
+        return {name: endpoint for (one, name), endpoint in self._served.items() if one == kind}

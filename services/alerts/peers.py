@@ -194,8 +194,8 @@ def peers_of(
 ) -> tuple[Peer, ...]:
     """Return the configured servers, by the names the configuration gives them.
 
-    `cluster` is the identity of the cluster shown: servers that are configured for its context alone belong to it. Two
-    of different kinds and one name are told apart by their kind.
+    `cluster` is the identity of the cluster shown: servers that are configured for its context alone, or reached
+    through it, speak of it. Two of different kinds and one name are told apart by their kind.
     """
     result = []
     for kind, endpoints in ((ALERTMANAGER, alertmanager), (PROMETHEUS, prometheus)):
@@ -210,7 +210,7 @@ def peers_of(
                     getter=endpoint,
                     interval=float(settings.interval),
                     deadline=3.0 * settings.timeout,
-                    scope=cluster if settings.contexts else "",
+                    scope=cluster if settings.contexts or settings.service else "",
                     cluster=settings.cluster,
                     reopens_in=_reopening(endpoint),
                 )

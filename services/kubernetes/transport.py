@@ -95,7 +95,7 @@ class Transport:
         method: str,
         path: str,
         *,
-        params: Params | None = None,
+        params: Mapping[str, str | Sequence[str]] | None = None,
         body: bytes | None = None,
         content_type: str = JSON,
         accept: str = JSON,
