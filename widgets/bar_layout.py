@@ -31,6 +31,7 @@ def bar_line(vm: BarVM, width: int, signs: Signs = UNICODE_SIGNS) -> InkLine:
 def footer_line(vm: FooterVM, width: int, signs: Signs = UNICODE_SIGNS) -> InkLine:
     """Return as many whole hints as fit, at most seven on a small screen; a key that is off stands in brackets.
 
+    What is kept has its room before the others, where two of them fit.
     Without hints the right part has the whole line: something has to be read now.
     """
     if not vm.hints:
@@ -39,14 +40,24 @@ def footer_line(vm: FooterVM, width: int, signs: Signs = UNICODE_SIGNS) -> InkLi
     if right_cells + 2 * _MARGIN > width // 2:
         right_cells = 0
     room = width - 2 * _MARGIN - (right_cells + 2 if right_cells else 0)
+    kept = [hint for hint in vm.hints if hint.kept]
+    held = sum(line_cells(_hint(hint)) + 2 for hint in kept)
+    if 2 * held > room:
+        kept, held = [], 0
+    others = [hint for hint in vm.hints if hint not in kept]
+    most = _HINTS_WHEN_SMALL - len(kept) if width < _SMALL else len(others)
     spans: list[Span] = []
-    for shown, hint in enumerate(vm.hints):
+    for hint in others[:most]:
         entry = _hint(hint)
         cells = line_cells(entry) + (2 if spans else 0)
-        if cells > room or (width < _SMALL and shown == _HINTS_WHEN_SMALL):
+        if cells > room - held:
             break
         spans += [Span("  "), *entry] if spans else entry
         room -= cells
+    for hint in kept:
+        entry = [Span("  "), *_hint(hint)] if spans else _hint(hint)
+        spans += entry
+        room -= line_cells(entry)
     if right_cells:
         spans += [Span(" " * (room + 2)), *vm.right]
     return _edged(spans, width, signs)

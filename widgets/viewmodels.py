@@ -112,11 +112,15 @@ class BarVM(Struct, frozen=True):
 
 
 class KeyHint(Struct, frozen=True):
-    """One entry of the footer: a key and what it does here; `reason` says why it is off when it is."""
+    """One entry of the footer: a key and what it does here; `reason` says why it is off when it is.
+
+    One that is `kept` stands there however narrow the footer is: it leads to all the others.
+    """
 
     key: str
     label: str
     reason: str = ""
+    kept: bool = False
 
 
 class FooterVM(Struct, frozen=True):

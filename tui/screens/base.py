@@ -94,7 +94,7 @@ class BaseScreen(Screen[None]):
         for command in sorted(self.console.keymap.commands_for(self.place), key=lambda one: one.footer):
             reason = self.why_not(command)
             if command.footer and reason is not None:
-                hints.append(KeyHint(printed(command.key), command.label, reason))
+                hints.append(KeyHint(printed(command.key), command.label, reason, kept=command.id == "help"))
         self.footer.set_vm(FooterVM(tuple(hints), self.aside()))
 
     def aside(self) -> Line:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from rich.cells import cell_len
 
 from widgets.bar_layout import bar_line, edge_line, footer_line, note_lines, strip_line, timeline_line, wrap
@@ -65,6 +66,14 @@ def test_a_small_footer_shows_seven_hints_at_most() -> None:
     line = text(footer_line(FooterVM(HINTS), 80))
     assert line.strip() == "enter open  X explain  x actions  R roll back  T tell  / filter  : go"
     assert text(footer_line(FooterVM(HINTS), 120)).strip().endswith("z freeze")
+
+
+def test_a_kept_hint_has_its_room_before_the_others() -> None:
+    hints = tuple(structs.replace(hint, kept=hint.key == "?") for hint in HINTS)
+    line = text(footer_line(FooterVM(hints), 80))
+    assert line.strip() == "enter open  X explain  x actions  R roll back  T tell  / filter  ? help"
+    assert text(footer_line(FooterVM(hints), 30)).strip() == "enter open  ? help"
+    assert text(footer_line(FooterVM(hints), 12)).strip() == "enter open"
 
 
 def test_a_hint_is_whole_or_absent() -> None:
