@@ -28,13 +28,16 @@ from tui.presenters.freshness import CONNECTION, Freshness, read
 from tui.trail import LedgerTrail, Unsettled
 
 if TYPE_CHECKING:
+    from cache.ledger.ledger import Beside
     from cache.live import LiveState
     from cache.state.past import Past
     from services.engine import Engine
+    from services.model.message import Message
     from services.model.ref import Ref
     from services.model.workload import Healthy
     from services.ports import Snapshot
     from tui.commands.setup import Setup
+    from tui.outgoing import Outgoing
 
 
 class Armed(Struct):
@@ -55,6 +58,14 @@ class Planned(Struct, frozen=True):
     verdict: Allow | Deny
 
 
+class Words(Struct, frozen=True):
+    """What is told of something: a message a channel, and whether that has happened by itself already."""
+
+    messages: tuple[Message, ...]
+    told: bool
+    outgoing: Outgoing
+
+
 class Acting:
     """One console's actions on one cluster. Everything but `arm` runs on the service loop."""
 
@@ -65,19 +76,19 @@ class Acting:
         locks: Locks,
         policy: Policy,
         *,
-        production: bool,
         watched: Callable[[], Snapshot],
         cluster: Callable[[], str] = lambda: "",
         tell: Callable[[Sequence[Event]], None] = lambda _: None,
+        outgoing: Callable[[], Outgoing | None] = lambda: None,
     ) -> None:
         self.armed = Armed()
         self.policy = policy
         self.trail = trail
         self._hands = hands
-        self._production = production
         self._watched = watched
         self._cluster = cluster
         self._tell = tell
+        self._outgoing = outgoing
         self._done: list[tuple[float, str]] = []
         self._runner = Runner(hands, trail, locks, policy, self._circumstances)
 
@@ -123,7 +134,25 @@ class Acting:
         ended = await self._runner.run(action_of(orders.plan.action), orders, note)
         if ended.intent:
             self._tell([self._event(orders.plan, ended)])
+        if (outgoing := self._outgoing()) is not None:
+            outgoing.nudge()
         return ended
+
+    def words_of(self, orders: Orders, ended: Ended) -> Words | None:
+        """Return what there is to tell of an action that ended, and to whom; None where there are no channels."""
+        outgoing = self._outgoing()
+        if outgoing is None or not outgoing.config.notify:
+            return None
+        from services.notifications.tell import about_action, compose, default_recipients, told_by_itself
+
+        actor, config, context = self.trail.actor, outgoing.config, self._hands.context
+        who = f"{actor.user}@{actor.host}"
+        about = about_action(orders.plan, ended, who, context, orders.consent.reason, orders.incident)
+        if about is None:
+            return None
+        told = bool(told_by_itself(config, about))
+        channels = default_recipients(config, orders.plan.target.ref, context)
+        return Words(compose(config, about, channels), told, outgoing)
 
     async def unsettled(self) -> tuple[Unsettled, ...]:
         """Return what was begun and never settled. Raises Problem."""
@@ -192,7 +221,6 @@ class Acting:
         trusted = reading.freshness is Freshness.FRESH
         return Circumstances(
             now=now,
-            production=self._production,
             armed_until=self.armed.until,
             data_age=0.0 if trusted else _age(reading.last_ok, now),
             recent=[at for at, whose in self._done if uid and whose == uid],
@@ -211,11 +239,17 @@ def console_actor(who: str) -> Actor:
 
 
 def make_acting(
-    engine: Engine, live: LiveState, clock: Clock, setup: Setup, who: str, past: Past | None
+    engine: Engine,
+    live: LiveState,
+    clock: Clock,
+    setup: Setup,
+    who: str,
+    past: Past | None,
+    outgoing: Callable[[], Outgoing | None] = lambda: None,
 ) -> Acting | None:
     """Return the hands for the cluster that an engine watches now, None until it is connected.
 
-    `past` is what was recorded of that cluster, None where history is off.
+    `past` is what was recorded of that cluster, None where history is off; `outgoing` where people are told.
     """
     from cache.state.past import observed_healthy
     from services.kubernetes.hands import KubernetesHands
@@ -239,8 +273,17 @@ def make_acting(
         host=actor.host,
         observed=observed,
     )
-    production = config.context(context).counts_as_production
-    trail = LedgerTrail(folder, clock, actor)
+
+    def told(plan: Plan, ended: Ended, reason: str) -> Beside | None:
+        from services.notifications.tell import about_action, told_by_itself
+
+        box = outgoing()
+        if box is None:
+            return None
+        about = about_action(plan, ended, f"{actor.user}@{actor.host}", context, reason)
+        return box.beside(told_by_itself(box.config, about))
+
+    trail = LedgerTrail(folder, clock, actor, told)
     locks = ClusterLocks(Leases(hands, actor.console), MachineLocks(folder))
     policy, tell = config.policy_of(context), live.sink().happened
     return Acting(
@@ -248,10 +291,10 @@ def make_acting(
         trail,
         locks,
         policy,
-        production=production,
         watched=live.snapshot,
         cluster=lambda: engine.cluster,
         tell=tell,
+        outgoing=outgoing,
     )
 
 

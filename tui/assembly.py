@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from services.kubernetes.exec_plugin import LoginNeeded
     from services.ports import ClusterSession
     from tui.acting import Acting
+    from tui.outgoing import Outgoing
     from tui.reload import Reload
     from tui.stay import Stay
 
@@ -85,7 +86,7 @@ class Assembly:
         self._hands: tuple[ClusterSession | None, Acting] | None = None
         self._notes: list[str] = list(setup.loaded.notes)
         settings = setup.loaded.config.context(setup.identity.context)
-        self.beside = Beside(setup.folder, clock, actor(), setup.loaded.config.costs)
+        self.beside = Beside(setup.folder, clock, actor(), setup.loaded.config)
         self.beside.call = self.runtime.call
         self.beside.on_ledger = self._ledger_wrong
         self.console = Console(
@@ -104,6 +105,7 @@ class Assembly:
             keymap=keymap_of(setup.loaded),
             past=self._past,
             desk=self.beside.desk,
+            outgoing=self.beside.outgoing,
             acting=self._acting,
             metrics=self.beside.metrics,
             alert_servers=lambda: self.setup.loaded.config.alert_sources(self.setup.identity.context),
@@ -267,7 +269,7 @@ class Assembly:
             (
                 lambda: beside.alerts(self.live, config, identity, self._engine),
                 lambda: beside.costs(self.live, self.store, key),
-                lambda: beside.incidents(self.live),
+                lambda: beside.ledger(self.live),
             ),
         )
 
@@ -282,11 +284,17 @@ class Assembly:
         if engine is None:
             return None
         if self._hands is None or self._hands[0] is not engine.session:
-            made = make_acting(engine, self.live, self.clock, self.setup, self.console.actor, self._past())
+            made = make_acting(
+                engine, self.live, self.clock, self.setup, self.console.actor, self._past(), self._outgoing
+            )
             if made is None:
                 return None
             self._hands = (engine.session, made)
         return self._hands[1]
+
+    def _outgoing(self) -> Outgoing | None:
+        """Return where people are told, None where no channel is configured."""
+        return self.beside.outgoing() if self.setup.loaded.config.notify else None
 
     def _new_store(self) -> StateStore:
         from cache.retention import Retention

@@ -21,13 +21,14 @@ from services.ports import Snapshot
 from tui.presenters.action import Where, asks_for, named, present_end, present_plan, present_progress, present_title
 from tui.presenters.alert_targets import target_of
 from tui.presenters.freshness import CONNECTION
+from tui.presenters.lens import Lens
 from widgets.dialog import ChoiceMenu, MessageDialog, sentence_lines
 from widgets.form import Field, FormDialog
 from widgets.plan_dialog import PlanDialog, RunDialog
 from widgets.viewmodels import Choice, KeyHint, Line, Span, Tone
 
 if TYPE_CHECKING:
-    from tui.acting import Acting, Planned
+    from tui.acting import Acting, Planned, Words
     from tui.app import QuarterdeckApp
 
 CONFIRM = "y"
@@ -198,6 +199,7 @@ class Flow:
         self._dialog: PlanDialog | None = None
         self._run: RunDialog | None = None
         self._ended: Ended | None = None
+        self._words: Words | None = None
 
     # The plan
 
@@ -320,20 +322,37 @@ class Flow:
             app.say(f"{self.words}: {ended.outcome.value}: {ended.text}")
             return
         lens = app.console_state.lens()
+        self._words = self._acting.words_of(orders, ended)
         lines: list[Line] = [*present_progress(self._seen, lens, over=True), (), *present_end(ended, lens)]
-        self._run.show(lines, self._keys(ended))
+        self._run.show([*lines, *self._told(lens)], self._keys(ended))
+
+    def _told(self, lens: Lens) -> list[Line]:
+        """Return what is told of it, as its readers will see it, or has been told already."""
+        if self._words is None:
+            return []
+        from tui.presenters.outbox import draft
+
+        head = "told, as the configuration says:" if self._words.told else "T tells:"
+        config = self._words.outgoing.config
+        return [(), (Span(head, Tone.NOTICE),), *draft(self._words.messages, config.notify, lens)]
 
     def _keys(self, ended: Ended) -> tuple[KeyHint, ...]:
-        keys = [KeyHint("U", "undo")] if ended.undo is not None else []
+        keys = [KeyHint("T", "tell")] if self._words is not None and not self._words.told else []
+        keys += [KeyHint("U", "undo")] if ended.undo is not None else []
         return (*keys, KeyHint("c", "copy the command"), KeyHint("esc", "close"))
 
     def _answered(self, key: str, where: Where) -> None:
         if key == "c":
             self._app.copy(where.command)
+        elif key == "T" and (words := self._words) is not None:
+            self._app.work(lambda: words.outgoing.tell(words.messages), self._queued)
         elif key == "U" and self._ended is not None and self._ended.undo is not None:
             undo(self._app, self._acting, self._ended.undo)
         elif self._ended is None and not key:
             self._app.say(f"{self.words} goes on; its end will be said here")
+
+    def _queued(self, _done: None, problem: Problem | None) -> None:
+        self._app.say(problem.sentence if problem is not None else "told: :outbox shows what became of it")
 
 
 def undo(app: QuarterdeckApp, acting: Acting, inverse: Undo) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from cache.folder import private_folder
-from cache.ledger.ledger import Ledger
+from cache.ledger.ledger import Beside, Ledger
 from cache.ledger.records import OpenIntent, Request, Result
 from cache.locks import FileLock
 from services.actions.runner import remembered
@@ -33,10 +33,17 @@ class Unsettled(Struct, frozen=True):
 
 
 class LedgerTrail:
-    """Implements `services.actions.runner.AuditTrail`. While it is open, a file lock says that this console lives."""
+    """Implements `services.actions.runner.AuditTrail`. While it is open, a file lock says that this console lives.
 
-    def __init__(self, folder: Path, clock: Clock, who: Actor) -> None:
+    `beside` returns what is to be written in the same transaction as an outcome: what is told of it without asking.
+    """
+
+    def __init__(
+        self, folder: Path, clock: Clock, who: Actor, beside: Callable[[Plan, Ended, str], Beside | None] | None = None
+    ) -> None:
         self.actor = who
+        self._beside = beside
+        self._begun: dict[str, tuple[Plan, str]] = {}
         self._ledger = Ledger(folder, clock)
         self._folder = folder / CONSOLES
         self._alive = FileLock(self._folder / f"{who.console}.lock")
@@ -44,15 +51,21 @@ class LedgerTrail:
     async def intent(self, plan: Plan, body: Mapping[str, Any]) -> str:
         """Write down what is about to be done. Raises LedgerRefused."""
         request = Request(self.actor, plan.action, plan.target.ref, body)
-        return await asyncio.to_thread(self._intent, request)
+        name = await asyncio.to_thread(self._intent, request)
+        self._begun[name] = (plan, str(body.get("reason", "")))
+        return name
 
     async def step(self, intent: str, name: str, body: Mapping[str, Any]) -> None:
         """Note how far an intent has come. Raises LedgerRefused."""
         await asyncio.to_thread(self._ledger.step, intent, self.actor, name, body)
 
     async def outcome(self, intent: str, ended: Ended, body: Mapping[str, Any]) -> None:
-        """Settle an intent. Raises LedgerRefused."""
-        await asyncio.to_thread(self._ledger.outcome, intent, self.actor, Result(ended.outcome.value), body)
+        """Settle an intent, with what is told of it. Raises LedgerRefused."""
+        beside = None
+        if self._beside is not None and (begun := self._begun.pop(intent, None)) is not None:
+            beside = self._beside(begun[0], ended, begun[1])
+        result = Result(ended.outcome.value)
+        await asyncio.to_thread(self._ledger.outcome, intent, self.actor, result, body, beside=beside)
 
     async def unsettled(self) -> tuple[Unsettled, ...]:
         """Return the intents that nobody settled, oldest first. Raises LedgerRefused where they cannot be read."""

@@ -31,7 +31,6 @@ class Circumstances(Struct, frozen=True):
     """
 
     now: float
-    production: bool = True
     armed_until: float = 0.0
     consented: bool = False
     data_age: float | None = 0.0

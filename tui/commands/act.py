@@ -25,10 +25,11 @@ from services.model.source import SourceState
 from services.ports import Interest
 from services.redact import redact
 from services.sanitize import safe_text
-from tui.acting import Acting, make_acting
+from tui.acting import Acting, console_actor, make_acting
 from tui.commands.setup import Setup, actor, prepare
 from tui.console import Scope
 from tui.exitcodes import ExitCode
+from tui.outgoing import Outgoing
 from tui.presenters.action import Where, present_end, present_plan, present_title
 from tui.presenters.freshness import CONNECTION
 from tui.presenters.lens import Lens
@@ -114,7 +115,8 @@ async def _act(
             text = f"Nothing was changed: the cluster did not answer within {arguments.timeout:.0f} s."
             raise Problem(safe_text(text)) from None
         past = Past(HistoryReader(setup.folder), lambda: setup.key) if config.history.enabled else None
-        acting = make_acting(engine, live, clock, setup, actor(), past)
+        outgoing = Outgoing(setup.folder, clock, console_actor(actor()), config) if config.notify else None
+        acting = make_acting(engine, live, clock, setup, actor(), past, lambda: outgoing)
         if acting is None:
             raise Problem(safe_text("The cluster is not connected."))
         target = await _freeze(engine, resource, namespace, name)
