@@ -37,7 +37,7 @@ class Alerting(_Base):
 
     sought: Page | None = None
     _sought_until = 0.0
-    _answered_at = 0.0
+    _answered_at: float | None = None
     _said_until: float
 
     def come_back_to(self, place: Place) -> None:
@@ -83,7 +83,7 @@ class Alerting(_Base):
         from tui.presenters.page import read_page
 
         self.sought = read_page(text)
-        self._sought_until, self._answered_at = self.console_state.clock.monotonic() + SOUGHT_FOR, 0.0
+        self._sought_until, self._answered_at = self.console_state.clock.monotonic() + SOUGHT_FOR, None
         self.seek()
 
     def open_page(self, text: str) -> bool:
@@ -118,14 +118,14 @@ class Alerting(_Base):
         found, now = find_page(page, snapshot), console.clock.monotonic()
         evidence = evidence_of(snapshot, lens.now, console.alert_servers())
         if not settled(page, cluster, evidence):
-            self._answered_at = 0.0
-        elif not self._answered_at:
+            self._answered_at = None
+        elif self._answered_at is None:
             self._answered_at = now
         wait = JOINED_AFTER if page.means is not Means.NOTHING else 0.0
         if found.known:
             self.sought = None
             self._land(found)
-        elif now >= self._sought_until or (self._answered_at and now - self._answered_at >= wait):
+        elif now >= self._sought_until or (self._answered_at is not None and now - self._answered_at >= wait):
             self.sought = None
             self.say(unknown_words(page, found, missing_words(page, cluster, evidence, lens), lens))
             self._said_until = now + READ_FOR

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from typing import Any, ClassVar, TypeVar
@@ -177,6 +178,7 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Acts, Alerting, Navigatio
     ) -> None:
         """Do something on the service thread, cluster or no cluster; `arrived` gets its result or the problem, here."""
         runtime, loop = self.console_state.runtime, asyncio.get_running_loop()
+        context = contextvars.copy_context()
         if runtime is None:
             arrived(None, Problem(safe_text("No cluster is connected.")))
             return
@@ -189,7 +191,7 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Acts, Alerting, Navigatio
             result = None if error is not None else future.result()
             problem = error if isinstance(error, Problem) or error is None else Problem(_sentence(error))
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(arrived, result, problem)
+                loop.call_soon_threadsafe(arrived, result, problem, context=context)
 
         future = runtime.submit(task())
         self._asked.add(future)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import Callable
 
 from services.ports import Changes, StateFeed
@@ -17,6 +18,7 @@ SLOW_PAUSE = 1.0
 class Bridge:
     """Pulls from the feed on the UI's loop whenever the feed has published, and hands the changes to the screen.
 
+    It pulls in the context it was started in: screens that are opened by what has come belong to the app.
     A stalled terminal stalls the UI's loop; the feed then only finds a pull pending and does nothing.
     """
 
@@ -27,11 +29,12 @@ class Bridge:
         self._revision = -1
         self._pending = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._context: contextvars.Context | None = None
         self._stop: Callable[[], None] | None = None
 
     def start(self) -> None:
         """Begin to pull; call on the UI's loop."""
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._context = asyncio.get_running_loop(), contextvars.copy_context()
         self._stop = self._feed.subscribe(self._poke)
         self._pull()
 
@@ -46,7 +49,7 @@ class Bridge:
             return
         self._pending = True
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._arrange)
+            self._loop.call_soon_threadsafe(self._arrange, context=self._context)
 
     def _arrange(self) -> None:
         if self._pause and self._loop is not None:

@@ -1,0 +1,148 @@
+"""From a page to the one screen that explains it: by name, link and workload, at once or when servers answer."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+
+from screenshots import scene, scene_alerts
+from services.clock import ManualClock
+from services.model.source import SourceState, SourceStatus
+from tests.flows.conftest import Deck, Open
+
+LINK = "https://am.example/#/alerts?silenced=false&filter=" + quote('{alertname="CheckoutErrorRate"}')
+FINGERPRINT = f"{scene_alerts.hash_of('CheckoutErrorRate'):016x}"
+WANTED = ("CheckoutErrorRate", "SUSPECT", "BECAUSE", "PODS", "in trouble")
+
+
+def with_alerts() -> dict[str, object]:
+    feed = scene.live(ManualClock(scene.NOW))
+    scene_alerts.add(feed)
+    return {"live": feed, "console": {"alert_servers": lambda: scene_alerts.SOURCES}}
+
+
+async def paste(deck: Deck, text: str) -> None:
+    """Paste a text into the palette, as a terminal hands it over, and press enter."""
+    from textual import events
+
+    await deck.press("colon")
+    deck.app.post_message(events.Paste(text))
+    await deck.settle()
+    await deck.press("enter")
+
+
+@pytest.mark.parametrize("text", ["CheckoutErrorRate", LINK, FINGERPRINT, f"{LINK}\n"])
+async def test_what_is_pasted_after_the_colon_lands_on_the_alert(open_deck: Open, text: str) -> None:
+    async with open_deck(**with_alerts()) as deck:
+        await paste(deck, text)
+        assert deck.app.front is not None
+        assert deck.app.front.place == "alert"
+        for words in WANTED:
+            assert words in deck.text
+        await deck.press("escape")
+        assert deck.app.front.place == "deck"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_the_links_are_a_key_away(
+    open_deck: Open, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[str] = []
+    async with open_deck(size, **with_alerts()) as deck:
+        monkeypatch.setattr(deck.app, "copy", copied.append)
+        deck.app.open_what(LINK)
+        await deck.settle()
+        assert "CheckoutErrorRate" in deck.text
+        assert "CheckoutErrorRate on payments/checkout" not in deck.footer
+        await deck.press("r", "b")
+    assert copied == [scene_alerts.RUNBOOK, scene_alerts.DASHBOARD]
+
+
+@pytest.mark.parametrize("text", ["payments/deploy/checkout", "payments/checkout"])
+async def test_a_workload_lands_on_its_explanation(open_deck: Open, text: str) -> None:
+    async with open_deck(**with_alerts()) as deck:
+        deck.app.open_what(text)
+        await deck.settle()
+        assert deck.app.front is not None
+        assert deck.app.front.place == "workload"
+        for words in ("payments/checkout", "BECAUSE", "SUSPECT", "ALERT", "CheckoutErrorRate"):
+            assert words in deck.text
+
+
+async def test_of_several_the_worst_is_opened_and_that_is_said(open_deck: Open) -> None:
+    async with open_deck(**with_alerts()) as deck:
+        deck.app.open_what('{namespace="payments"}')
+        await deck.settle()
+        assert "CheckoutErrorRate" in deck.text
+        assert "the worst of 3 alerts that fit; :alerts lists them" in deck.footer
+
+
+async def test_a_silence_s_link_opens_the_silences(open_deck: Open) -> None:
+    async with open_deck(**with_alerts()) as deck:
+        deck.app.open_what("https://am.example/#/silences/6d9e1b0c-1f5e-4d07-9f6e-7c4a2b1e0d3f")
+        await deck.tick(2)
+        assert "no Alertmanager knows that silence" in deck.footer
+
+
+async def test_what_is_not_known_gets_a_sentence_with_what_comes_near(open_deck: Open) -> None:
+    async with open_deck(**with_alerts()) as deck:
+        deck.app.open_what("{alertname=CheckoutErrorRat}")
+        await deck.tick(0.5)
+        assert "looking for CheckoutErrorRat" in deck.footer
+        await deck.tick(1)
+        assert "No alert is called CheckoutErrorRat" in deck.text
+        deck.app.open_what("CheckoutErrorRat")
+        await deck.tick(2)
+        assert "near: CheckoutErrorRate" in deck.text
+        await deck.tick(10)
+        assert "near: CheckoutErrorRate" in deck.text
+        await paste(deck, "CheckoutErrorRat")
+        assert "near: CheckoutErrorRate" in deck.text
+
+
+async def test_what_can_be_nothing_is_refused_at_once(open_deck: Open) -> None:
+    async with open_deck(**with_alerts()) as deck:
+        deck.app.open_what("https://am.example/")
+        await deck.settle()
+        assert "no filter, no expression" in deck.text
+
+
+async def test_it_waits_until_the_alert_has_come(open_deck: Open) -> None:
+    async with open_deck(console={"alert_servers": lambda: scene_alerts.SOURCES}) as deck:
+        deck.app.open_what("CheckoutErrorRate")
+        for _ in range(5):
+            await deck.tick(2)
+            assert "looking for CheckoutErrorRate; am-1, am-2, main: was not asked yet" in deck.footer
+        scene_alerts.add(deck.live)
+        await deck.settle()
+        assert deck.app.front is not None
+        assert deck.app.front.place == "alert"
+        assert "looking" not in deck.footer
+
+
+async def test_a_server_that_does_not_answer_is_named_after_a_while(open_deck: Open) -> None:
+    async with open_deck(console={"alert_servers": lambda: scene_alerts.SOURCES}) as deck:
+        deck.app.open_what("FrobnicatorDown")
+        for name in scene_alerts.SOURCES[:2]:
+            deck.live.status(SourceStatus(name, SourceState.LIVE, scene.NOW, scene.NOW, scene.NOW))
+        deck.live.status(SourceStatus("prometheus/main", SourceState.LOADING, since=scene.NOW))
+        for _ in range(7):
+            await deck.tick(2)
+        assert "looking for FrobnicatorDown; main: has not answered yet" in deck.footer
+        await deck.tick(2)
+        assert "No alert is called FrobnicatorDown" in deck.text
+        assert "not known, since main: has not answered yet" in " ".join(deck.text.split())
+        assert deck.app.sought is None
+
+
+async def test_changes_that_come_while_the_explanation_is_laid_out_are_no_fault(open_deck: Open) -> None:
+    async with open_deck(**with_alerts()) as deck:
+        deck.app.open_what("payments/deploy/checkout")
+        front = deck.app.front
+        changes = deck.live.changes(-1)
+        assert front is not None
+        assert changes is not None
+        front.take(changes)
+        await deck.settle()
+        assert "BECAUSE" in deck.text
