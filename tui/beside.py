@@ -1,4 +1,4 @@
-"""What runs beside the watch of a cluster, once its first rows are on screen: the cost estimate and the incidents."""
+"""What runs beside the watch of a cluster, once its first rows are on screen: costs, incidents, messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from cache.live import LiveState
 from services.clock import Clock
-from services.config_costs import CostSettings
 from services.model.source import SourceState
 from services.model.text import SafeText
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from services.monitoring import Monitoring
     from services.ports import MetricsSession
     from tui.incidents import Desk
+    from tui.outgoing import Outgoing
 
 KNOWN_WITHIN = 15.0
 """Seconds for which the alerts wait to learn which cluster they may speak of; then they are shown without."""
@@ -41,14 +41,15 @@ AFTER = 3.0
 class Beside:
     """Made once for a console; `costs` and `incidents` are run anew for each stay in a cluster, on the service loop."""
 
-    def __init__(self, folder: Path, clock: Clock, who: str, settings: CostSettings) -> None:
+    def __init__(self, folder: Path, clock: Clock, who: str, config: Config) -> None:
         self._folder = folder
         self._clock = clock
         self._who = who
-        self._settings = settings
+        self._config = config
         self._estimate: CostWatch | None = None
         self._incidents: IncidentWatch | None = None
         self._desk: Desk | None = None
+        self._outgoing: Outgoing | None = None
         self._monitoring: Monitoring | None = None
         self.call: Callable[[Callable[[], None]], None] = lambda act: act()
         self.on_ledger: Callable[[SafeText], None] = lambda _: None
@@ -65,11 +66,13 @@ class Beside:
         if self._incidents is not None:
             self._incidents.nudge()
 
-    def use(self, settings: CostSettings) -> None:
-        """Estimate by other settings from now on; any thread."""
-        self._settings = settings
-        if (estimate := self._estimate) is not None:
-            self.call(lambda: estimate.use(settings))
+    def use(self, config: Config) -> None:
+        """Estimate and deliver by other settings from now on; any thread."""
+        before, self._config = self._config, config
+        if (estimate := self._estimate) is not None and config.costs != before.costs:
+            self.call(lambda: estimate.use(config.costs))
+        if (outgoing := self._outgoing) is not None:
+            self.call(lambda: outgoing.use(config))
 
     async def costs(self, live: LiveState, store: StateStore | None, key: str) -> None:
         """Estimate the costs of the cluster until cancelled; its hours go to `store` under `key`."""
@@ -82,7 +85,7 @@ class Beside:
             from cache.state.history import HistoryReader
 
             shelf = CostShelf(HistoryReader(self._folder), store, key)
-        self._estimate = watch = CostWatch(live, live.sink(), self._clock, self._settings, shelf)
+        self._estimate = watch = CostWatch(live, live.sink(), self._clock, self._config.costs, shelf)
         try:
             await watch.run()
         finally:
@@ -106,6 +109,22 @@ class Beside:
         finally:
             self._incidents = None
             reader.close()
+
+    def outgoing(self) -> Outgoing:
+        """Return where messages to people outside are written; loaded when it is wanted first."""
+        if self._outgoing is None:
+            from tui.outgoing import Outgoing
+
+            self._outgoing = Outgoing(self._folder, self._clock, self.desk().actor, self._config)
+        return self._outgoing
+
+    async def ledger(self, live: LiveState) -> None:
+        """Bring what the ledger holds to the screen, and deliver what is told to people outside, until cancelled."""
+        await asyncio.gather(self.incidents(live), self._outbox(live))
+
+    async def _outbox(self, live: LiveState) -> None:
+        await self._clock.sleep(AFTER)
+        await self.outgoing().run(live.sink())
 
     def metrics(self) -> MetricsSession | None:
         """Return what may be asked of the Prometheis; on the service loop."""
@@ -161,6 +180,8 @@ class Beside:
         """Close the ledger."""
         if self._desk is not None:
             self._desk.close()
+        if self._outgoing is not None:
+            self._outgoing.close()
 
 
 def _transport_of(engine: Engine | None) -> Transport | None:

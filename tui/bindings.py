@@ -48,8 +48,8 @@ class Command(Struct, frozen=True):
 TABLES = ("deck", "table", "workload", "costs")
 DOCUMENTS = ("text", "logs")
 OBJECTS = (*TABLES, "alert")
-FILTERED = ("deck", "table", "costs", *DOCUMENTS)
-SORTED = ("table", "deck", "costs")
+FILTERED = ("deck", "table", "costs", "outbox", *DOCUMENTS)
+SORTED = ("table", "deck", "costs", "outbox")
 ALL = ("*",)
 
 COMMANDS: tuple[Command, ...] = (
@@ -61,7 +61,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("page_up", ("ctrl+b", "pageup"), "page up", "one page up", Group.MOVE),
     Command("left", ("h", "left"), "left", "to the left", Group.MOVE, DOCUMENTS),
     Command("right", ("l", "right"), "right", "to the right", Group.MOVE, ("text",)),
-    Command("open", ("enter",), "open", "open what is under the cursor", Group.LOOK, TABLES, 1),
+    Command("open", ("enter",), "open", "open what is under the cursor", Group.LOOK, (*TABLES, "outbox"), 1),
     Command("back", ("escape", "q"), "back", "clear the filter, then go back", Group.PLACE, ALL),
     Command("explain", ("X",), "explain", "why is it broken, what changed", Group.LOOK, OBJECTS, 2),
     Command("describe", ("d",), "describe", "describe the object", Group.LOOK, OBJECTS, 6),
@@ -122,6 +122,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("incident_owner", ("w",), "owner", "hand the incident over", Group.ACT, ("incident",), 5),
     Command("incident_export", ("E",), "export", "write it down as Markdown", Group.ACT, ("incident",), 6),
+    Command("outbox_retry", ("r",), "try again", "try the message again, now", Group.ACT, ("outbox",), 1),
+    Command("outbox_drop", ("K",), "drop", "never send the message", Group.ACT, ("outbox",), 2),
     Command("cost_by", ("b",), "by", "costs by namespace, by team, by workload", Group.LOOK, ("costs",), 3),
     Command("login", ("L",), "log in", "run the configured login, and come back", Group.PROGRAM, ALL),
     Command("share", ("H",), "share", "mask hosts, addresses, accounts and names; twice to end", Group.PROGRAM, ALL),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tui.acting import Acting
     from tui.incidents import Desk
     from tui.measurements import Measurements
+    from tui.outgoing import Outgoing
     from tui.sharing import Sharing
     from tui.suspicion import Suspicion
 
@@ -159,6 +160,7 @@ class Console(Struct):
     flapping_for: float = 900.0
     keymap: Keymap = DEFAULT
     desk: Callable[[], Desk] | None = None
+    outgoing: Callable[[], Outgoing] | None = None
     acting: Callable[[], Acting | None] | None = None
     past: Callable[[], Past | None] | None = None
     metrics: Callable[[], MetricsSession | None] | None = None

@@ -73,6 +73,10 @@ class Navigation(_Base):
             from tui.screens.incidents import IncidentsScreen
 
             return IncidentsScreen(self.console_state, view, place)
+        if view.id == "outbox":
+            from tui.screens.outbox import OutboxScreen
+
+            return OutboxScreen(self.console_state, view, place)
         if view.id in ("alerts", "silences", "peers"):
             from tui.screens.alert_table import AlertTableScreen
 

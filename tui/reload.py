@@ -80,8 +80,7 @@ class Reload:
             console.recovered_for = config.rollouts.recovered_seconds
             console.flapping_for = config.rollouts.flapping_seconds
             assembly.runtime.judge_by(config.rollouts)
-        if config.costs != before.costs:
-            assembly.beside.use(config.costs)
+        assembly.beside.use(config)
         if config.keys != before.keys:
             app.use_keys(keymap_of(fresh))
         late += [one.path for one in differences if one.path.startswith(RESTART)]

@@ -50,14 +50,14 @@ class Outbox:
     """The messages of ledger.db. Blocks for as long as the disk takes to be sure: call it on a thread. Thread-safe.
 
     Every method raises LedgerRefused where the ledger cannot be written, and then nothing of it was. `host` tells this
-    machine's leases from others'.
+    machine's leases from others'; other `terms` hold from when they are set.
     """
 
     def __init__(self, ledger: Ledger, folder: Path, clock: Clock, terms: Terms | None = None, host: str = "") -> None:
         self._ledger = ledger
         self._folder = folder
         self._clock = clock
-        self._terms = terms or Terms()
+        self.terms = terms or Terms()
         self._host = re.sub(r"[^A-Za-z0-9_.-]", "_", host) or "local"
         self._locks: dict[str, FileLock] = {}
 
@@ -73,8 +73,8 @@ class Outbox:
             return Queued(message.id)
         thread = key or message.thread
         digest = _digest(message, thread)
-        same = transaction.execute(sql.SAME, (digest, now - _us(self._terms.fold))).fetchone()
-        if same is not None and self._terms.fold > 0:
+        same = transaction.execute(sql.SAME, (digest, now - _us(self.terms.fold))).fetchone()
+        if same is not None and self.terms.fold > 0:
             transaction.execute(sql.FOLD, (same[0],))
             return Queued(same[1], folded=True)
         transaction.execute(
@@ -89,7 +89,7 @@ class Outbox:
                 digest,
                 _encoded(message),
                 now,
-                now + _us(self._terms.give_up),
+                now + _us(self.terms.give_up),
                 now,
             ),
         )
@@ -119,7 +119,7 @@ class Outbox:
             if row.state in (OutboxState.ACCEPTED, OutboxState.SENDING):
                 raise LedgerRefused(safe_text(f"Message {id[:8]} is {row.state.value}: there is nothing to try again."))
             now = self._now()
-            transaction.execute(sql.RETRY, (now, now + _us(self._terms.give_up), row.seq))
+            transaction.execute(sql.RETRY, (now, now + _us(self.terms.give_up), row.seq))
 
         self._ledger.record(EntryKind.NOTE, actor, RETRIED, None, {"message": id}, beside=retry)
 
@@ -170,7 +170,7 @@ class Outbox:
 
     def forget(self) -> int:
         """Remove what was settled longer ago than it is kept, and return how many that were."""
-        before = self._now() - _us(self._terms.keep)
+        before = self._now() - _us(self.terms.keep)
         return self._ledger.write(lambda transaction: transaction.execute(sql.FORGET, (before,)).rowcount)
 
     def lead(self, channels: Iterable[str]) -> frozenset[str]:

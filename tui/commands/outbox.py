@@ -13,7 +13,7 @@ from typing import Any
 
 from cache.folder import state_folder
 from cache.ledger.ledger import Ledger
-from cache.ledger.outbox import Outbox, Terms
+from cache.ledger.outbox import Outbox
 from cache.ledger.outbox_reader import OutboxGlance, OutboxReader
 from services.clock import SystemClock
 from services.config import Config, load
@@ -26,6 +26,7 @@ from services.sanitize import safe_text
 from tui.acting import console_actor
 from tui.commands.setup import actor
 from tui.exitcodes import ExitCode
+from tui.outgoing import make_worker, terms
 from tui.presenters.lens import Lens, age
 from tui.presenters.outbox import VIEW, came_to_nothing, next_words
 
@@ -65,12 +66,6 @@ def outbox(arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def terms(config: Config) -> Terms:
-    """Return how long messages are folded, tried and kept, as the configuration says."""
-    tell = config.tell
-    return Terms(float(tell.fold_seconds), tell.give_up_minutes * 60.0, tell.keep_days * 86400.0)
-
-
 def _list(glance: OutboxGlance, lens: Lens, arguments: argparse.Namespace) -> int:
     rows = sorted(glance.rows.values(), key=VIEW.ranks["state"])
     shown = [row for row in rows if arguments.all or row.settled_at == 0 or lens.now - row.settled_at < LATELY]
@@ -102,16 +97,11 @@ def _chosen(name: str, what: str, glance: OutboxGlance) -> Sequence[OutboxRow]:
 
 async def _send(folder: Path, clock: SystemClock, config: Config, seconds: float) -> int:
     """Deliver what is due, while no console of this machine does."""
-    from services.notifications.outbox_policy import Limits
-    from services.notifications.outlet import Outlet
-    from services.notifications.worker import OutboxWorker
-
     if not config.notify:
         raise Problem(SafeText("No channel is configured: add a [notify.NAME] section; quarterdeck config example."))
     ledger, reader = Ledger(folder, clock), OutboxReader(folder)
-    outlets = {name: Outlet(name, settings, clock) for name, settings in config.notify.items()}
     box = Outbox(ledger, folder, clock, terms(config), console_actor(actor()).host)
-    worker = OutboxWorker(box, reader, outlets, clock, limits=Limits(config.tell.attempts))
+    worker = make_worker(box, reader, config, clock, None)
     try:
         done = await worker.drain(seconds)
         glance = await asyncio.to_thread(reader.look)

@@ -1,0 +1,80 @@
+"""What is told to people outside: what waits, what came to nothing and why; tried again or dropped by a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from services.errors import Problem
+from services.model.message import OUTBOX, OutboxRow, OutboxState
+from services.model.source import SourceState
+from tui.bindings import Command
+from tui.outgoing import Outgoing
+from tui.presenters.freshness import Freshness, Reading
+from tui.screens.table import TableScreen
+
+CHANGES = frozenset({"outbox_retry", "outbox_drop"})
+
+
+class OutboxScreen(TableScreen):
+    """The list; r tries a message again, K drops one that waits."""
+
+    place = "outbox"
+
+    def reading(self) -> Reading:
+        """Return whether the outbox can be read: its words do not age."""
+        status = self.console.feed.snapshot().sources.get(OUTBOX)
+        if status is None:
+            return Reading(Freshness.NEVER)
+        if status.state is SourceState.FAILED:
+            return Reading(Freshness.FAILED, last_ok=status.last_ok, since=status.since, reason=status.error)
+        return Reading(Freshness.FRESH)
+
+    def why_not(self, command: Command) -> str | None:
+        """Say why a message can neither be tried again nor dropped."""
+        if command.id not in CHANGES:
+            return super().why_not(command)
+        row = self._message()
+        if row is None:
+            return "no message is under the cursor"
+        if self.console.outgoing is None:
+            return "there is no ledger here"
+        if command.id == "outbox_drop":
+            return "" if row.waits and row.state is not OutboxState.SENDING else f"it is {row.state.value}"
+        return "" if row.state not in (OutboxState.ACCEPTED, OutboxState.SENDING) else f"it is {row.state.value}"
+
+    def do_open(self) -> None:
+        """Say all of what became of the message."""
+        row = self._message()
+        if row is not None:
+            lens = self.console.lens()
+            self.deck.say(f"{lens.text(row.subject, 200)}: {row.state.value} {lens.text(row.reason, 300)}".strip())
+
+    def do_copy(self) -> None:
+        """Copy the message's id and subject."""
+        row = self._message()
+        if row is not None:
+            self.deck.copy(f"{row.id} {row.subject}")
+
+    def do_outbox_retry(self) -> None:
+        """Try the message again, now."""
+        self._act(lambda outgoing, row: outgoing.retry(row), "it is tried again")
+
+    def do_outbox_drop(self) -> None:
+        """Never send the message."""
+        self._act(lambda outgoing, row: outgoing.drop(row), "it is dropped")
+
+    def _act(self, act: Callable[[Outgoing, OutboxRow], Coroutine[Any, Any, None]], done: str) -> None:
+        row, made = self._message(), self.console.outgoing
+        if row is None or made is None:
+            return
+        outgoing = made()
+
+        def arrived(_: None, problem: Problem | None) -> None:
+            self.deck.say(problem.sentence if problem is not None else done)
+
+        self.deck.work(lambda: act(outgoing, row), arrived)
+
+    def _message(self) -> OutboxRow | None:
+        target = self.target()
+        return target[1] if target is not None and isinstance(target[1], OutboxRow) else None
