@@ -107,7 +107,7 @@ def _line(by: CostBy, name: str, rate: int, before: int, *, pods: int, **more: s
 
 
 def incident_table(now: float, cluster: str) -> dict[str, Mapping[str, Any]]:
-    """Return one open incident, 16 minutes old, and one that is over."""
+    """Return one open incident, 11 minutes old, and one that is over."""
     duty, ana = Actor("duty1", "bastion-2", "c1"), Actor("ana", "bastion-1", "c2")
     checkout = Ref(cluster, "apps", "Deployment", "payments", "checkout", "uid-deployment-payments-checkout")
     links = (
@@ -119,11 +119,11 @@ def incident_table(now: float, cluster: str) -> dict[str, Mapping[str, Any]]:
         IncidentEvent(1, 41, now - 5 * DAY, kind.DECLARED, ana, "", "search slow", IncidentSeverity.P3, "ana"),
         IncidentEvent(2, 41, now - 5 * DAY + 3000, kind.STATUS, ana, "index rebuilt", "resolved"),
         IncidentEvent(
-            3, 42, now - 960, kind.DECLARED, duty, "", "checkout 5xx", IncidentSeverity.P2, "duty1", now - 967, cluster,
+            3, 42, now - 640, kind.DECLARED, duty, "", "checkout 5xx", IncidentSeverity.P2, "duty1", now - 660, cluster,
             links,
         ),
-        IncidentEvent(4, 42, now - 900, kind.SEVERITY, duty, "12 % of orders fail", "P1"),
-        IncidentEvent(5, 42, now - 880, kind.STATUS, duty, "", "investigating"),
+        IncidentEvent(4, 42, now - 600, kind.SEVERITY, duty, "12 % of orders fail", "P1"),
+        IncidentEvent(5, 42, now - 580, kind.STATUS, duty, "", "investigating"),
         IncidentEvent(6, 42, now - 400, kind.NOTE, ana, "quota: the new revision asks for 500m a pod more"),
     ]  # fmt: skip
     return {INCIDENTS: fold(told)}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -13,10 +15,13 @@ from typing import Any
 
 import pytest
 
+from cache.ledger.incidents import Said
 from screenshots import scene, scene_alerts
 from services.clock import ManualClock
+from services.model.incident import IncidentEventKind
 from tests.budgets.pty import TRUECOLOR, Terminal
 from tests.flows.conftest import Deck, Open
+from tests.flows.mishap import run
 from tests.flows.spoilt import TRICKS, SpoiltSession, nasty
 from tests.flows.spoilt_monitoring import LINKS, SpoiltMetrics, spoilt_monitoring
 from tui.glyphs import ASCII, UNICODE, Glyphs
@@ -221,30 +226,41 @@ async def test_every_screen_opens_and_shows_nothing_unsafe(
             assert deck.text.isascii()
 
 
-def test_a_hostile_estate_writes_no_sequence_of_its_own_to_the_terminal(tmp_path: Path) -> None:
-    """Run the program on a pty, on an estate full of tricks, and read every byte that it writes."""
+def test_a_hostile_estate_writes_no_sequence_of_its_own_anywhere(tmp_path: Path) -> None:
+    """Run the program on a pty, on an estate full of tricks, and read every byte that it writes and keeps."""
     estate = subprocess.Popen(
         [sys.executable, "-m", "services.rehearsal", "--folder", tmp_path, "--scenario", "bad-deploy", "--hostile"],
         stdout=subprocess.PIPE,
         text=True,
     )
+    homes = {"HOME": str(tmp_path), "QUARTERDECK_STATE_DIR": str(tmp_path / "state"), "KUBECONFIG": ""}
     try:
         assert estate.stdout is not None
-        kubeconfig = json.loads(estate.stdout.readline())["kubeconfig"]
+        said = json.loads(estate.stdout.readline())
+        kubeconfig = said["kubeconfig"]
+        homes["QUARTERDECK_PROMETHEUS_URLS"] = said["prometheus"]
+        homes["QUARTERDECK_ALERTMANAGER_URLS"] = ",".join(said["alertmanagers"])
         words = [sys.executable, "-m", "tui.cli", "run", "--kubeconfig", kubeconfig]
-        homes = {"HOME": str(tmp_path), "QUARTERDECK_STATE_DIR": str(tmp_path / "state"), "KUBECONFIG": ""}
         with Terminal(words, columns=120, lines=40, environment={**TRUECOLOR, **homes}) as terminal:
             with terminal.window() as window:
                 terminal.until("live", 30)
                 terminal.until("need you", 30)
-                for view, title in (("pods", "Pods"), ("nodes", "Nodes"), ("events", "Events")):
+                terminal.until("firing in", 30)
+                for view, title in TABLES:
                     terminal.send(":")
                     terminal.until("Go ─", 15)
                     terminal.send(f"{view}\r")
                     terminal.until(f"{title} ─", 15)
+                    terminal.send("\r")
+                    terminal.until_quiet(0.2, 10)
                 terminal.until_quiet(0.3, 10)
             terminal.send("\x03")
             assert terminal.exit_code() == 0
+        for command in ("alerts", "timeline", "costs", "rollouts", "status"):
+            for form in ("table", "json"):
+                done = run(tmp_path, command, "--kubeconfig", kubeconfig, "-o", form, **homes)
+                assert "Traceback" not in done.stderr
+                assert_plain(done.stdout + done.stderr, f"{command} as {form}")
     finally:
         estate.terminate()
         estate.wait(10)
@@ -253,3 +269,60 @@ def test_a_hostile_estate_writes_no_sequence_of_its_own_to_the_terminal(tmp_path
     assert not FORBIDDEN.search(text), FORBIDDEN.search(text)
     shown = re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", text)
     assert any(trick in shown for trick in VISIBLE), "no trick has arrived"
+    assert_plain_files(tmp_path / "state")
+
+
+TABLES = (
+    ("pods", "Pods"),
+    ("nodes", "Nodes"),
+    ("events", "Events"),
+    ("alerts", "Alerts"),
+    ("silences", "Silences"),
+    ("timeline", "Timeline"),
+    ("costs", "Costs by namespace"),
+)
+
+
+def assert_plain(text: str, where: str) -> None:
+    """Hold that a text is lines of plain words."""
+    assert not (found := UNSAFE.search(text.replace("\n", ""))), (
+        where,
+        found,
+        text[max(0, found.start() - 80) :][:160],
+    )
+
+
+def assert_plain_files(folder: Path) -> None:
+    """Hold that nothing unsafe is in any text that was kept: logs, and every column of every database."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert any(path.name == "state.db" for path in files)
+    for path in files:
+        if path.suffix in (".log", ".txt", ".md", ".json"):
+            assert_plain(path.read_text(encoding="utf-8"), path.name)
+    with contextlib.closing(sqlite3.connect(folder / "state.db")) as db:
+        told = 0
+        for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            for row in db.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - its own tables' names
+                for value in row:
+                    if isinstance(value, str):
+                        told += any(trick in value for trick in VISIBLE)
+                        assert_plain(value, f"state.db, {table}")
+        assert told, "no trick has been kept"
+
+
+async def test_what_was_said_in_an_incident_is_exported_and_listed_as_plain_lines(tmp_path: Path) -> None:
+    """Write tricks into a real ledger, as somebody who pastes them does, and read them back by every way out."""
+    desk = Desk(tmp_path / "state", ManualClock(scene.NOW), "duty1@bastion-2")
+    kind = IncidentEventKind
+    number = await desk.tell(
+        0, Said(kind.DECLARED, desk.actor, value="".join(TRICKS)[:200], owner=TRICKS[0], cluster=TRICKS[1])
+    )
+    for trick in TRICKS:
+        await desk.tell(number, Said(kind.NOTE, desk.actor, trick.replace("\ud800\udfff\udc80", "")))
+    desk.close()
+    homes = {"QUARTERDECK_STATE_DIR": str(tmp_path / "state")}
+    for words in ([], ["--all"], [f"INC-{number}"]):
+        for form in ("table", "json", "markdown"):
+            done = await asyncio.to_thread(run, tmp_path, "incidents", *words, "-o", form, **homes)
+            assert_plain(done.stdout + done.stderr, f"incidents {words} as {form}")
+            assert "FAKE" in done.stdout

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.cells import cell_len
+
 from services.model.alert import Alert
 from services.model.change import Suspect
 from services.ports import Changes, Snapshot
@@ -26,10 +28,17 @@ from tui.presenters.workload import local_feed
 from widgets.bars import HeaderBar
 from widgets.live_table import LiveTable
 from widgets.pane import Pane
-from widgets.viewmodels import BarVM, Row, Span, TextVM, Tone
+from widgets.viewmodels import BarVM, Line, Row, Span, TextVM, Tone
 
 FEEDS = frozenset({*TABLES, "rollouts", "replicasets.apps"})
 """Tables whose changes may change the pane."""
+
+
+def _fitting(parts: tuple[Line, ...], width: int) -> tuple[Line, ...]:
+    """Return the parts that have room beside each other; what is quiet stands first and goes first."""
+    while len(parts) > 1 and sum(2 + sum(cell_len(span.text) for span in part) for part in parts) > max(width, 40):
+        parts = parts[1:]
+    return parts
 
 
 class AlertPane:
@@ -94,7 +103,7 @@ class AlertPane:
         parts = present_evidence(evidence, counts, lens)
         if summary.symptoms:
             parts = (*parts, (Span(plural(len(summary.symptoms), "symptom"), Tone.NOTICE),))
-        self.bar.set_vm(BarVM(parts))
+        self.bar.set_vm(BarVM(_fitting(parts, self.bar.size.width)))
 
     def detail(self, alert: Any) -> TextVM | None:  # noqa: ANN401 - whatever is under the cursor
         """Return what the detail says of an alert under the cursor, None for anything else."""
