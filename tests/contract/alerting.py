@@ -61,7 +61,8 @@ class Seen:
         return self.live.snapshot().events
 
     def status(self, source: str) -> SourceState:
-        return self.live.snapshot().sources[source].state
+        known = self.live.snapshot().sources.get(source)
+        return known.state if known is not None else SourceState.NEVER
 
     def error(self, source: str) -> str:
         return self.live.snapshot().sources[source].error
