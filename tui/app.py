@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, ClassVar, TypeVar
 
@@ -15,31 +15,26 @@ from textual.binding import Binding, BindingType
 from cache.state.records import Place
 from services.errors import Problem
 from services.model.text import SafeText
-from services.model.workload import Rollout
 from services.ports import Changes, ClusterSession
 from services.sanitize import safe_text
 from tui.acts import Acts
 from tui.alerting import Alerting
 from tui.bindings import Command
 from tui.bridge import Bridge
+from tui.comeback import ComingBack
 from tui.console import Console
 from tui.crash import CrashHygiene
 from tui.glyphs import ASCII, UNICODE
 from tui.keymap import DEFAULT, Keymap
 from tui.navigation import HOME, Navigation
-from tui.presenters.banner import Notice
-from tui.presenters.lens import Lens
-from tui.presenters.since import present_since
 from tui.scoping import Scoping
 from tui.screens.base import BaseScreen
 from tui.screens.deck import DeckScreen
 from tui.sharemode import ShareMode
-from tui.signals import suspend_to_shell
 from tui.themes import is_native, theme_name, themes
 from widgets.frugal_app import FrugalApp
 from widgets.key_order import OrderedKeys
 from widgets.tones import ASCII_CLASS
-from widgets.viewmodels import Line
 
 T = TypeVar("T")
 
@@ -54,7 +49,9 @@ def _keys() -> list[BindingType]:
     return [Binding(name, f"press('{name}')", show=False) for name in sorted(DEFAULT.names)]
 
 
-class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Acts, Alerting, Navigation, OrderedKeys[None], FrugalApp[None]):
+class QuarterdeckApp(
+    CrashHygiene, ShareMode, ComingBack, Scoping, Acts, Alerting, Navigation, OrderedKeys[None], FrugalApp[None]
+):
     """One console on one cluster. Keys are looked up in the registry, for the place in front."""
 
     CSS_PATH = "styles/quarterdeck.tcss"
@@ -88,10 +85,8 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Acts, Alerting, Navigatio
         self._asked: set[Future[Any]] = set()
         self._bound = DEFAULT.names
         rows = console.feed.snapshot().tables.get("rollouts", {})
-        self._left: tuple[Mapping[str, Rollout], float] | None = None
         if rows and self._place.seen_at:
             self._left = (rows, self._place.seen_at)
-        self._since_shown = False
         self.begin_acting()
 
     def on_mount(self) -> None:
@@ -125,7 +120,7 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Acts, Alerting, Navigatio
         if self.console_state.sharing is not None:
             self.console_state.sharing.look_at_changes(changes)
         if self._left is not None and "rollouts" in changes.keys and self.console_state.summary().reading.trusted:
-            self._say_since(changes)
+            self.say_since()
         elif self._since_shown and changes.events:
             self.show_banner()
         if self.sought is not None:
@@ -133,20 +128,6 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Acts, Alerting, Navigatio
         self.look_under(changes)
         if (front := self.front) is not None and front.is_attached:
             front.take(changes)
-
-    def _say_since(self, changes: Changes) -> None:
-        """Say once what changed while the operator was away; the next key takes the line away."""
-        before, left_at = self._left or ({}, 0.0)
-        self._left = None
-        now, feed = changes.snapshot.tables.get("rollouts", {}), self.console_state.feed
-
-        def line(lens: Lens) -> Line:
-            return present_since(before, now, left_at, lens, feed.snapshot().events)
-
-        self._since_shown = bool(line(self.console_state.lens()))
-        if self._since_shown:
-            self.console_state.notify(Notice.SINCE, line)
-            self.show_banner()
 
     def _tick(self) -> None:
         front = self.front
@@ -203,10 +184,7 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Acts, Alerting, Navigatio
         """Note each key before anything else: rows hold their places while the operator is at it."""
         if isinstance(event, events.Key) and (front := self.front) is not None:
             driver = getattr(front, "driver", None)
-            if self._since_shown:
-                self._since_shown = False
-                self.console_state.notify(Notice.SINCE, None)
-                self.show_banner()
+            self.hide_since()
             if driver is not None:
                 driver.ordering.hold(self.console_state.clock.now())
         await super().on_event(event)
@@ -287,13 +265,6 @@ class QuarterdeckApp(CrashHygiene, ShareMode, Scoping, Acts, Alerting, Navigatio
     def do_redraw(self) -> None:
         """Paint the screen anew."""
         self.action_redraw()
-
-    def do_suspend(self) -> None:
-        """Go back to the shell; the place is kept."""
-        self.keep_place()
-        refused = suspend_to_shell(self)
-        if refused is not None:
-            self.say(refused)
 
     def do_quit(self) -> None:
         """Leave; what still runs is said first."""
