@@ -144,9 +144,16 @@ def _suspects(suspects: Sequence[Suspect], row: Rollout, lens: Lens) -> list[Lin
 
 
 def _you_can(row: Rollout, known: Known, lens: Lens) -> list[Line]:
-    """Return what works from here, by keys that exist, and the command for what has no key."""
+    """Return what works from here, what helps most first, and the command for those who have no key at hand."""
     keys = known.keys
+    back = revision_before(known.revisions) if row.severity <= Severity.WARN else None
     spans: list[Span] = []
+    if back is not None and keys.get("rollback"):
+        seen = health_words(back, lens.now)
+        made = f"made {lens.age(back.created_at)} ago" if back.created_at else ""
+        known_of = lens.text(seen or made)
+        spans += [Span(keys["rollback"], Tone.KEY), Span(f" roll back to rev {back.number}")]
+        spans.append(Span(f" ({known_of})   " if known_of else "   ", Tone.MUTED))
     for name, words in (("logs", "logs"), ("previous_logs", "logs of the run before"), ("diff", "what changed")):
         if keys.get(name) and (name != "diff" or len(known.revisions) > 1):
             spans += [Span(keys[name], Tone.KEY), Span(f" {words}   ")]
@@ -155,20 +162,10 @@ def _you_can(row: Rollout, known: Known, lens: Lens) -> list[Line]:
     if row.severity <= Severity.WARN and row.what.startswith("CrashLoop"):
         spans.append(Span("a restart would start the same image", Tone.MUTED))
     lines = [labelled("YOU CAN", *spans)]
-    back = revision_before(known.revisions)
-    if back is not None and row.severity <= Severity.WARN:
+    if back is not None:
         named = f"{row.ref.kind.lower()}/{row.ref.name}"
         command = f"{known.kubectl} rollout undo {named} --to-revision={back.number}"
-        seen = health_words(back, lens.now)
-        mark = f"  {seen}" if seen else ""
-        made = f", made {lens.age(back.created_at)} ago" if back.created_at else ""
-        lines.append(
-            labelled(
-                "BY HAND",
-                Span(lens.text(command, 600)),
-                Span(f"   rev {back.number}{lens.text(mark)}{made}", Tone.MUTED),
-            )
-        )
+        lines.append(labelled("BY HAND", Span(lens.text(command, 600))))
     return lines
 
 

@@ -97,7 +97,7 @@ class ExplainScreen(WorkloadScreen):
             changes=self.console.suspicion().changes,
             revisions=revisions,
             kubectl=self.console.scope.kubectl(self.ref.namespace),
-            keys={name: keymap.key(name) for name in ("logs", "previous_logs", "diff", "incident")},
+            keys={name: keymap.key(name) for name in ("rollback", "logs", "previous_logs", "diff", "incident")},
         )
 
     def _suspects(self, rollout: Rollout, alerts: Sequence[Alert]) -> Sequence[Suspect]:
