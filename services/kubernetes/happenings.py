@@ -26,6 +26,9 @@ LATELY = 600.0
 MADE = 60.0
 """Seconds after an object was made in which it is still being made."""
 
+WRITTEN = 1.0
+"""Seconds by which the time of an object's first data may be off the time it was made: both are whole ones."""
+
 PRESSURES = frozenset({"MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"})
 READINESS = {"True": "Ready", "False": "NotReady", "Unknown": "NotReady: its kubelet is silent"}
 TOLD: Mapping[str, EventKind] = {
@@ -253,7 +256,7 @@ def config_event(before: ConfigDigest | None, now: ConfigDigest, seen_at: float)
     and the time of the last write name the change, so that it has one id for those who saw it and those who did not.
     """
     if before is None:
-        if not 0 <= seen_at - now.changed_at <= BACKFILL or now.changed_at - now.created_at <= MADE:
+        if not 0 <= seen_at - now.changed_at <= BACKFILL or now.changed_at - now.created_at <= WRITTEN:
             return None
         text, payload = "changed", dict[str, str]()
     else:
