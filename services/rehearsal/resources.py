@@ -17,7 +17,7 @@ class Resource:
     short: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     subresources: tuple[tuple[str, str], ...] = ()
-    verbs: tuple[str, ...] = ("get", "list", "watch")
+    verbs: tuple[str, ...] = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
     custom: bool = False
     key: str = field(init=False, default="")
 
@@ -42,7 +42,13 @@ _STATUS = (("status", ""),)
 
 NAMESPACES = Resource("namespaces", "Namespace", namespaced=False, short=("ns",), subresources=_STATUS)
 NODES = Resource("nodes", "Node", namespaced=False, short=("no",), subresources=_STATUS)
-PODS = Resource("pods", "Pod", short=("po",), categories=_ALL, subresources=(("log", "Pod"), ("status", "")))
+PODS = Resource(
+    "pods",
+    "Pod",
+    short=("po",),
+    categories=_ALL,
+    subresources=(("eviction", "Eviction"), ("log", "Pod"), ("status", "")),
+)
 EVENTS = Resource("events", "Event", short=("ev",))
 SERVICES = Resource("services", "Service", short=("svc",), categories=_ALL, subresources=_STATUS)
 CONFIG_MAPS = Resource("configmaps", "ConfigMap", short=("cm",))
@@ -57,7 +63,7 @@ DAEMON_SETS = Resource("daemonsets", "DaemonSet", "apps", short=("ds",), categor
 CONTROLLER_REVISIONS = Resource("controllerrevisions", "ControllerRevision", "apps")
 JOBS = Resource("jobs", "Job", "batch", categories=_ALL, subresources=_STATUS)
 CRON_JOBS = Resource("cronjobs", "CronJob", "batch", short=("cj",), categories=_ALL, subresources=_STATUS)
-EVENTS_V1 = Resource("events", "Event", "events.k8s.io", short=("ev",))
+EVENTS_V1 = Resource("events", "Event", "events.k8s.io", short=("ev",), verbs=("get", "list", "watch"))
 ENDPOINT_SLICES = Resource("endpointslices", "EndpointSlice", "discovery.k8s.io")
 INGRESSES = Resource("ingresses", "Ingress", "networking.k8s.io", short=("ing",), subresources=_STATUS)
 AUTOSCALERS = Resource(

@@ -31,6 +31,7 @@ from services.rehearsal.wire.http1 import HttpServer
 from services.rehearsal.wire.listing import Pager
 from services.rehearsal.wire.logs import Logs
 from services.rehearsal.wire.metrics import METRICS, Metrics
+from services.rehearsal.wire.mutations import Mutations
 from services.rehearsal.wire.reviews import REVIEWS, Reviews
 from services.rehearsal.wire.serviceproxy import ServiceProxy
 
@@ -113,7 +114,10 @@ class Rehearsal:
             Metrics(self.store, self.engine.world.behaviours, self.access, self.clock),
             Reviews(self.access, self.clock),
         ]
-        self.api = Api(self.store, self.catalogue, self.access, self.faults, self.clock, self.pager, extensions)
+        mutations = Mutations(self.engine, self.access)
+        self.api = Api(
+            self.store, self.catalogue, self.access, self.faults, self.clock, self.pager, mutations, extensions
+        )
         tower = self.watchtower
         self.api.services = ServiceProxy(self.store, self.access, tower.answer, tower.answers)
         self.server: HttpServer | None = None

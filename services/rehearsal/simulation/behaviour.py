@@ -60,6 +60,19 @@ class Behaviours:
         self._habits[repository] = behaviour
         self.greedy = self.greedy or behaviour.appetite > 1
 
+    def knows(self, image: str) -> bool:
+        """Tell whether the conduct of this very image is set."""
+        return image in self._exact
+
+    def habit_of(self, repository: str) -> Behaviour | None:
+        """Return what the tags of a repository usually do, or None when the estate has no such repository."""
+        return self._habits.get(repository)
+
+    def in_a_known_registry(self, repository: str) -> bool:
+        """Tell whether the estate has anything from the same registry."""
+        host = repository.split("/", 1)[0]
+        return any(one.split("/", 1)[0] == host for one in self._habits)
+
     def of(self, image: str) -> Behaviour:
         """Return the conduct of an image."""
         found = self._exact.get(image)

@@ -5,20 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from services.rehearsal.simulation.sameness import quantity
+
 if TYPE_CHECKING:
     from services.rehearsal.jsonic import Json
 
 _UNITS = {"Ki": 1 / 1024, "Mi": 1.0, "Gi": 1024.0, "Ti": 1024.0**2}
 
 
-def millicores(quantity: str) -> int:
+def millicores(text: str) -> int:
     """Read a cpu quantity: `250m` or `2`."""
-    return int(quantity[:-1]) if quantity.endswith("m") else int(float(quantity) * 1000)
+    return int(text[:-1]) if text.endswith("m") and text[:-1].isdecimal() else int(quantity(text) * 1000)
 
 
-def mebibytes(quantity: str) -> int:
-    """Read a memory quantity in Ki, Mi, Gi or Ti."""
-    return int(float(quantity[:-2]) * _UNITS[quantity[-2:]])
+def mebibytes(text: str) -> int:
+    """Read a memory quantity: `512Mi`, `1G`, or plain bytes."""
+    if text[-2:] in _UNITS:
+        return int(float(text[:-2]) * _UNITS[text[-2:]])
+    return int(quantity(text) / 1024**2)
 
 
 def requests(spec: Json) -> tuple[int, int]:

@@ -32,7 +32,13 @@ def report(world: World, deployment: Json, new: Json | None, every: list[Json], 
     _availability(world, deployment, conditions, counts["availableReplicas"])
     if deployment["spec"].get("paused"):
         _set(world, conditions, "Progressing", "Unknown", "DeploymentPaused", "Deployment is paused")
-    elif "progressDeadlineSeconds" in deployment["spec"]:
+        _failure(world, conditions, every)
+        conditions.sort(key=lambda one: str(one["type"]))
+        world.store.update(resources.DEPLOYMENTS, deployment)
+        return
+    if find(conditions, "Progressing").get("reason") == "DeploymentPaused":
+        _set(world, conditions, "Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed")
+    if "progressDeadlineSeconds" in deployment["spec"]:
         _progress(world, deployment, new, before, counts, created)
     _failure(world, conditions, every)
     conditions.sort(key=lambda one: str(one["type"]))

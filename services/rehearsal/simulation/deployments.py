@@ -14,6 +14,7 @@ from services.rehearsal.estate.templates import template_hash
 from services.rehearsal.jsonic import Json, clone
 from services.rehearsal.simulation import managed, pods
 from services.rehearsal.simulation.deployment_status import report
+from services.rehearsal.simulation.sameness import same_template
 from services.rehearsal.simulation.strategy import limits
 
 if TYPE_CHECKING:
@@ -88,8 +89,11 @@ class DeploymentController:
     def _family(self, deployment: Json) -> Family:
         owned = list(self._world.store.owned(resources.REPLICA_SETS, deployment["metadata"]["uid"]))
         owned.sort(key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["name"]))
-        wanted = template_hash(deployment["spec"]["template"])
+        template = deployment["spec"]["template"]
+        wanted = template_hash(template)
         new = next((one for one in owned if one["metadata"]["labels"].get(HASH_LABEL) == wanted), None)
+        if new is None:
+            new = next((one for one in owned if same_template(one["spec"]["template"], template, HASH_LABEL)), None)
         return Family(deployment, new, [one for one in owned if one is not new])
 
     def _ensure_new(self, family: Family) -> str:

@@ -1,4 +1,4 @@
-"""EndpointSlices and disruption budgets that follow the pods behind them."""
+"""EndpointSlices that follow the pods behind them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 
 
 class EndpointController:
-    """Keeps one slice for each Service that selects by app name, and the budget of the same name."""
+    """Keeps one slice for each Service that selects by app name."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -30,12 +30,10 @@ class EndpointController:
             self._world.enqueue("Endpoints", change.entry.namespace, name, _DELAY)
 
     def sync(self, namespace: str, name: str) -> None:
-        """Bring slice and budget of one app up to date."""
+        """Bring the slice of one app up to date."""
         service = self._world.store.get(resources.SERVICES, namespace, name)
         if service is not None:
-            members = self._members(namespace, name)
-            self._slice(service, members)
-            self._budget(namespace, name, members)
+            self._slice(service, self._members(namespace, name))
 
     def at_rest(self, namespace: str, name: str) -> None:
         """Make the slice of an app whose pods are all ready, without looking at each."""
@@ -71,22 +69,6 @@ class EndpointController:
         else:
             found["endpoints"] = endpoints
             store.update(resources.ENDPOINT_SLICES, found)
-
-    def _budget(self, namespace: str, name: str, members: list[Entry]) -> None:
-        store = self._world.store
-        budget = store.get(resources.BUDGETS, namespace, name)
-        if budget is None:
-            return
-        living = [one for one in members if pods.counts(one)]
-        healthy = sum(bool(pods.ready_since(one)) for one in living)
-        desired = max(0, len(living) - int(budget["spec"].get("maxUnavailable", 1)))
-        budget["status"].update(
-            currentHealthy=healthy,
-            desiredHealthy=desired,
-            expectedPods=len(living),
-            disruptionsAllowed=max(0, healthy - desired),
-        )
-        store.update(resources.BUDGETS, budget)
 
 
 def _new_slice(service: Json, endpoints: list[Json]) -> Json:

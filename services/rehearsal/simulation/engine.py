@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 from services.rehearsal import resources
 from services.rehearsal.clock import micro_stamp, stamp
+from services.rehearsal.simulation.autoscaling import Autoscaler
+from services.rehearsal.simulation.budgets import BudgetController
+from services.rehearsal.simulation.cordons import Cordons
 from services.rehearsal.simulation.daemonsets import DaemonSetController
 from services.rehearsal.simulation.deployments import DeploymentController
 from services.rehearsal.simulation.endpoints import EndpointController
+from services.rehearsal.simulation.garbage import Garbage
 from services.rehearsal.simulation.jobs import CronJobController, JobController
 from services.rehearsal.simulation.kubelet import Kubelet
 from services.rehearsal.simulation.nodes import Nodes
@@ -36,6 +40,9 @@ class Engine:
         self.scheduler = Scheduler(world, self.kubelet)
         self.endpoints = EndpointController(world)
         self.nodes = Nodes(world, self.kubelet)
+        self.budgets = BudgetController(world)
+        self.autoscaler = Autoscaler(world)
+        self.garbage = Garbage(world, self.kubelet)
         world.controllers = {
             "Deployment": DeploymentController(world),
             "ReplicaSet": ReplicaSetController(world, self.kubelet),
@@ -44,6 +51,8 @@ class Engine:
             "Job": JobController(world, self.kubelet),
             "CronJob": CronJobController(world),
             "ResourceQuota": QuotaController(world),
+            "PodDisruptionBudget": self.budgets,
+            "HorizontalPodAutoscaler": self.autoscaler,
             "Endpoints": self.endpoints,
         }
         world.pod_listeners.append(self._count_quota)
@@ -63,6 +72,8 @@ class Engine:
         """Connect the controllers; the estate at rest has been built."""
         world = self.world
         world.connect()
+        for follower in (self.garbage, self.budgets, self.autoscaler, Cordons(world, self.scheduler)):
+            follower.begin()
         world.recorder.start()
         for entry in world.store.collection(resources.CRON_JOBS).ordered():
             world.enqueue("CronJob", entry.namespace, entry.name)
@@ -77,6 +88,10 @@ class Engine:
             self.world.after(index * 7 % _STATUS_EVERY, lambda name=name: self._post_status(name))  # type: ignore[misc]
         self.world.timeline.on_sooner = self._arm
         self._arm()
+
+    def keep_up(self) -> None:
+        """Let everything happen that is due by now, before somebody from outside acts."""
+        self._run()
 
     def stop(self) -> None:
         """Stop keeping pace."""

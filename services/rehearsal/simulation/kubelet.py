@@ -172,8 +172,11 @@ class Kubelet:
         self._rerun(life, pod, status)
         return True
 
-    def stop(self, namespace: str, name: str) -> None:
-        """Delete a pod: at once when it has no node, else after its containers have ended."""
+    def stop(self, namespace: str, name: str, grace: int | None = None) -> None:
+        """Delete a pod: at once when it has no node, else after its containers have ended.
+
+        `grace` replaces the pod's own seconds of grace.
+        """
         world = self._world
         pod = world.store.get(resources.PODS, namespace, name)
         if pod is None or "deletionTimestamp" in pod["metadata"]:
@@ -181,7 +184,8 @@ class Kubelet:
         if not pod["spec"].get("nodeName"):
             world.store.delete(resources.PODS, namespace, name)
             return
-        grace = pod["spec"].get("terminationGracePeriodSeconds", 30)
+        if grace is None:
+            grace = int(pod["spec"].get("terminationGracePeriodSeconds", 30))
         pod["metadata"]["deletionTimestamp"] = stamp(world.now + grace)
         pod["metadata"]["deletionGracePeriodSeconds"] = grace
         pod["metadata"]["generation"] = pod["metadata"].get("generation", 1) + 1
@@ -191,7 +195,7 @@ class Kubelet:
         world.store.update(resources.PODS, pod)
         uid = pod["metadata"]["uid"]
         if pod["spec"]["nodeName"] not in self.lives.silent:
-            world.after(world.rng.uniform(1.0, 4.0), lambda: self._gone(namespace, name, uid))
+            world.after(min(float(grace), world.rng.uniform(1.0, 4.0)), lambda: self._gone(namespace, name, uid))
 
     def _gone(self, namespace: str, name: str, uid: str) -> None:
         pod = self._world.store.get(resources.PODS, namespace, name)

@@ -9,6 +9,7 @@ from services.rehearsal.clock import stamp
 from services.rehearsal.estate.templates import template_hash
 from services.rehearsal.jsonic import Json, clone
 from services.rehearsal.simulation import pods
+from services.rehearsal.simulation.sameness import same_template
 
 if TYPE_CHECKING:
     from services.rehearsal.resources import Resource
@@ -33,13 +34,19 @@ def ensure(world: World, resource: Resource, owner: Json) -> str:
     name = name_of(owner)
     history = list(world.store.owned(resources.CONTROLLER_REVISIONS, owner["metadata"]["uid"]))
     newest = max((one["revision"] for one in history), default=0)
-    found = next((one for one in history if one["metadata"]["name"] == name), None)
+    found = next((one for one in history if one["metadata"]["name"] == name), None) or _equal(history, owner)
     if found is None:
         world.store.create(resources.CONTROLLER_REVISIONS, build(resource, owner, newest + 1, world.now))
     elif found["revision"] < newest:
         again = {**found, "revision": newest + 1, "metadata": {**found["metadata"]}}
         world.store.update(resources.CONTROLLER_REVISIONS, again)
-    return name
+    return name if found is None else str(found["metadata"]["name"])
+
+
+def _equal(history: list[Json], owner: Json) -> Json | None:
+    """Return the revision whose template means the same as the present one, however it is written."""
+    template = owner["spec"]["template"]
+    return next((one for one in history if same_template(one["data"]["spec"]["template"], template)), None)
 
 
 def build(resource: Resource, owner: Json, revision: int, now: float) -> Json:

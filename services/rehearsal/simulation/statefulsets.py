@@ -17,7 +17,7 @@ _COMPONENT = "statefulset-controller"
 
 
 class StatefulSetController:
-    """Keeps ordinal pods (policy OrderedReady)."""
+    """Keeps ordinal pods; in order, a pod that never becomes ready holds everything up, even its own replacement."""
 
     def __init__(self, world: World, kubelet: Kubelet) -> None:
         self._world = world
@@ -39,17 +39,13 @@ class StatefulSetController:
     def _step(self, owner: Json, owned: dict[int, Json]) -> None:
         """Do the one next thing: create, wait, scale down or replace."""
         replicas = owner["spec"]["replicas"]
+        ordered = owner["spec"].get("podManagementPolicy", "OrderedReady") == "OrderedReady"
         for index in range(replicas):
             pod = owned.get(index)
             if pod is None:
                 self._create(owner, owned, index)
+            if ordered and (pod is None or "deletionTimestamp" in pod["metadata"] or not pods.is_ready(pod)):
                 return
-            if "deletionTimestamp" in pod["metadata"]:
-                return
-            if not pods.is_ready(pod):
-                if pod["metadata"]["labels"][revisions.HASH_LABEL] == owner["status"]["updateRevision"]:
-                    return
-                break
         extra = [index for index in owned if index >= replicas]
         if extra:
             self._delete(owner, owned[max(extra)])

@@ -76,7 +76,14 @@ class World:
     def _look(self, key: tuple[str, str, str], due: float) -> None:
         if self._pending.get(key) == due:
             del self._pending[key]
-            self.controllers[key[0]].sync(key[1], key[2])
+            if not self._leaving(key):
+                self.controllers[key[0]].sync(key[1], key[2])
+
+    def _leaving(self, key: tuple[str, str, str]) -> bool:
+        """Tell whether an object has been marked for deletion: its controller leaves it alone."""
+        resource = resources.BY_KIND.get(key[0])
+        entry = None if resource is None else self.store.collection(resource).entries.get(key[1:])
+        return entry is not None and b'"deletionTimestamp"' in entry.raw
 
     def connect(self) -> None:
         """Begin to wake controllers on changes; called once the estate at rest has been built."""

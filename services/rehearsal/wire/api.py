@@ -19,6 +19,7 @@ from services.rehearsal.wire.listing import Pager
 from services.rehearsal.wire.negotiation import negotiate
 from services.rehearsal.wire.options import ListOptions, read_include, read_options
 from services.rehearsal.wire.paths import Target, parse
+from services.rehearsal.wire.scaling import scale_of
 from services.rehearsal.wire.watching import Watch, gone, only
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from services.rehearsal.resources import Resource
     from services.rehearsal.store import Collection, Entry, Store
     from services.rehearsal.wire.discovery import Catalogue
+    from services.rehearsal.wire.mutations import Mutations
     from services.rehearsal.wire.serviceproxy import ServiceProxy
 
 _JSON_TYPE = "application/json"
@@ -63,6 +65,7 @@ class Api:
     faults: Faults
     clock: Clock
     pager: Pager
+    mutations: Mutations
     extensions: list[Extension]
     address: str = ""
     services: ServiceProxy | None = None
@@ -136,9 +139,7 @@ class Api:
         if resource is None or (target.namespace and not resource.namespaced):
             raise errors.no_such_path()
         if request.method != "GET":
-            verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(request.method, "")
-            self.access.demand(account, target.attributes(verb))
-            raise errors.method_not_allowed()
+            return self._write(request, account, resource, target)
         if target.name:
             self.access.demand(account, target.attributes("get"))
             return self._get(request, resource, target)
@@ -153,10 +154,23 @@ class Api:
         foreign = self.faults.foreign.get(resource.key, ())
         return raw_reply(encoder.many(page.entries, page.metadata, foreign))
 
+    def _write(self, request: Request, account: Account, resource: Resource, target: Target) -> Reply:
+        answer = self.mutations.handle(request, account, resource, target)
+        if answer is not None:
+            return answer
+        collection = self._stored(resource)
+        options = read_options(request, resource, target.namespace)
+        page = self.pager.page(collection, options)
+        listed = raw_reply(self._encoder(request, resource, options).many(page.entries, page.metadata))
+        self.mutations.clear(request, resource, [entry.key for entry in page.entries])
+        return listed
+
     def _get(self, request: Request, resource: Resource, target: Target) -> Reply:
         if target.subresource not in {"", "status"}:
             if target.subresource == "scale" and dict(resource.subresources).get("scale"):
-                return json_reply(_scale(self._entry(resource, target).read()))
+                return json_reply(scale_of(self._entry(resource, target).read()))
+            if target.subresource == "eviction" and resource is resources.PODS:
+                raise errors.method_not_allowed()
             raise errors.no_such_path()
         options = ListOptions(
             read_options(request, resource, target.namespace).selection, include=read_include(request)
@@ -218,20 +232,3 @@ def json_reply(body: Json, status: int = 200, content_type: str = _JSON_TYPE) ->
 def raw_reply(body: bytes) -> Reply:
     """Return an answer whose JSON is written already."""
     return Reply(200, body, {"Content-Type": _JSON_TYPE})
-
-
-def _scale(obj: Json) -> Json:
-    metadata = {
-        key: obj["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    }
-    labels = obj["spec"].get("selector", {}).get("matchLabels", {})
-    return {
-        "kind": "Scale",
-        "apiVersion": "autoscaling/v1",
-        "metadata": metadata,
-        "spec": {"replicas": obj["spec"].get("replicas", 0)},
-        "status": {
-            "replicas": obj.get("status", {}).get("replicas", 0),
-            "selector": ",".join(f"{key}={value}" for key, value in sorted(labels.items())),
-        },
-    }

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from services.rehearsal.resources import Resource
 
+_FOREIGN = {"Scale": ("autoscaling", "v1"), "Eviction": ("policy", "v1")}
+"""Kinds of subresources that belong to another group than their resource."""
+
 
 class Catalogue:
     """The served resources, found by path and described to clients."""
@@ -122,11 +125,18 @@ def _subresource(resource: Resource, name: str, kind: str) -> Json:
         "singularName": "",
         "namespaced": resource.namespaced,
         "kind": kind or resource.kind,
-        "verbs": ["get"],
+        "verbs": _verbs(name),
     }
-    if kind == "Scale":
-        described |= {"group": "autoscaling", "version": "v1"}
+    if kind in _FOREIGN:
+        group, version = _FOREIGN[kind]
+        described |= {"group": group, "version": version}
     return described
+
+
+def _verbs(subresource: str) -> list[str]:
+    if subresource == "eviction":
+        return ["create"]
+    return ["get"] if subresource == "log" else ["get", "patch", "update"]
 
 
 def _discovered(resource: Resource) -> Json:
@@ -143,13 +153,14 @@ def _discovered(resource: Resource) -> Json:
         found["categories"] = list(resource.categories)
     if resource.subresources:
         found["subresources"] = [
-            {"subresource": name, "responseKind": _response_kind(resource, kind), "verbs": ["get"]}
+            {"subresource": name, "responseKind": _response_kind(resource, kind), "verbs": _verbs(name)}
             for name, kind in resource.subresources
         ]
     return found
 
 
 def _response_kind(resource: Resource, kind: str) -> Json:
-    if kind == "Scale":
-        return {"group": "autoscaling", "version": "v1", "kind": "Scale"}
+    if kind in _FOREIGN:
+        group, version = _FOREIGN[kind]
+        return {"group": group, "version": version, "kind": kind}
     return {"group": "", "version": "", "kind": kind or resource.kind}

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from services.rehearsal.resources import Resource
 
 
+MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+
+
 class ApiError(Exception):
     """An answer other than success; `code` is the HTTP status, `reason` a metav1.StatusReason."""
 
@@ -32,8 +35,9 @@ class ApiError(Exception):
             "metadata": metadata,
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         }
+        if self.reason:
+            body["reason"] = self.reason
         if self.details is not None:
             body["details"] = self.details
         body["code"] = self.code
@@ -50,13 +54,51 @@ def unauthorized() -> ApiError:
     return ApiError(HTTPStatus.UNAUTHORIZED, "Unauthorized", "Unauthorized")
 
 
-def not_found(resource: Resource, name: str) -> ApiError:
-    """Return 404 for an object."""
-    qualified = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
-    details: Json = {"name": name, "kind": resource.plural}
+def qualified(resource: Resource) -> str:
+    """Return `plural.group`, or the plural alone for the core group."""
+    return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+
+
+def _details(resource: Resource, name: str, kind: str = "") -> Json:
+    details: Json = {"name": name, "kind": kind or resource.plural}
     if resource.group:
         details["group"] = resource.group
-    return ApiError(HTTPStatus.NOT_FOUND, "NotFound", f'{qualified} "{name}" not found', details)
+    return details
+
+
+def not_found(resource: Resource, name: str) -> ApiError:
+    """Return 404 for an object."""
+    message = f'{qualified(resource)} "{name}" not found'
+    return ApiError(HTTPStatus.NOT_FOUND, "NotFound", message, _details(resource, name))
+
+
+def already_exists(resource: Resource, name: str) -> ApiError:
+    """Return 409 for a name that is taken."""
+    message = f'{qualified(resource)} "{name}" already exists'
+    return ApiError(HTTPStatus.CONFLICT, "AlreadyExists", message, _details(resource, name))
+
+
+def conflict(resource: Resource, name: str, why: str) -> ApiError:
+    """Return 409 for a write that was made with another version in mind."""
+    message = f'Operation cannot be fulfilled on {qualified(resource)} "{name}": {why}'
+    return ApiError(HTTPStatus.CONFLICT, "Conflict", message, _details(resource, name))
+
+
+def precondition(resource: Resource, name: str, why: str) -> ApiError:
+    """Return 409 for a precondition of a deletion; it speaks of the kind where others speak of the resource."""
+    kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    message = f'Operation cannot be fulfilled on {kind} "{name}": {why}'
+    return ApiError(HTTPStatus.CONFLICT, "Conflict", message, _details(resource, name, resource.kind))
+
+
+def too_many_requests(message: str, cause: str, retry_after: int = 0) -> ApiError:
+    """Return 429 for an eviction that a disruption budget does not allow."""
+    details: Json = {"causes": [{"reason": "DisruptionBudget", "message": cause}]}
+    if retry_after:
+        details["retryAfterSeconds"] = retry_after
+    error = ApiError(HTTPStatus.TOO_MANY_REQUESTS, "TooManyRequests", message, details)
+    error.retry_after = retry_after
+    return error
 
 
 def no_such_path() -> ApiError:

@@ -164,9 +164,10 @@ async def test_shapes_of_items(calm: Rehearsal, client: Client) -> None:
     assert fallback["kind"] == "Table"
 
 
-async def test_changes_are_refused_for_now(client: Client) -> None:
-    for method in ("POST", "PUT", "PATCH", "DELETE"):
-        answer = await client.http.request(method, "/api/v1/namespaces/default/pods/x", json={})
+async def test_methods_that_a_path_does_not_have_are_refused(client: Client) -> None:
+    pods, log = "/api/v1/namespaces/default/pods", "/api/v1/namespaces/default/pods/x/eviction"
+    for method, path in (("POST", f"{pods}/x"), ("PUT", pods), ("PATCH", pods), ("PATCH", log), ("GET", log)):
+        answer = await client.http.request(method, path, json={})
         assert (answer.status_code, answer.json()["reason"]) == (405, "MethodNotAllowed")
 
 
