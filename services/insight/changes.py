@@ -54,12 +54,14 @@ def context_of(
     for event in snapshot.events:
         if event.kind is EventKind.ALERT and event.payload.get("what") == "began":
             onsets.setdefault(event.payload.get("fingerprint", ""), []).append(event.at)
+    seats = _Seats(snapshot.tables.get(PODS.table, {}), snapshot.tables.get(REPLICASETS.table, {}))
     return Context(
         depends_on=depends_on or {},
         uses=uses or {},
         template_hashes=_TemplateHashes(snapshot.tables.get(PODS.table, {})),
         onsets=onsets,
-        hosts=_Hosts(snapshot.tables.get(PODS.table, {}), snapshot.tables.get(REPLICASETS.table, {})),
+        hosts=_Hosts(seats),
+        guests=_Guests(seats),
     )
 
 
@@ -82,37 +84,60 @@ class _TemplateHashes(Mapping[str, str]):
         return sum(1 for _ in self)
 
 
-class _Hosts(Mapping[Named, frozenset[str]]):
-    """The nodes of the unready pods of workloads, gathered when they are first asked for."""
+class _Seats:
+    """Which workloads have pods on which nodes, gathered when it is first asked for."""
 
     def __init__(self, pods: Mapping[str, Pod], sets: Mapping[str, ReplicaSetInfo]) -> None:
         self._pods = pods
         self._sets = sets
-        self._known: dict[Named, frozenset[str]] | None = None
+        self._known: tuple[dict[Named, set[str]], dict[str, set[Named]]] | None = None
 
-    def _all(self) -> dict[Named, frozenset[str]]:
+    def gathered(self) -> tuple[Mapping[Named, set[str]], Mapping[str, set[Named]]]:
+        """Return the nodes of each workload's unready pods, and the workloads of each node."""
         if self._known is None:
-            found: dict[Named, set[str]] = {}
+            hosts: dict[Named, set[str]] = {}
+            guests: dict[str, set[Named]] = {}
             for pod in self._pods.values():
-                if pod.node and pod.owner is not None and (pod.unready_since or pod.deleted_at):
-                    found.setdefault((pod.ref.namespace, self._workload(pod.ref.namespace, pod.owner)), set()).add(
-                        pod.node
-                    )
-            self._known = {named: frozenset(nodes) for named, nodes in found.items()}
+                if not pod.node or pod.owner is None:
+                    continue
+                named = (pod.ref.namespace, self._workload(pod.ref.namespace, pod.owner))
+                guests.setdefault(pod.node, set()).add(named)
+                if pod.unready_since or pod.deleted_at:
+                    hosts.setdefault(named, set()).add(pod.node)
+            self._known = hosts, guests
         return self._known
 
     def _workload(self, namespace: str, owner: Owner) -> str:
         made = self._sets.get(f"{namespace}/{owner.name}") if owner.kind == "ReplicaSet" else None
         return made.owner.name if made is not None and made.owner is not None else owner.name
 
+
+class _Hosts(Mapping[Named, frozenset[str]]):
+    def __init__(self, seats: _Seats) -> None:
+        self._seats = seats
+
     def __getitem__(self, key: Named) -> frozenset[str]:
-        return self._all()[key]
+        return frozenset(self._seats.gathered()[0][key])
 
     def __iter__(self) -> Iterator[Named]:
-        return iter(self._all())
+        return iter(self._seats.gathered()[0])
 
     def __len__(self) -> int:
-        return len(self._all())
+        return len(self._seats.gathered()[0])
+
+
+class _Guests(Mapping[str, frozenset[Named]]):
+    def __init__(self, seats: _Seats) -> None:
+        self._seats = seats
+
+    def __getitem__(self, key: str) -> frozenset[Named]:
+        return frozenset(self._seats.gathered()[1][key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._seats.gathered()[1])
+
+    def __len__(self) -> int:
+        return len(self._seats.gathered()[1])
 
 
 def _others(events: Iterable[Event]) -> Iterator[Change]:

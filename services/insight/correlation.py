@@ -24,7 +24,7 @@ HALVING = 600.0
 """Seconds in which the weight of time halves once the afterglow is over."""
 DAY = 86400.0
 
-SAME_WORKLOAD, SAME_NODE, DEPENDS_ON, SAME_NAMESPACE = 45, 30, 28, 15
+SAME_WORKLOAD, SAME_NODE, DEPENDS_ON, GUEST, SAME_NAMESPACE = 45, 30, 28, 20, 15
 IN_TIME, UNHEALTHY, NEW_POD, WITHOUT_IT, MOST_WITHOUT_IT = 35, 12, 12, 6, 25
 LIKELY, POSSIBLE, NEARBY = 75, 50, 30
 
@@ -47,7 +47,7 @@ class Context(Struct, frozen=True):
     `depends_on` names what a workload needs, `uses` the workloads that a ConfigMap or Secret ((namespace, name)) feeds.
     `template_hashes` are those of pods ("namespace/name"); where a pod is missing its name tells. `onsets` are the
     known onsets of an alert in the last day, by fingerprint. `hosts` names the nodes that a workload's unready pods sit
-    on.
+    on, `guests` the workloads that have pods on a node.
     """
 
     depends_on: Mapping[Named, frozenset[Named]] = field(default_factory=dict)
@@ -55,6 +55,7 @@ class Context(Struct, frozen=True):
     template_hashes: Mapping[str, str] = field(default_factory=dict)
     onsets: Mapping[str, Sequence[float]] = field(default_factory=dict)
     hosts: Mapping[Named, frozenset[str]] = field(default_factory=dict)
+    guests: Mapping[str, frozenset[Named]] = field(default_factory=dict)
 
 
 class Verdict(Struct, frozen=True):
@@ -144,8 +145,9 @@ def _scope(entity: Entity, change: Change, context: Context) -> tuple[ScoreLine 
     if change.kind is ChangeKind.SILENCE:
         return None, "a silence changes who is told, not what breaks"
     namespace, workload = entity.namespace, entity.workload
-    if ref.kind == "Node":
-        return _of_node(entity, ref.name, context)
+    on_node = _on_node(entity, change, context)
+    if on_node is not None or ref.kind == "Node":
+        return on_node, "" if on_node is not None else "nothing in common"
     changed = (ref.namespace, ref.name)
     if workload and namespace == ref.namespace:
         name = f"{namespace}/{workload}"
@@ -160,13 +162,19 @@ def _scope(entity: Entity, change: Change, context: Context) -> tuple[ScoreLine 
     return None, "nothing in common"
 
 
-def _of_node(entity: Entity, node: str, context: Context) -> tuple[ScoreLine | None, str]:
-    if node == entity.node:
-        return ScoreLine(f"same node {node}", SAME_NODE), ""
-    if entity.workload and node in context.hosts.get((entity.namespace, entity.workload), ()):
-        about = f"{entity.namespace}/{entity.workload}"
-        return ScoreLine(f"unready pods of {about} sit on node {node}", SAME_NODE), ""
-    return None, "nothing in common"
+def _on_node(entity: Entity, change: Change, context: Context) -> ScoreLine | None:
+    """Return what the two have in common by a machine: the node itself, or a rollout with pods on one that ails."""
+    ref, workload = change.ref, entity.workload
+    if ref.kind == "Node":
+        if ref.name == entity.node:
+            return ScoreLine(f"same node {ref.name}", SAME_NODE)
+        if workload and ref.name in context.hosts.get((entity.namespace, workload), ()):
+            return ScoreLine(f"unready pods of {entity.namespace}/{workload} sit on node {ref.name}", SAME_NODE)
+        return None
+    alone = entity.node and not workload and change.kind is ChangeKind.ROLLOUT
+    if alone and (ref.namespace, ref.name) in context.guests.get(entity.node, ()):
+        return ScoreLine(f"its pods run on node {entity.node}", GUEST)
+    return None
 
 
 def _time(trouble: Trouble, start: float, settled: float) -> ScoreLine:

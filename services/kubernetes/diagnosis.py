@@ -73,11 +73,13 @@ def diagnose(
     ======== ==============================================================================
 
     The order of explanation: quota and admission, image pull, crash, configuration, volumes and network,
-    unschedulable, lost node, readiness, deadline.
+    unschedulable, lost node, readiness, deadline. A pod that has failed as a whole (evicted, its node shut down)
+    explains nothing once others are ready in its place: it may lie there for days.
     """
     status = rollout_status(workload)
     said = sorted((one for one in warnings if now - one.at < SAID_LATELY), key=lambda one: one.at, reverse=True)
-    suspects = [pod for pod in pods if _suspect(pod)]
+    replaced = workload.ready >= workload.desired
+    suspects = [pod for pod in pods if _suspect(pod) and not (replaced and pod.phase == "Failed")]
     finding = _finding(workload, replicasets, suspects, now, said, settings.restarts)
     stalled = _stalled(workload)
     counted = finding if finding is None or now >= finding.counts_from + settings.pending_seconds else None

@@ -21,7 +21,7 @@ PLAIN_NUMBERS = 1e15
 """Numbers above are left to the expression: nobody reads them in a column."""
 
 LONGEST_METRIC = 18
-"""Letters of a metric's name up to which it stands beside its value."""
+"""Letters of a metric's name up to which it stands beside a value that is just what the rule asks for."""
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`')
 _COMMENT = re.compile(r"#[^\n]*")
@@ -140,8 +140,8 @@ def value_words(alert: Alert, lens: Lens) -> str:
         return "" if beside else measured(value)
     said = measured(value, threshold.unit)
     if threshold.operator in _ENDS:
-        short = threshold.metric if len(threshold.metric) <= LONGEST_METRIC else ""
-        return str(lens.text(f"{short or '='} {said}", 60))
+        short = len(threshold.metric) <= LONGEST_METRIC
+        return str(lens.text(f"{threshold.metric} {said}".strip(), 60)) if short else ""
     return f"{said} {threshold.operator} {measured(threshold.number, threshold.unit)}"
 
 

@@ -153,10 +153,12 @@ def present_group_row(
     """Return a row of the pane, with where it is and how many others there are below the worst."""
     cells = _cells(row.lead, silences, suspect, lens)
     where = where_words(row.lead, lens)
+    if not detail_lines(row):
+        more = f" +{row.others}" if row.others else ""
+        beside = f"  {where}" if where and cells["value"].text else ""
+        cells["name"] = Span(f"{cells['name'].text}{more}{beside}", cells["name"].tone)
     if not cells["value"].text and where:
         cells["value"] = Span(where)
-    if not detail_lines(row) and row.others:
-        cells["name"] = Span(f"{cells['name'].text} +{row.others}", cells["name"].tone)
     details: tuple[Line, ...] = ()
     if detail_lines(row):
         more = f"  +{plural(row.others, 'alert')}" if row.others else ""

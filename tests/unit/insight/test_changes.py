@@ -195,3 +195,15 @@ def test_a_lost_node_is_suspected_where_a_workloads_unready_pods_sit_on_it() -> 
         if found:
             assert found[0].change.kind is ChangeKind.NODE
             assert found[0].lines[0].reason == "unready pods of shop/cart sit on node node-7"
+
+
+def test_a_rollout_is_suspected_of_what_ails_a_node_its_pods_run_on() -> None:
+    began = event(EventKind.ROLLOUT, NOW - 300, "rev 17")
+    pod = Pod(
+        Ref("c1", "", "Pod", "shop", "cart-h17-a", "a"), "Running", Severity.OK, 1, 1, 0, NOW - 290,
+        node="node-7", owner=Owner("ReplicaSet", "cart-h17", "u-17"),
+    )  # fmt: skip
+    here = snapshot(began, sets=(replicaset(17, NOW - 300),), pods={pod.ref.key: pod})
+    for node, score in (("node-7", 55), ("node-8", 0)):
+        found = suspects(Trouble(Entity("c1", node=node), NOW - 240), changes_of(here, NOW), context_of(here))
+        assert (found[0].score if found else 0) == score

@@ -107,6 +107,22 @@ CASES = [
         Severity.WARN,
         "restarting, x4",
     ),
+    (
+        "evicted and replaced",
+        workload(),
+        [],
+        [pod("a"), pod("b"), pod("c"), pod(status="Error", severity=Severity.CRIT, ready=0, phase="Failed")],
+        Severity.OK,
+        "",
+    ),
+    (
+        "evicted and not yet replaced",
+        workload(ready=2),
+        [],
+        [pod("a"), pod("b"), pod(status="Error", severity=Severity.CRIT, ready=0, phase="Failed")],
+        Severity.WARN,
+        "Error",
+    ),
     ("restarted long ago", workload(), [], [pod(restarts=40, last_restart_at=NOW - 86400)], Severity.OK, ""),
     (
         "deadline passed",

@@ -38,7 +38,7 @@ def test_the_limit_is_that_of_what_gives_the_value(expression: str, number: floa
     [
         ("sum(rate(e[5m])) / sum(rate(a[5m])) > 0.05", 0.124, "12.4 % > 5 %"),
         ("up == 0", 0.0, "up 0"),
-        ("kube_deployment_status_replicas_available == 0 and kube_deployment_spec_replicas > 0", 0.0, "= 0"),
+        ("kube_deployment_status_replicas_available == 0 and kube_deployment_spec_replicas > 0", 0.0, ""),
         ("kube_deployment_spec_replicas > kube_deployment_status_replicas_available", 4.0, ""),
         ("queue_depth", 42.0, "42"),
         ("", 1.0, ""),
