@@ -13,6 +13,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from widgets.chart_scale import Scale, drawn, scale_of
+from widgets.folding import fold_words
 from widgets.ink import ASCII_SIGNS, UNICODE_SIGNS, Ink, InkLine, Layer, Signs, cells_of, fill, fit_spans
 from widgets.measures import measured
 from widgets.sparkline import ASCII_BARS, BARS, sparkline
@@ -92,10 +93,7 @@ def chart_rows(vm: ChartVM, width: int, height: int, signs: Signs = UNICODE_SIGN
     if height == 1:
         return (head,)
     if vm.message or not vm.values:
-        said = fit_spans(
-            (Span(f"{signs.quiet} {vm.message or 'no data'}", Tone.MUTED),), width, ellipsis=signs.ellipsis
-        )
-        return (head, said, *(_blank(width) for _ in range(height - 2)))
+        return (head, *_said(f"{signs.quiet} {vm.message or 'no data'}", width, height - 1, signs))
     below = 1 if height >= 4 and any((*vm.ends, *vm.marks)) else 0
     rows = height - 1 - below
     if rows == 1:
@@ -103,6 +101,18 @@ def chart_rows(vm: ChartVM, width: int, height: int, signs: Signs = UNICODE_SIGN
         return (head, (Ink(spark.ljust(width), vm.tone),), *([_axis(vm, 0, width, signs)] if below else []))
     plot = _plot(vm, width, rows, pen)
     return (head, *plot.rows, *([_axis(vm, plot.gutter, width, signs)] if below else []))
+
+
+def _said(text: str, width: int, rows: int, signs: Signs) -> Iterator[InkLine]:
+    """Yield a sentence in so many rows, broken at words; what has no room is cut with an ellipsis."""
+    starts = fold_words(text, width)[:rows]
+    for row in range(rows):
+        if row >= len(starts):
+            yield _blank(width)
+            continue
+        last = row == len(starts) - 1
+        part = text[starts[row] :] if last else text[starts[row] : starts[row + 1]]
+        yield fit_spans((Span(part.rstrip(), Tone.MUTED),), width, ellipsis=signs.ellipsis)
 
 
 def _whole(head: Line, width: int) -> Line:

@@ -169,6 +169,16 @@ def test_marks_close_together_are_one() -> None:
     assert [(one.at, one.label) for one in joined_marks(marks, 5.0)] == [(10.0, "2 changes"), (100.0, "x")]
 
 
+def test_a_long_message_takes_the_rows_there_are() -> None:
+    said = "Prometheus main did not answer within 10 s."
+    assert [line.strip() for line in drawn(vm(message=said), 24, 4)[1:]] == [
+        "· Prometheus main did",
+        "not answer within 10 s.",
+        "",
+    ]
+    assert drawn(vm(message=said), 24, 2)[1].strip().endswith("…")
+
+
 def test_a_message_stands_in_for_what_cannot_be_drawn() -> None:
     assert drawn(vm(message="Prometheus does not answer."), 40, 4)[1].strip() == "· Prometheus does not answer."
     assert "no data" in drawn(vm(), 40, 4)[1]
