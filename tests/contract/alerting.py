@@ -102,18 +102,35 @@ async def shown(
     **surroundings: Any,
 ) -> AsyncIterator[Seen]:
     """Watch these servers (by name: a URL, or settings) as a console does."""
-    clock = SystemClock()
-    live = LiveState(clock, tick=0.02)
     asked = [
         {
             name: Endpoint(
-                f"{kind} {name}", EndpointSettings(url=one, timeout=2) if isinstance(one, str) else one, clock
+                f"{kind} {name}", EndpointSettings(url=one, timeout=2) if isinstance(one, str) else one, SystemClock()
             )
             for name, one in (servers or {}).items()
         }
-        for kind, servers in (("prometheus", prometheis), ("alertmanager", alertmanagers))
+        for kind, servers in (("alertmanager", alertmanagers), ("prometheus", prometheis))
     ]
-    peers: list[Peer] = [structs.replace(peer, interval=interval) for peer in peers_of(*asked)]
+    try:
+        async with shown_at(*asked, interval, **surroundings) as seen:
+            yield seen
+    finally:
+        for endpoint in (*asked[0].values(), *asked[1].values()):
+            await endpoint.close()
+
+
+@asynccontextmanager
+async def shown_at(
+    alertmanagers: Mapping[str, Endpoint],
+    prometheis: Mapping[str, Endpoint] | None = None,
+    interval: float = INTERVAL,
+    **surroundings: Any,
+) -> AsyncIterator[Seen]:
+    """Watch what is behind these endpoints, which stay open."""
+    clock = SystemClock()
+    live = LiveState(clock, tick=0.02)
+    asked = peers_of(prometheis or {}, alertmanagers)
+    peers: list[Peer] = [structs.replace(peer, interval=interval) for peer in asked]
     source = AlertingSource(peers, live, clock, Surroundings(**surroundings), live.snapshot)
     seen = Seen(live, source)
     task = asyncio.ensure_future(source.run())
@@ -122,6 +139,4 @@ async def shown(
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        for endpoint in (*asked[0].values(), *asked[1].values()):
-            await endpoint.close()
         await live.close()
