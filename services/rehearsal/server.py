@@ -212,7 +212,9 @@ class Rehearsal:
             self.access.issue(token, account)
             context = cluster if name == "admin" else f"{cluster}-{name}"
             address.tokens[name], address.contexts[name] = token, context
-            logins.append(kubeconfig.Login(context, f"{cluster}-{name}", token, own[0] if name == "narrow" else ""))
+            logins.append(
+                kubeconfig.Login(context, f"{cluster}-{name}", token, own[0] if name in {"narrow", "releaser"} else "")
+            )
         address.kubeconfig = folder / "kubeconfig.yaml"
         kubeconfig.write(address.kubeconfig, cluster, address.url, address.authority, logins)
 

@@ -30,6 +30,31 @@ class Attributes:
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """A rule that lets an account change something; subresources are written `resource/subresource`."""
+
+    verbs: tuple[str, ...]
+    group: str
+    resources: tuple[str, ...]
+
+    def covers(self, asked: Attributes) -> bool:
+        """Tell whether the rule allows this."""
+        resource = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
+        return asked.verb in self.verbs and asked.group == self.group and resource in self.resources
+
+
+_RELEASES = (
+    Grant(
+        ("patch", "update"),
+        "apps",
+        ("deployments", "deployments/scale", "statefulsets", "statefulsets/scale", "daemonsets"),
+    ),
+    Grant(("create", "update", "patch"), "coordination.k8s.io", ("leases",)),
+)
+"""What who releases software may change: workloads and the locks on them, but neither pods nor nodes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One identity. `namespaces` is None for rights in the whole cluster."""
 
@@ -37,6 +62,8 @@ class Account:
     groups: tuple[str, ...]
     everything: bool = False
     namespaces: frozenset[str] | None = None
+    changes: tuple[Grant, ...] = ()
+    """What it may change in its namespaces, beside reading."""
 
     def allows(self, asked: Attributes) -> bool:
         """Tell whether the account may do this; pure."""
@@ -46,11 +73,14 @@ class Account:
             return asked.verb == "get" and asked.path.startswith(_OPEN_PATHS)
         if asked.group in {"authorization.k8s.io", "authentication.k8s.io"} and asked.resource.startswith("self"):
             return asked.verb == "create"
-        if asked.verb not in READ or asked.resource in _VIEW_HIDDEN or asked.subresource == "proxy":
+        if not self._reads(asked) and not any(one.covers(asked) for one in self.changes):
             return False
         if self.namespaces is None:
             return True
         return asked.namespace in self.namespaces and asked.resource not in _CLUSTER_SCOPED
+
+    def _reads(self, asked: Attributes) -> bool:
+        return asked.verb in READ and asked.resource not in _VIEW_HIDDEN and asked.subresource != "proxy"
 
 
 ANONYMOUS = Account("system:anonymous", ("system:unauthenticated",), namespaces=frozenset())
@@ -106,10 +136,11 @@ def _sentence(account: Account, asked: Attributes) -> str:
 
 
 def standing_accounts(namespaces: Iterable[str]) -> dict[str, Account]:
-    """Return the estate's accounts by name; `narrow` may read these namespaces only."""
-    authenticated = "system:authenticated"
+    """Return the estate's accounts by name; `narrow` may read these namespaces only, `releaser` release in them too."""
+    authenticated, own = "system:authenticated", frozenset(namespaces)
     return {
         "admin": Account("admin", ("system:masters", authenticated), everything=True),
         "viewer": Account("viewer", ("viewers", authenticated)),
-        "narrow": Account("narrow", (authenticated,), namespaces=frozenset(namespaces)),
+        "narrow": Account("narrow", (authenticated,), namespaces=own),
+        "releaser": Account("releaser", ("releasers", authenticated), namespaces=own, changes=_RELEASES),
     }

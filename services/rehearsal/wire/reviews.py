@@ -100,6 +100,10 @@ class Reviews:
             for group in dict.fromkeys(one[0] for one in readable):
                 names = [one[1] for one in readable if one[0] == group]
                 rules.append({"verbs": sorted(READ), "apiGroups": [group], "resources": names})
+            rules += [
+                {"verbs": list(one.verbs), "apiGroups": [one.group], "resources": list(one.resources)}
+                for one in account.changes
+            ]
         return {"resourceRules": rules, "nonResourceRules": paths, "incomplete": False}
 
 

@@ -363,6 +363,52 @@ async def test_who_may_only_read_is_told_so(calm: Rehearsal, client: Client) -> 
     await viewer.http.aclose()
 
 
+async def test_who_releases_may_change_workloads_but_no_pods_and_no_nodes(calm: Rehearsal, client: Client) -> None:
+    inside = calm.address.narrow_namespaces
+    app = next(one for one in calm.plan.deployments() if one.namespace in inside)
+    other = next(one for one in calm.plan.deployments() if one.namespace not in inside)
+    releaser = Client(calm, "releaser")
+    pod = (await pods(client, app))[0]["metadata"]["name"]
+    change = {"metadata": {"labels": {"x": "y"}}}
+    for method, where, expected in (
+        ("PATCH", path(app), 200),
+        ("PATCH", f"{path(app)}/scale", 200),
+        ("PATCH", path(other), 403),
+        ("DELETE", path(app), 403),
+        ("DELETE", f"/api/v1/namespaces/{app.namespace}/pods/{pod}", 403),
+        ("PATCH", "/api/v1/nodes/none", 403),
+    ):
+        answer = await send(releaser, method, where, change if method == "PATCH" else None, MERGE)
+        assert answer.status_code == expected, answer.text
+    await releaser.http.aclose()
+
+
+async def test_a_page_ends_soon_after_the_rollback(troubled: Rehearsal, clock: ManualClock) -> None:
+    """The story that a demonstration tells: a crashing release, its page, the rollback, and silence."""
+    client = Client(troubled)
+
+    async def paging() -> set[str]:
+        await troubled.watchtower.station.prepare()
+        active = troubled.watchtower.station.alerting.active()
+        return {
+            dict(one.labels).get("deployment", "") for one in active if one.firing and one.rule.name.endswith("Down")
+        }
+
+    (name,) = await paging()
+    app = next(one for one in troubled.plan.apps if one.name == name)
+    sets = (await client.json(f"/apis/apps/v1/namespaces/{app.namespace}/replicasets"))["items"]
+    mine = [one for one in sets if one["metadata"]["ownerReferences"][0]["name"] == app.name]
+    mine.sort(key=lambda one: int(one["metadata"]["annotations"]["deployment.kubernetes.io/revision"]))
+    template = mine[-2]["spec"]["template"]
+    del template["metadata"]["labels"]["pod-template-hash"]
+    await patch(client, path(app), [{"op": "replace", "path": "/spec/template", "value": template}], OPS)
+    live(troubled, clock, 60)
+    assert await paging() == set()
+    assert await condition(client, app) == "NewReplicaSetAvailable"
+    check(troubled.engine.world)
+    await client.http.aclose()
+
+
 @pytest.mark.parametrize(
     ("tag", "conduct"),
     [
