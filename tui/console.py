@@ -261,14 +261,15 @@ class Console(Struct):
         return f"{mode} SHARE" if self.sharing is not None else mode
 
     def situation(self) -> Situation:
-        """Return what the header shows."""
+        """Return what the header shows; where there is no cluster, only the monitoring is live or not."""
         summary = self.summary()
+        nowhere = None if self.scope.context else summary.evidence
         words = [part for part in (self.scope.words, narrowness(self.feed.snapshot().sources.values())) if part]
         return Situation(
             cluster=self.scope.cluster,
-            environment=self.scope.environment,
+            environment=self.scope.environment if nowhere is None else "",
             colour=self.scope.colour,
-            reading=summary.reading,
+            reading=summary.reading if nowhere is None else nowhere.reading,
             counts=dict(summary.counts),
             hidden={Severity.CRIT: summary.hidden.get(Severity.CRIT, 0)},
             mode=self._mode(),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from cache.state.records import Place
 from screenshots import scene
+from screenshots.scene_alerts import nowhere
+from screenshots.stage import NOWHERE
 from services.model.source import SourceState, SourceStatus
 from services.ports import Delta
 from tests.flows.conftest import Open
@@ -116,6 +120,16 @@ async def test_no_key_works_while_an_input_has_the_focus(open_deck: Open) -> Non
         await deck.press("slash", *"lyq")
         assert isinstance(deck.app.screen, TableScreen)
         assert "/lyq" in deck.text
+
+
+async def test_where_there_is_no_cluster_the_monitoring_is_what_is_live(open_deck: Open) -> None:
+    async with open_deck((80, 24), await asyncio.to_thread(nowhere), console={"scope": NOWHERE}) as deck:
+        assert "CheckoutErrorRate" in deck.text, "the alerts are the first pane"
+        assert "NOT LIVE" not in deck.header
+        assert "PROD" not in deck.header
+        assert "▲2 CRIT ◆2 WARN" in deck.header
+        await deck.press("1")
+        assert "No kubeconfig was found: only the monitoring is shown." in deck.text
 
 
 async def test_number_keys_change_the_pane_on_a_small_screen(open_deck: Open) -> None:

@@ -52,7 +52,7 @@ class DeckScreen(CursorScreen):
 
     def __init__(self, console: Console, place: Place | None = None) -> None:
         super().__init__(console)
-        self.active = "1"
+        self.active = "1" if console.scope.context else "2"
         self.expanded = False
         self.strip = PaneStrip(id="strip")
         self.timeline = TimelineStrip(id="timeline")
