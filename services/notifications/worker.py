@@ -188,7 +188,7 @@ class OutboxWorker:
         for key, row in rows.items():
             told[key] = row
             if row.state is OutboxState.QUEUED and row.channel not in self._carriers:
-                reason = row.reason or "waits: this console has no channel of that name"
+                reason = row.reason or "waits: no such channel here"
                 told[key] = structs.replace(row, reason=reason)
             elif row.state is OutboxState.QUEUED and not row.reason and (gate := self._gates[row.channel]).opens_in > 1:
                 told[key] = structs.replace(row, reason=f"waits for the channel: {gate.why}" if gate.why else "")

@@ -270,7 +270,7 @@ async def test_a_message_for_a_channel_that_this_console_does_not_know_waits_and
     async with stand(tmp_path / "q", hook=Fake()) as at:
         at.put(message(1, "elsewhere"))
         await at.turns(2)
-        assert at.seen[message(1).id].reason == "waits: this console has no channel of that name"
+        assert at.seen[message(1).id].reason == "waits: no such channel here"
         assert at.row(1).state is OutboxState.QUEUED
 
 

@@ -125,11 +125,12 @@ def test_every_command_does_something_in_each_of_its_places() -> None:
     from tui.screens.explain import ExplainScreen
     from tui.screens.incident import IncidentScreen
     from tui.screens.logs import LogScreen
+    from tui.screens.outbox import OutboxScreen
     from tui.screens.table import TableScreen
 
     screens = {
         "deck": DeckScreen, "table": TableScreen, "workload": ExplainScreen, "logs": LogScreen, "text": TextScreen,
-        "costs": CostsScreen, "incident": IncidentScreen, "alert": AlertScreen,
+        "costs": CostsScreen, "outbox": OutboxScreen, "incident": IncidentScreen, "alert": AlertScreen,
     }  # fmt: skip
     for command in COMMANDS:
         for place in screens if "*" in command.places else command.places:
