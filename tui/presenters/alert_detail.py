@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
@@ -35,6 +36,9 @@ SAID = ("summary", "message", "description")
 MOST_PODS = 8
 MOST_SUSPECTS = 5
 MOST_WORDS = 12
+_BACK_OFF = re.compile(r"[,:]? ?back-off \S+ restarting failed container=.*", re.IGNORECASE)
+"""What the kubelet says of every pod that crashes again and again: its status says so already."""
+
 _LINKS = frozenset({*RUNBOOKS, *DASHBOARDS})
 
 
@@ -196,9 +200,22 @@ def _pods(row: Rollout | None, alert: Alert, snapshot: Snapshot, lens: Lens) -> 
     if not bad:
         return [labelled("PODS", Span(f"{plural(len(pods), 'pod')}, none in trouble", Tone.MUTED))]
     lines = [labelled("PODS", Span(f"{len(bad)} of {plural(len(pods), 'pod')} in trouble", TONES[bad[0].severity]))]
-    lines += [labelled("", *pod_line(pod, lens)) for pod in bad[:MOST_PODS]]
+    lines += _pod_lines(bad[:MOST_PODS], lens)
     if len(bad) > MOST_PODS:
         lines.append(labelled("", Span(f"and {len(bad) - MOST_PODS} more", Tone.MUTED)))
+    return lines
+
+
+def _pod_lines(pods: Sequence[Pod], lens: Lens) -> list[Line]:
+    """Return pods in a line each; a reason that the pod above has too is not said again, nor what the status says."""
+    lines, before = [], ""
+    for pod in pods:
+        *spans, reason = pod_line(pod, lens)
+        said = _BACK_OFF.sub("", reason.text)
+        if said and said != before:
+            spans.append(Span(said, reason.tone))
+        before = said
+        lines.append(labelled("", *spans))
     return lines
 
 

@@ -153,7 +153,9 @@ class WorkloadScreen(CursorScreen):
         self._show_tables()
 
     def take(self, changes: Changes) -> None:
-        """Take what has changed."""
+        """Take what has changed; what comes before the screen is laid out is shown with all else when it is."""
+        if not self.head.is_attached:
+            return
         super().take(changes)
         if {"pods", "rollouts", "replicasets.apps", "usage.pods"} & changes.keys.keys():
             self._take_pods()
