@@ -27,6 +27,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="where the kubeconfig is written; a temporary one by default")
     parser.add_argument("--hostile", action="store_true", help="put nasty text wherever the API allows it")
     parser.add_argument("--no-life", action="store_true", help="nothing happens beside the scenario")
+    parser.add_argument(
+        "--rollouts", action="store_true", help="install Argo Rollouts, with a canary and a blue-green workload"
+    )
     parser.add_argument("--exit-with-parent", action="store_true", help="end when standard input closes")
     for name, what in (
         ("down-after", "first outage"),
@@ -62,6 +65,7 @@ def options_of(given: argparse.Namespace) -> Options:
         folder=given.folder,
         hostile=given.hostile,
         outage=outage,
+        rollouts=given.rollouts,
         life=not given.no_life,
     )
 

@@ -86,6 +86,16 @@ DEFINITIONS = Resource(
     categories=("api-extensions",),
     subresources=_STATUS,
 )
+ROLLOUTS = Resource(
+    "rollouts",
+    "Rollout",
+    "argoproj.io",
+    "v1alpha1",
+    short=("ro",),
+    subresources=_SCALED,
+    custom=True,
+)
+"""Argo Rollouts; served where an estate is asked for them."""
 
 BUILT_IN: tuple[Resource, ...] = (
     NAMESPACES,

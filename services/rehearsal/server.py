@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from services.rehearsal.admin import Admin
 from services.rehearsal.clock import WallClock
+from services.rehearsal.estate import delivery
 from services.rehearsal.estate.blueprint import Blueprint, draft
 from services.rehearsal.estate.build import Builder
 from services.rehearsal.faults import Faults
 from services.rehearsal.hostile import Hostility
 from services.rehearsal.monitoring.watchtower import Watchtower
 from services.rehearsal.outage import Outages
-from services.rehearsal.resources import BUILT_IN, SERVICES
+from services.rehearsal.resources import BUILT_IN, ROLLOUTS, SERVICES
 from services.rehearsal.scenarios.life import Life
 from services.rehearsal.scenarios.registry import Outage, find
 from services.rehearsal.simulation.engine import Engine
@@ -60,6 +61,8 @@ class Options:
     """Replaces the scenario's own outage cycle."""
     past: float | None = None
     """Replaces the scenario's seconds of simulated history."""
+    rollouts: bool = False
+    """Whether Argo Rollouts is installed."""
     life: bool = True
     """Whether small things happen by themselves: releases that succeed, a restart now and then."""
 
@@ -144,6 +147,9 @@ class Rehearsal:
         for entry in engine.world.store.collection(SERVICES).ordered():
             engine.endpoints.at_rest(entry.namespace, entry.name)
         self.catalogue.add(builder.custom)
+        if self.options.rollouts:
+            delivery.furnish(engine.world, engine.kubelet, self.plan)
+            self.catalogue.add(ROLLOUTS)
         self.watchtower = Watchtower(engine.world, self.plan, self.clock)
         self.watchtower.begin()
         engine.begin()

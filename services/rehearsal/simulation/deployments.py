@@ -82,8 +82,8 @@ class DeploymentController:
             else:
                 created = self._roll(family)
             self._clean_up(family)
-        elif family.new is not None:
-            self._scale(family, family.new, family.replicas)
+        else:
+            self._resize(family)
         report(self._world, family.deployment, family.new, family.all, created)
 
     def _family(self, deployment: Json) -> Family:
@@ -153,6 +153,25 @@ class DeploymentController:
         else:
             self._shrink_old(family, family.replicas - unavailable)
         return created
+
+    def _resize(self, family: Family) -> None:
+        """Scale without rolling: the only ReplicaSet in use, or all in use by their share (sync.go, scale)."""
+        used = [one for one in family.all if wanted(one)]
+        if len(used) < 2:
+            only = used[0] if used else family.new or max(family.old, key=revision, default=None)
+            if only is not None:
+                self._scale(family, only, family.replicas)
+            return
+        surge, _ = limits(family.deployment)
+        total = sum(wanted(one) for one in used)
+        asked = {one["metadata"]["annotations"].get(DESIRED) for one in used}
+        if asked == {str(family.replicas)}:
+            return
+        left = (family.replicas + surge if family.replicas else 0) - total
+        for one in sorted(used, key=wanted, reverse=True):
+            share = max(-wanted(one), round(wanted(one) * left / total))
+            left, total = left - share, total - wanted(one)
+            self._scale(family, one, wanted(one) + share)
 
     def _shrink_old(self, family: Family, fewest: int) -> None:
         """Scale old ReplicaSets down while `fewest` pods stay available, broken pods first."""

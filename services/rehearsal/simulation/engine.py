@@ -77,6 +77,9 @@ class Engine:
         world.recorder.start()
         for entry in world.store.collection(resources.CRON_JOBS).ordered():
             world.enqueue("CronJob", entry.namespace, entry.name)
+        if "Rollout" in world.controllers:
+            for entry in world.store.collection(resources.ROLLOUTS).ordered():
+                world.enqueue("Rollout", entry.namespace, entry.name)
 
     def go_live(self, clock: Clock) -> None:
         """Keep pace with a clock from now on; nodes begin to send heartbeats."""

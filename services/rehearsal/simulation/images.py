@@ -66,7 +66,7 @@ _SPECS = {
         one.key: ("spec", "template", "spec")
         for one in (
             *(resources.DEPLOYMENTS, resources.REPLICA_SETS, resources.STATEFUL_SETS),
-            *(resources.DAEMON_SETS, resources.JOBS),
+            *(resources.DAEMON_SETS, resources.JOBS, resources.ROLLOUTS),
         )
     },
     resources.CONTROLLER_REVISIONS.key: ("data", "spec", "template", "spec"),

@@ -154,6 +154,24 @@ async def test_paused_releases_wait_until_they_are_resumed(calm: Rehearsal, clie
     assert await condition(client, app) == "NewReplicaSetAvailable"
 
 
+async def test_what_is_paused_half_way_is_scaled_by_shares(calm: Rehearsal, client: Client, clock: ManualClock) -> None:
+    app = deployment(calm)
+    await patch(client, path(app), {"spec": {"replicas": 6, "strategy": {"rollingUpdate": {"maxSurge": 1}}}}, MERGE)
+    live(calm, clock, 60)
+    await set_image(client, path(app), app.image_of("v9-crash"))
+    live(calm, clock, 20)
+    half_way = {name: replicas for name, (replicas, _) in (await replica_sets(client, app)).items() if replicas}
+    assert len(half_way) == 2
+    await patch(client, path(app), {"spec": {"paused": True}})
+    live(calm, clock, 20)
+    await patch(client, f"{path(app)}/scale", {"spec": {"replicas": 12}}, MERGE)
+    live(calm, clock, 20)
+    scaled = {name: replicas for name, (replicas, _) in (await replica_sets(client, app)).items() if replicas}
+    assert set(scaled) == set(half_way)
+    assert sum(scaled.values()) == 13
+    assert max(scaled, key=scaled.__getitem__) == max(half_way, key=half_way.__getitem__)
+
+
 async def test_scale_keeps_its_preconditions(calm: Rehearsal, client: Client, clock: ManualClock) -> None:
     app = deployment(calm)
     where = f"{path(app)}/scale"
