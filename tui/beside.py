@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,9 +114,12 @@ class Beside:
     def outgoing(self) -> Outgoing:
         """Return where messages to people outside are written; loaded when it is wanted first."""
         if self._outgoing is None:
+            from services.model.actor import Actor
             from tui.outgoing import Outgoing
 
-            self._outgoing = Outgoing(self._folder, self._clock, self.desk().actor, self._config)
+            user, _, host = self._who.partition("@")
+            actor = Actor(user, host, f"{host}-{os.getpid()}")
+            self._outgoing = Outgoing(self._folder, self._clock, actor, self._config)
         return self._outgoing
 
     async def ledger(self, live: LiveState) -> None:

@@ -32,10 +32,13 @@ def terms(config: Config) -> Terms:
 def make_worker(box: Outbox, reader: OutboxReader, config: Config, clock: Clock, shown: Shown | None) -> OutboxWorker:
     """Return what delivers by this configuration; `shown` takes what it sees."""
     from services.notifications.outbox_policy import Limits
-    from services.notifications.outlet import Outlet
     from services.notifications.worker import OutboxWorker
 
-    outlets = {name: Outlet(name, settings, clock) for name, settings in config.notify.items()}
+    outlets = {}
+    if config.notify:  # what sends is loaded only where there is something to send by
+        from services.notifications.outlet import Outlet
+
+        outlets = {name: Outlet(name, settings, clock) for name, settings in config.notify.items()}
     limits = Limits(attempts=config.tell.attempts)
     if shown is None:
         return OutboxWorker(box, reader, outlets, clock, limits=limits)
@@ -85,6 +88,14 @@ class Outgoing:
         """Never send a message that waits. Raises LedgerRefused."""
         await asyncio.to_thread(self._box.drop, row.id, self.actor, reason)
         self.nudge()
+
+    async def deliver(self, seconds: float) -> bool:
+        """Deliver what is due where no screen runs, for so many seconds; return whether nothing of ours is left."""
+        reader = OutboxReader(self._folder)
+        try:
+            return await make_worker(self._box, reader, self.config, self._clock, None).drain(seconds)
+        finally:
+            reader.close()
 
     async def run(self, sink: Sink) -> None:
         """Show the outbox, and deliver what is due, until cancelled."""

@@ -22,6 +22,7 @@ from services.model.actor import Actor
 from services.model.message import Message, OutboxState
 from services.model.text import SafeText
 from services.notifications.model import Claimed, Step
+from services.notifications.outbox_policy import FAR
 from services.sanitize import safe_text
 
 TOLD, RETRIED, DROPPED = "outbox.tell", "outbox.retry", "outbox.drop"
@@ -152,9 +153,15 @@ class Outbox:
 
         def claim(transaction: sqlite3.Connection) -> list[tuple[Any, ...]]:
             transaction.execute(sql.EXPIRE, (now, now, now))
-            return transaction.execute(sql.CLAIM, (until, lease, now, listed, n)).fetchall()
+            return transaction.execute(sql.CLAIM, (until, lease, now, now + _us(FAR), listed, n)).fetchall()
 
-        return tuple(_claimed(row, until) for row in sorted(self._ledger.write(claim)))
+        claims = []
+        for row in sorted(self._ledger.write(claim)):
+            try:
+                claims.append(_claimed(row, until))
+            except msgspec.MsgspecError:
+                self.settle(row[1], Step(OutboxState.DEAD, 0.0, "it cannot be read"), lease)
+        return tuple(claims)
 
     def settle(self, id: str, result: Step, lease: str) -> bool:  # noqa: A002 - the seam's name
         """Write down what becomes of a claimed message; False where the claim had run out and another has it."""
@@ -211,7 +218,7 @@ def _known(transaction: sqlite3.Connection, id: str) -> _Row:  # noqa: A002 - th
 
 
 def _claimed(row: tuple[Any, ...], until: int) -> Claimed:
-    _, body, lease, attempts, doubts, expires = row
+    _, _, body, lease, attempts, doubts, expires = row
     return Claimed(_message.decode(body), lease, attempts, doubts, expires / _MICRO, until / _MICRO)
 
 

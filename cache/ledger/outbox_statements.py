@@ -13,12 +13,13 @@ CLAIM = """
 UPDATE outbox SET attempts = attempts + 1, doubts = doubts + (state = 'sending'), state = 'sending', next_us = ?,
   lease = ?
 WHERE seq IN (
-  SELECT seq FROM outbox AS one WHERE next_us <= ? AND channel IN (SELECT value FROM json_each(?)) AND NOT EXISTS (
+  SELECT seq FROM outbox AS one
+  WHERE (next_us <= ? OR next_us > ?) AND channel IN (SELECT value FROM json_each(?)) AND NOT EXISTS (
     SELECT 1 FROM outbox AS former WHERE former.next_us IS NOT NULL
       AND former.channel = one.channel AND former.thread = one.thread AND former.seq < one.seq
   ) ORDER BY seq LIMIT ?
 )
-RETURNING seq, body, lease, attempts, doubts, expires_us
+RETURNING seq, id, body, lease, attempts, doubts, expires_us
 """
 """The first of each thread that waits, and no other: order is kept because nobody can have the second one."""
 

@@ -10,6 +10,9 @@ from services.notifications.model import Claimed, Settled, Step, Verdict
 DENIED_SECONDS = 300.0
 """Seconds a channel that does not take our credentials is left alone."""
 
+FAR = 7200.0
+"""Seconds ahead beyond which no message ever waits: where one does, the clock was set back, and it is due."""
+
 
 class Limits(Struct, frozen=True):
     """How hard it is tried. `first` and `longest` bound the waits, `longest_told` what a Retry-After may ask for."""
@@ -70,3 +73,8 @@ def may_send(claimed: Claimed, now: float, limits: Limits, *, repeatable: bool) 
     if claimed.attempts > limits.attempts:
         return Step(over, 0.0, f"given up after {claimed.attempts - 1} attempts", claimed.doubts)
     return None
+
+
+def is_due(next_at: float, now: float) -> bool:
+    """Return whether a message that waits until `next_at` may be claimed."""
+    return next_at <= now or next_at > now + FAR

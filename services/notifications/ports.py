@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from services.model.message import Message, OutboxRow
 from services.model.text import SafeText
 from services.notifications.model import Claimed, Settled, Step
-from services.notifications.registry import Channel
+
+if TYPE_CHECKING:
+    from services.notifications.registry import Channel
 
 Publish = Callable[[Mapping[str, OutboxRow], SafeText], None]
 """Takes the messages as they are now, by id, and a sentence on what is wrong with the outbox ("" for nothing)."""

@@ -18,7 +18,7 @@ from services.model.message import OutboxRow, OutboxState
 from services.model.text import SafeText
 from services.notifications.gate import Gate
 from services.notifications.model import Claimed, Settled, Step, Verdict
-from services.notifications.outbox_policy import Limits, may_send, next_step
+from services.notifications.outbox_policy import Limits, is_due, may_send, next_step
 from services.notifications.ports import Box, Carrier, Glance, Publish, Reader
 from services.sanitize import safe_text
 
@@ -124,7 +124,7 @@ class OutboxWorker:
             return
         self._leads = await asyncio.to_thread(self._box.lead, wanted)
         now = self._clock.now()
-        due = {row.channel for row in waiting if row.next_at <= now}
+        due = {row.channel for row in waiting if is_due(row.next_at, now)}
         for name in sorted(due & self._leads):
             carrier, gate = self._carriers[name], self._gates[name]
             if gate.room:

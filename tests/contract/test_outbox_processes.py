@@ -21,7 +21,7 @@ from services.clock import SystemClock
 from services.model.message import OutboxState
 from tests.unit.notifications.telling import MINA, message
 
-MESSAGES, THREADS, PROCESSES, KILLS = 2_000, 25, 4, 12
+MESSAGES, THREADS, PROCESSES, KILLS = 2_000, 25, 4, 20
 
 PROCESS = """
 import os, sys, time
@@ -79,7 +79,7 @@ def test_none_is_lost_and_order_is_kept_whoever_dies(tmp_path: Path) -> None:
         while time.monotonic() < deadline:
             if not any(row.waits for row in reader.look().rows.values()):
                 break
-            time.sleep(dice.uniform(0.02, 0.15))
+            time.sleep(dice.uniform(0.1, 0.25))
             if killed < KILLS and sent.exists():
                 victim = dice.randrange(PROCESSES)
                 os.kill(running[victim].pid, signal.SIGKILL)

@@ -206,6 +206,27 @@ def test_what_is_over_or_under_way_can_neither_be_tried_again_nor_dropped(place:
     assert place.ledger.entries() == ()
 
 
+async def test_a_clock_that_is_set_back_holds_no_message_for_hours(place: Place) -> None:
+    place.put(message(1))
+    [claim] = place.claim()
+    place.box.settle(claim.message.id, Step(OutboxState.QUEUED, NOW + 3600, "asked to wait"), claim.lease)
+    assert place.claim() == []
+    place.clock._elapsed -= 4 * 3600.0
+    assert len(place.claim()) == 1
+
+
+def test_a_message_that_cannot_be_read_is_dead_and_holds_nobody_up(place: Place) -> None:
+    place.put(message(1), message(2))
+    connection = sqlite3.connect(place.folder / "ledger.db")
+    connection.execute("DROP TRIGGER outbox_keeps_words")
+    connection.execute("UPDATE outbox SET body = '{}' WHERE seq = 1")
+    connection.commit()
+    connection.close()
+    assert place.claim() == []
+    assert place.rows()[0].reason == "it cannot be read"
+    assert [one.message.id[-1] for one in place.claim()] == ["2"]
+
+
 async def test_settled_messages_go_after_their_time_and_waiting_ones_never(place: Place) -> None:
     place.put(message(1), message(2, thread="INC-8"))
     [claim, _] = place.claim(ttl=1e9)
