@@ -45,7 +45,7 @@ def configure(world: World, namespace: str, name: str, data: dict[str, str], act
     if config is None:
         return False
     config.setdefault("data", {}).update(data)
-    fields = {"f:data": {f"f:{key}": {} for key in data}}
+    fields: Json = {"f:data": {f"f:{key}": {} for key in data}}
     managed.set_manager(config, actor, stamp(world.now), fields, resources.CONFIG_MAPS.api_version)
     return world.store.update(resources.CONFIG_MAPS, config)
 
