@@ -90,10 +90,13 @@ def present_alert(
 ) -> tuple[Line, ...]:
     """Return everything about an alert, the most needed first. `keys` are those that copy links, by what they copy."""
     row = workload_of(alert, snapshot)
+    links = links_of(alert)
     lines = [*_state(alert, lens), *_because(row, suspects, lens), *_suspects(suspects, lens)]
+    lines += _links(links, keys, lens)
     lines += _pods(row, alert, snapshot, lens)
     lines += present_last_words(words, lens)
-    lines += _links(links_of(alert), keys, lens)
+    if links.source:
+        lines.append(labelled("RULE AT", Span(lens.text(links.source, 1000), Tone.MUTED)))
     lines += [*_rule(alert, lens), *_silences(alert, snapshot, lens)]
     lines.append(labelled("LABELS", Span(labels_words(alert.labels, lens))))
     for name, value in alert.annotations:
@@ -237,8 +240,6 @@ def _links(links: Links, keys: Mapping[str, str], lens: Lens) -> list[Line]:
             lines.append(labelled(label, Span(lens.text(link, 1000)), Span(f"  {keys.get(name, '')} copies", Tone.KEY)))
     if not links.runbook:
         lines.append(labelled("RUNBOOK", Span("the rule names none", Tone.MUTED)))
-    if links.source:
-        lines.append(labelled("RULE AT", Span(lens.text(links.source, 1000), Tone.MUTED)))
     return lines
 
 
