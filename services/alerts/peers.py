@@ -37,7 +37,8 @@ class Peer(Struct, frozen=True):
 
     `kind` is "alertmanager" or "prometheus"; `interval` and `deadline` are seconds; `scope` is the identity of the
     cluster it belongs to, "" where it may serve several; `cluster` the word that Alertmanagers of one cluster bear.
-    `reopens_in` says for how many seconds it is left alone.
+    `reopens_in` says for how many seconds it is left alone. `configured` is its name in the configuration, where one of
+    another kind bears it too and `name` tells them apart.
     """
 
     name: str
@@ -49,11 +50,12 @@ class Peer(Struct, frozen=True):
     scope: Scope = ""
     cluster: str = ""
     reopens_in: Callable[[], float] = float
+    configured: str = ""
 
     @property
     def source(self) -> str:
         """The name of its `SourceStatus`."""
-        return f"{self.kind}/{self.name}"
+        return f"{self.kind}/{self.configured or self.name}"
 
 
 class Poller(Protocol):
@@ -213,6 +215,7 @@ def peers_of(
                     scope=cluster if settings.contexts or settings.service else "",
                     cluster=settings.cluster,
                     reopens_in=_reopening(endpoint),
+                    configured=name,
                 )
             )
     return tuple(result)

@@ -52,11 +52,16 @@ class Console:
     async def until_told(self, *wanted: str) -> None:
         """Wait until the timeline has events of all these, as "KIND name: text" begins."""
 
-        def told(snapshot: Snapshot) -> bool:
+        def missing(snapshot: Snapshot) -> list[str]:
             said = [said_of(event) for event in snapshot.events]
-            return all(any(one.startswith(words) for one in said) for words in wanted)
+            return [words for words in wanted if not any(one.startswith(words) for one in said)]
 
-        await self.made.until(told, f"all of {', '.join(wanted)} on the timeline", 90.0)
+        try:
+            await self.made.until(lambda snapshot: not missing(snapshot), "all of it on the timeline", 60.0)
+        except AssertionError as error:
+            snapshot = self.made.live.snapshot()
+            told = "\n".join(said_of(event) for event in snapshot.events)
+            raise AssertionError(f"{error}; not told: {missing(snapshot)} but only\n{told}") from None
 
 
 def said_of(event: Event) -> str:

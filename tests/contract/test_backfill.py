@@ -58,7 +58,7 @@ GONE = {
     "SCALE web: scaled to 4": "only the last scaling through the subresource keeps its time",
     "ROLLOUT web: rev 1 complete": "a Deployment tells when its last roll-out ended, not the ones before",
     "ROLLOUT web: rev 2 complete": "a Deployment tells when its last roll-out ended, not the ones before",
-    "ROLLOUT (db|agent): complete": "a StatefulSet or DaemonSet does not tell when a roll-out ended",
+    r"ROLLOUT (db|agent): rev \d complete": "a StatefulSet or DaemonSet does not tell when a roll-out ended",
     "NODE worker-04: NotReady": "a node's condition tells of its last change only",
     "NODE worker-04: (cordoned|uncordoned)": "a node that may be used again does not tell that it was closed",
     "CONFIG settings: changed: greeting": "a ConfigMap tells of its last change only",
@@ -107,7 +107,7 @@ async def _much_happens(plane: ControlPlane, namespace: str, exporter: Exporter,
     await watching.until_told("ROLLOUT web: rev 2 complete", "ROLLOUT db: rev 2", "ROLLOUT agent: rev 2")
     await watching.until_told("SCALE web: scaled to 4", "SCALE edited: scaled to 3")
     await watching.until_told("CONFIG settings: changed: greeting")
-    await watching.until_told(f"NODE {NODE}: cordoned", f"NODE {NODE}: NotReady", "ROLLOUT db: complete")
+    await watching.until_told(f"NODE {NODE}: cordoned", f"NODE {NODE}: NotReady", "ROLLOUT db: rev 2 complete")
     exporter.set("broken", 0.0, namespace=namespace, app="web")
     await ctl("rollout", "undo", "deployment/web")
     await ctl("scale", "deployment/web", "--replicas=3")

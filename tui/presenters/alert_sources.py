@@ -124,7 +124,7 @@ def evidence_of(snapshot: Snapshot, now: float, expected: Iterable[str] = ()) ->
         for name, reading in sorted(read_of.items())
         if not reading.trusted
     )
-    names = {name.partition("/")[2] for name, reading in read_of.items() if reading.trusted}
+    names = {one for name, reading in read_of.items() if reading.trusted for one in _borne_by(name)}
     heard = [peer for name, peer in peers.items() if name in names]
     return Evidence(
         total=len(read_of),
@@ -138,6 +138,12 @@ def evidence_of(snapshot: Snapshot, now: float, expected: Iterable[str] = ()) ->
         waiting=sum(one.freshness in (Freshness.LOADING, Freshness.NEVER) for one in read_of.values()),
         doubt=_doubt(heard, now),
     )
+
+
+def _borne_by(source: str) -> tuple[str, str]:
+    """Return the names that a source's peer may bear: one of another kind and the same name is told apart by it."""
+    kind, _, name = source.partition("/")
+    return name, f"{name} ({kind})"
 
 
 def _doubt(heard: Sequence[AlertPeer], now: float) -> str:
