@@ -11,15 +11,17 @@ from typing import Any
 
 from msgspec import Struct
 
-from cache.folder import private_folder
+from cache.faults import DatabaseFault, fault_of, what_failed
+from cache.folder import prepare, private_folder
 from cache.ledger.ledger import Beside, Ledger
-from cache.ledger.records import OpenIntent, Request, Result
+from cache.ledger.records import LedgerRefused, OpenIntent, Request, Result
 from cache.locks import FileLock
 from services.actions.runner import remembered
 from services.clock import Clock
 from services.errors import Problem
 from services.model.action import Ended, Plan
 from services.model.actor import Actor
+from services.sanitize import safe_text
 
 CONSOLES = "consoles"
 
@@ -77,8 +79,15 @@ class LedgerTrail:
         self._alive.release()
 
     def _intent(self, request: Request) -> str:
-        private_folder(self._folder)
-        self._alive.acquire()
+        try:
+            prepare(self._folder.parent)
+            private_folder(self._folder)
+            self._alive.acquire()
+        except (OSError, DatabaseFault) as error:
+            what = what_failed(fault_of(error), self._folder)
+            raise LedgerRefused(
+                safe_text(f"It cannot be marked who acts ({what}): nothing is done without that.")
+            ) from None
         return self._ledger.intent(request)
 
     def _unsettled(self) -> tuple[Unsettled, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cache.ledger.ledger import Ledger
+from cache.ledger.records import LedgerRefused
 from services.actions.runner import resolve
 from services.clock import SystemClock
 from services.model.action import Ended, Outcome, Progress
@@ -73,6 +74,22 @@ def test_it_ran_once_at_most_and_its_end_is_known(killed: dict[str, Path], point
     assert hands.sent == arrived, "finding out sends nothing"
     trail.close()
     ledger.close()
+
+
+def test_a_first_action_makes_its_own_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    trail = LedgerTrail(folder, SystemClock(), Actor("alice", "bastion-2", "console-1"))
+
+    async def intend() -> str:
+        return await trail.intent(await Mend().plan(CART, {}, FileHands(tmp_path)), {})
+
+    assert asyncio.run(intend())
+    trail.close()
+    blocked = LedgerTrail(tmp_path / "file" / "state", SystemClock(), trail.actor)
+    (tmp_path / "file").write_text("")
+    trail = blocked
+    with pytest.raises(LedgerRefused, match="nothing is done without that"):
+        asyncio.run(intend())
 
 
 def test_one_that_still_runs_is_left_alone(tmp_path: Path) -> None:
