@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import secrets
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -16,7 +17,7 @@ from services.rehearsal.clock import ManualClock
 from services.rehearsal.server import Options, Rehearsal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from tests.controlplane.plane import ControlPlane
 
@@ -65,7 +66,20 @@ class Server:
     client: httpx.AsyncClient
     namespace: str
     viewer: str
-    uids: dict[str, str] = field(default_factory=dict)
+    clock: ManualClock | None = None
+    """Ours stands still until it is moved."""
+
+    async def until(self, path: str, wanted: Callable[[Json], bool]) -> Json:
+        """Return what is at a path once it is as wanted; fail after half a minute."""
+        for _ in range(120):
+            found: Json = (await self.send("GET", path)).json()
+            if wanted(found):
+                return found
+            if self.clock is None:
+                await asyncio.sleep(0.25)
+            else:
+                self.clock.advance(2.0)
+        raise AssertionError(f"{path} never was as wanted: {found}")
 
     async def send(
         self, method: str, path: str, body: Any = None, kind: str = JSON, *, viewer: bool = False, **query: str
@@ -85,16 +99,19 @@ class Server:
         text = re.sub(r'Invalid value: \\"\{.*?\}\\": ', "Invalid value: DOCUMENT: ", text)
         text = re.sub(r'"resourceVersion": ?"\d+"', '"resourceVersion":"N"', text)
         text = re.sub(r"in record \(\d+\)", "in record (N)", text)
+        text = re.sub(r"guarded-[a-z0-9]+-[a-z0-9]+", "POD", text)
         return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME", text)
 
 
 @pytest.fixture
 async def ours() -> AsyncIterator[Server]:
-    async with Rehearsal(Options(past=0, life=False, size="tiny"), ManualClock()) as estate:
+    clock = ManualClock()
+    async with Rehearsal(Options(past=0, life=False, size="tiny"), clock) as estate:
         context = ssl.create_default_context(cadata=estate.address.authority.decode())
         headers = {"Authorization": f"Bearer {estate.address.tokens['admin']}"}
         async with httpx.AsyncClient(base_url=estate.address.url, verify=context, headers=headers) as client:
-            yield await settled(Server(client, f"w-{secrets.token_hex(4)}", estate.address.tokens["viewer"]))
+            server = Server(client, f"w-{secrets.token_hex(4)}", estate.address.tokens["viewer"], clock)
+            yield await settled(server)
 
 
 @pytest.fixture
@@ -119,7 +136,6 @@ async def settled(server: Server) -> Server:
     for path, body in made:
         answer = await server.send("POST", path, body)
         assert answer.status_code == 201, answer.text
-        server.uids[answer.json()["kind"]] = answer.json()["metadata"]["uid"]
     return server
 
 
@@ -309,3 +325,55 @@ def comparable(shown: Json) -> Json:
         own = [one for one in managers if one["manager"] != "kube-controller-manager"]
         shown["managers"] = sorted((one["manager"], one.get("subresource", ""), one["apiVersion"]) for one in own)
     return shown
+
+
+GUARDED = {
+    "metadata": {"name": "guarded"},
+    "spec": {
+        "replicas": 2,
+        "selector": {"matchLabels": {"app": "guarded"}},
+        "template": {
+            "metadata": {"labels": {"app": "guarded"}},
+            "spec": {"containers": [{"name": "c", "image": "registry.example/guarded:1"}]},
+        },
+    },
+}
+BUDGETS = "/apis/policy/v1/namespaces/{ns}/poddisruptionbudgets"
+PODS = "/api/v1/namespaces/{ns}/pods"
+
+
+async def test_budgets_hold_evictions_back_as_the_server_does(ours: Server, real: Server) -> None:
+    told = [await _evictions(server) for server in (ours, real)]
+    assert told[0] == told[1]
+    assert [code for code, _ in told[0]] == [429, 201, 201, 409, 409, 500, 404]
+
+
+async def _evictions(server: Server) -> list[tuple[int, Json]]:
+    told: list[tuple[int, Json]] = []
+
+    async def note(method: str, path: str, body: Json, **query: str) -> None:
+        answer = await server.send(method, path, body, **query)
+        told.append((answer.status_code, json.loads(server.plain(answer.text))))
+
+    def budget(name: str, least: int) -> Json:
+        selector = {"matchLabels": {"app": "guarded"}}
+        return {"metadata": {"name": name}, "spec": {"minAvailable": least, "selector": selector}}
+
+    assert (await server.send("POST", DEPLOYMENTS, GUARDED)).status_code == 201
+    assert (await server.send("POST", BUDGETS, budget("b", 2))).status_code == 201
+    await server.until(f"{BUDGETS}/b", lambda one: one["status"].get("currentHealthy") == 2)
+    listed = (await server.send("GET", PODS, labelSelector="app=guarded")).json()["items"]
+    first, second = (one["metadata"]["name"] for one in listed)
+    await note("POST", f"{PODS}/{first}/eviction", {"metadata": {"name": first}})
+    await server.send("PATCH", f"{BUDGETS}/b", {"spec": {"minAvailable": 1}}, MERGE)
+    await server.until(f"{BUDGETS}/b", lambda one: one["status"]["disruptionsAllowed"] == 1)
+    for name in (first, second):
+        await note("POST", f"{PODS}/{name}/eviction", {"metadata": {"name": name}}, dryRun="All")
+    other = {"preconditions": {"uid": "another"}}
+    await note("POST", f"{PODS}/{first}/eviction", {"metadata": {"name": first}, "deleteOptions": other})
+    await note("DELETE", f"{PODS}/{first}", other)
+    assert (await server.send("POST", BUDGETS, budget("c", 1))).status_code == 201
+    await server.until(f"{BUDGETS}/c", lambda one: one["status"].get("observedGeneration") == 1)
+    await note("POST", f"{PODS}/{first}/eviction", {"metadata": {"name": first}})
+    await note("POST", f"{PODS}/none/eviction", {"metadata": {"name": "none"}})
+    return told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.rehearsal import resources
-from services.rehearsal.clock import stamp
+from services.rehearsal.clock import parse_stamp, stamp
 from services.rehearsal.simulation import pods
 from services.rehearsal.simulation.strategy import share
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from services.rehearsal.store import Change, Entry, Key
 
 _DELAY = 0.4
+_UNDER_WAY = 120.0
 _SCALED = {one.kind: one for one in (resources.REPLICA_SETS, resources.DEPLOYMENTS, resources.STATEFUL_SETS)}
 
 
@@ -83,7 +84,8 @@ class BudgetController:
             if entry.fields["status.phase"] not in {"Succeeded", "Failed"} and selects(selector, entry.labels)
         ]
         expected, desired = self._wanted(budget["spec"], members)
-        going = budget["status"].get("disruptedPods", {})
+        told, now = budget["status"].get("disruptedPods", {}), self._world.now
+        going = {name for name, moment in told.items() if _recent(moment, now)}
         healthy = sum(bool(pods.ready_since(one)) and pods.counts(one) and one.name not in going for one in members)
         self._report(budget, expected, desired, healthy, {one.name for one in members if pods.counts(one)})
 
@@ -116,7 +118,8 @@ class BudgetController:
     def _report(self, budget: Json, expected: int, desired: int, healthy: int, there: set[str]) -> None:
         status, now = budget["status"], self._world.now
         allowed = max(0, healthy - desired)
-        going = {name: moment for name, moment in status.pop("disruptedPods", {}).items() if name in there}
+        told = status.pop("disruptedPods", {})
+        going = {name: moment for name, moment in told.items() if name in there and _recent(moment, now)}
         if going:
             status["disruptedPods"] = going
             self._world.enqueue("PodDisruptionBudget", budget["metadata"]["namespace"], budget["metadata"]["name"], 5.0)
@@ -142,6 +145,11 @@ class BudgetController:
             }
         ]
         self._world.store.update(resources.BUDGETS, budget)
+
+
+def _recent(moment: str, now: float) -> bool:
+    """Tell whether an eviction may still be under way; what was allowed longer ago did not happen."""
+    return now - parse_stamp(moment) < _UNDER_WAY
 
 
 def selects(selector: Json, labels: dict[str, str]) -> bool:

@@ -66,11 +66,11 @@ class Evictor:
                 demand(resources.PODS, pod, deletion)
                 return
         self._check(budget)
-        demand(resources.PODS, pod, deletion)
         if not deletion.dry:
             status["disruptionsAllowed"] -= 1
             status.setdefault("disruptedPods", {})[pod["metadata"]["name"]] = stamp(self._engine.world.now)
             self._engine.world.store.update(resources.BUDGETS, budget)
+        demand(resources.PODS, pod, deletion)
 
     def _check(self, budget: Json) -> None:
         name, status = budget["metadata"]["name"], budget["status"]
