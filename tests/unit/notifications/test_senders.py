@@ -41,6 +41,7 @@ from tests.unit.notifications.vendor import (
     said,
     vendor,
 )
+from tui.crash import CrashLog
 
 PATH = "/services/T0CANARY/B0CANARY/canarywebhookpath"
 KEY = "canary-signing-key-0123456789"
@@ -247,6 +248,18 @@ def test_a_reason_never_repeats_a_secret() -> None:
     assert KEY not in scrub(text, secrets)
 
 
+async def crash_of(one: Outlet, crashes: CrashLog, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let a sender break with every secret in its frames; return what is written and said of it."""
+    with monkeypatch.context() as patched:
+        patched.setattr("services.notifications.outlet.scrub", None)
+        with pytest.raises(TypeError) as broken:
+            await one.deliver(message(1))
+    report = crashes.write(broken.value, "in a test")
+    assert report is not None
+    said_of_it = [crashes.report(broken.value, "in a test"), *traceback.format_exception(broken.value)]
+    return report.read_text() + "".join(said_of_it)
+
+
 async def test_no_credential_is_in_logs_databases_reasons_or_crashes(
     served: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,13 +302,9 @@ async def test_no_credential_is_in_logs_databases_reasons_or_crashes(
     for settled in OutboxReader(folder).look().rows.values():
         assert settled.state in OutboxState
         seen.append(repr(settled))
+    crashes = CrashLog(folder)
     for one in outlets.values():
-        seen += [repr(one), repr(one.settings), str(vars(one))]
-        try:
-            monkeypatch.setattr(one, "_secrets", None)
-            await one.deliver(message(1))
-        except TypeError:
-            seen.append(traceback.format_exc())
+        seen += [repr(one), repr(one.settings), str(vars(one)), await crash_of(one, crashes, monkeypatch)]
     ledger.close()
     root.removeHandler(handler)
     root.setLevel(level)
