@@ -11,6 +11,7 @@ from services.rehearsal.server import Rehearsal
 from tests.flows.program import Program, estate_served, kubeconfig_of, program
 from tui import assembly, reload
 from tui.screens.logs import LogScreen
+from tui.themes import CONTEXT_COLOURS
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +122,26 @@ async def test_flags_and_a_wrong_key_at_the_start(config: Path, estate: Rehearsa
         write(config, '[ui]\ntheme = "light"\n')
         await console.press("colon", *"reload", "enter")
         await console.until_seen("says what is in use already")
+
+
+async def test_the_clusters_colour_and_the_size_of_history_come_from_the_configuration(
+    config: Path, estate: Rehearsal
+) -> None:
+    def ground() -> str:
+        strip = console.app.screen._compositor.render_strips()[0]
+        name = console.assembly.console.scope.cluster
+        [style] = [segment.style for segment in strip if name in segment.text]
+        assert style is not None
+        assert style.bgcolor is not None
+        return style.bgcolor.name.upper()
+
+    write(config, '[contexts."*"]\ncolour = "violet"\n[history]\nmax_megabytes = 32\n')
+    async with program("--kubeconfig", kubeconfig_of(estate)) as console:
+        await console.until_seen("CrashLoop")
+        assert ground() == CONTEXT_COLOURS["violet"]
+        store = console.assembly._new_store()
+        assert store._writer._retention.most_bytes == 32 << 20
+        assert store.close()
+        write(config, '[contexts."*"]\ncolour = "teal"\n[history]\nmax_megabytes = 64\n')
+        await console.until(lambda: ground() == CONTEXT_COLOURS["teal"])
+        await console.until_seen("history.max_megabytes only from the next start")
