@@ -199,6 +199,8 @@ REFUSED: tuple[Step, ...] = (
     step("PATCH", WEB, {"spec": {"replicas": "x"}}, MERGE),
     step("PATCH", WEB, {"spec": {"replicas": -1}}, MERGE),
     step("PATCH", WEB, {"spec": {"selector": {"matchLabels": {"app": "other"}}}}, MERGE),
+    step("PATCH", WEB, {"spec": {"strategy": {"rollingUpdate": {"maxSurge": "abc"}}}}, MERGE),
+    step("PATCH", WEB, {"spec": {"strategy": {"type": "Wish", "rollingUpdate": None}}}, MERGE),
     step("PATCH", WEB, template(containers=[{"name": "c"}, {"name": "d"}]), SMP),
     step("PATCH", WEB, template(containers=[{"image": "d"}]), SMP),
     step("PATCH", WEB, template(containers=[]), MERGE),

@@ -39,11 +39,11 @@ class JobController:
         succeeded = sum(pod["status"]["phase"] == "Succeeded" for pod in owned)
         status = job["status"]
         status.setdefault("startTime", stamp(world.now))
-        if succeeded >= job["spec"]["completions"]:
+        if succeeded >= job["spec"].get("completions", 1):
             self._complete(job)
-        elif failed > job["spec"]["backoffLimit"]:
+        elif failed > job["spec"].get("backoffLimit", 6):
             self._fail(job)
-        elif not active:
+        elif not active and not job["spec"].get("suspend"):
             self._start(job, active, failed)
         ready = sum(pods.is_ready(pod) for pod in active)
         for key, value in (("active", len(active)), ("failed", failed), ("succeeded", succeeded)):
@@ -86,7 +86,7 @@ class JobController:
 
 
 class CronJobController:
-    """Starts a Job each time its schedule comes round (schedules of the form `*/N * * * *`)."""
+    """Starts a Job each time its schedule comes round."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -153,8 +153,13 @@ class CronJobController:
 
 
 def period_of(schedule: str) -> int:
-    """Return the seconds between two runs of a `*/N * * * *` schedule."""
-    return int(schedule.split(maxsplit=1)[0].removeprefix("*/")) * 60
+    """Return the seconds between two runs: of a `*/N * * * *` schedule exactly, an hour or a day for others."""
+    minute, hour, *_ = [*schedule.split(), "", ""]
+    if minute.startswith("*/") and minute[2:].isdecimal() and int(minute[2:]):
+        return int(minute[2:]) * 60
+    if minute == "*":
+        return 60
+    return 86_400 if hour.isdecimal() or schedule in {"@daily", "@midnight"} else 3600
 
 
 def job_of(cron: Json, slot: int) -> Json:
@@ -182,6 +187,8 @@ def complete_spec(job: Json) -> None:
         "batch.kubernetes.io/controller-uid": job["metadata"]["uid"],
         "batch.kubernetes.io/job-name": job["metadata"]["name"],
     }
+    for key, value in (("parallelism", 1), ("completions", 1), ("backoffLimit", 6)):
+        job["spec"].setdefault(key, value)
     job["spec"]["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": job["metadata"]["uid"]}}
     job["spec"]["template"]["metadata"].setdefault("labels", {}).update(labels)
 

@@ -36,7 +36,12 @@ def ensure(world: World, resource: Resource, owner: Json) -> str:
     newest = max((one["revision"] for one in history), default=0)
     found = next((one for one in history if one["metadata"]["name"] == name), None) or _equal(history, owner)
     if found is None:
-        world.store.create(resources.CONTROLLER_REVISIONS, build(resource, owner, newest + 1, world.now))
+        made = build(resource, owner, newest + 1, world.now)
+        if world.store.get(resources.CONTROLLER_REVISIONS, owner["metadata"]["namespace"], name) is not None:
+            name = f"{owner['metadata']['name']}-{template_hash({'of': resource.kind, **owner['spec']['template']})}"
+            made["metadata"]["name"] = name
+            made["metadata"]["labels"][HASH_LABEL] = hash_value(resource, name)
+        world.store.create(resources.CONTROLLER_REVISIONS, made)
     elif found["revision"] < newest:
         again = {**found, "revision": newest + 1, "metadata": {**found["metadata"]}}
         world.store.update(resources.CONTROLLER_REVISIONS, again)

@@ -12,7 +12,7 @@ from services.rehearsal.simulation.capacity import Capacity
 from services.rehearsal.simulation.quotas import Quotas
 from services.rehearsal.simulation.recorder import Recorder
 from services.rehearsal.simulation.timeline import Timeline
-from services.rehearsal.store import Change, Store
+from services.rehearsal.store import Change, ConflictError, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SYNC_DELAY = 0.08
 """Seconds between a change and the controller's look at it."""
+_TRY_AGAIN = 15.0
 
 
 class Controller(Protocol):
@@ -77,7 +78,14 @@ class World:
         if self._pending.get(key) == due:
             del self._pending[key]
             if not self._leaving(key):
-                self.controllers[key[0]].sync(key[1], key[2])
+                self._sync(key)
+
+    def _sync(self, key: tuple[str, str, str]) -> None:
+        """Let a controller look; when a name that it needs is taken by somebody else, it tries again."""
+        try:
+            self.controllers[key[0]].sync(key[1], key[2])
+        except ConflictError:
+            self.enqueue(*key, _TRY_AGAIN)
 
     def _leaving(self, key: tuple[str, str, str]) -> bool:
         """Tell whether an object has been marked for deletion: its controller leaves it alone."""

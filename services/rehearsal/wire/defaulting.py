@@ -191,6 +191,17 @@ def _event(obj: Json) -> None:
         obj.setdefault(key, empty)
 
 
+def _service(obj: Json) -> None:
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("type", "ClusterIP")
+    spec.setdefault("sessionAffinity", "None")
+    spec.setdefault("internalTrafficPolicy", "Cluster")
+    for port in spec.get("ports", ()):
+        port.setdefault("protocol", "TCP")
+        port.setdefault("targetPort", port.get("port"))
+    obj.setdefault("status", {"loadBalancer": {}})
+
+
 def _namespace(obj: Json) -> None:
     obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"].get("name", "")
     obj.setdefault("spec", {}).setdefault("finalizers", ["kubernetes"])
@@ -214,5 +225,6 @@ _FILLERS: dict[str, Callable[[Json], None]] = {
     resources.BUDGETS.key: _budget,
     resources.EVENTS.key: _event,
     resources.NAMESPACES.key: _namespace,
+    resources.SERVICES.key: _service,
     resources.AUTOSCALERS.key: _autoscaler,
 }

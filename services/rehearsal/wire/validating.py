@@ -34,6 +34,12 @@ _STATEFUL_MAY = {
     *("replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "minReadySeconds"),
     "persistentVolumeClaimRetentionPolicy",
 }
+_STRATEGIES = {"strategy": ("Recreate", "RollingUpdate"), "updateStrategy": ("OnDelete", "RollingUpdate")}
+_PERCENT = re.compile(r"[0-9]+%\Z")
+_PERCENT_RULE = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for "
+    "validation is '[0-9]+%')"
+)
 Fault = tuple[str, str, str]
 """Field, kind of fault (`Required`, `Invalid`, `Forbidden`, `Unsupported`) and the words after it."""
 _REASONS = {
@@ -126,9 +132,24 @@ def _containers(spec: Json, path: str, restarts: tuple[str, ...] = ()) -> Iterat
         yield f"{path}.restartPolicy", "Unsupported", f'"{spec["restartPolicy"]}": supported values: {known}'
 
 
+def _rolling(spec: Json) -> Iterator[Fault]:
+    """Check how a workload is updated: its strategy and the shares in it."""
+    name = "strategy" if "strategy" in spec else "updateStrategy"
+    strategy = spec.get(name) or {}
+    known = _STRATEGIES[name]
+    if strategy and strategy.get("type") not in known:
+        words = ", ".join(f'"{one}"' for one in known)
+        yield f"spec.{name}.type", "Unsupported", f"{_json(strategy.get('type'))}: supported values: {words}"
+    for key in ("maxSurge", "maxUnavailable"):
+        value = (strategy.get("rollingUpdate") or {}).get(key, 0)
+        if isinstance(value, str) and not _PERCENT.match(value):
+            yield f"spec.{name}.rollingUpdate.{key}", "Invalid", f"{_json(value)}: {_PERCENT_RULE}"
+
+
 def _served(obj: Json, before: Json | None) -> Iterator[Fault]:
     spec = obj["spec"]
     yield from _replicas(spec)
+    yield from _rolling(spec)
     yield from _selected(spec)
     yield from _containers(spec["template"]["spec"], "spec.template.spec", ("Always",))
     if before is not None and before["spec"]["selector"] != spec.get("selector"):
