@@ -300,6 +300,9 @@ class Rules(RuleBasedStateMachine):
             held = self.claims.get(claim.message.id)
             assert held is None or held.until <= self.place.clock.now(), "nobody claims what another holds"
             self.claims[claim.message.id] = claim
+            mine = next(row for row in self.place.rows() if row.id == claim.message.id)
+            former = [row for row in self.place.rows() if row.waits and row.number < mine.number]
+            assert not [row for row in former if (row.channel, row.thread) == (mine.channel, mine.thread)]
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), state=st.sampled_from(OutboxState), wait=st.sampled_from([1.0, 40.0]))
