@@ -123,7 +123,7 @@ def _answered(problem: ApiProblem, write: Write, dry_run: bool) -> tuple[WriteFa
 
 _WITHOUT_DRY_RUN = re.compile(r"does not support dry ?run", re.IGNORECASE)
 _ADMISSION = re.compile(r"admission webhook|ValidatingAdmissionPolicy|MutatingAdmissionPolicy", re.IGNORECASE)
-_OTHER_UID = re.compile(r"Precondition failed: UID")
+_OTHER_UID = re.compile(r"Precondition failed: UID|UID in the precondition")
 _AUTHORIZATION = re.compile(r'User "[^"]*" cannot ')
 
 _BY_WORDS = (

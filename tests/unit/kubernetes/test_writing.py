@@ -223,6 +223,7 @@ EVICTION = {"method": "POST", "path": "/api/v1/namespaces/shop/pods/cart-1/evict
             "one of them",
         ),
         (EVICTION, 409, status(409, "Precondition failed: UID in precondition: a"), WriteFault.GONE, "has its name"),
+        (EVICTION, 409, status(409, "The UID in the precondition (a) does not match"), WriteFault.GONE, "has its name"),
         (EVICTION, 404, status(404, "not found"), WriteFault.GONE, "not there any more"),
         ({"method": "POST"}, 404, status(404, "no namespace"), WriteFault.INVALID, "what it needs is not there"),
         (
