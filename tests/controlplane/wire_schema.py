@@ -9,6 +9,7 @@ go unless they are named, ``set``, ``atomic`` for what one manager owns whole, `
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -147,10 +148,23 @@ def _type(packages: dict[str, Package], package: str, kind: str, todo: list[str]
     return f"{home}.{plain}"
 
 
+def sources() -> Path | None:
+    """Return the folder of the pinned modules in Go's cache, or None when they are not there."""
+    go = shutil.which("go")
+    if go is None:
+        return None
+    cache = subprocess.run([go, "env", "GOMODCACHE"], capture_output=True, text=True, check=True).stdout.strip()
+    found = Path(cache) / "k8s.io"
+    return found if (found / PACKAGES["core"].format(v=VERSION)).is_dir() else None
+
+
 def main() -> int:
-    """Write the file from the modules in Go's cache."""
-    cache = subprocess.run(["go", "env", "GOMODCACHE"], capture_output=True, text=True, check=True).stdout.strip()
-    TARGET.write_text("\n".join(lines(Path(cache) / "k8s.io")) + "\n")
+    """Write the file anew; return the exit code."""
+    root = sources()
+    if root is None:
+        sys.stderr.write("The Kubernetes modules are not in Go's cache; run: make test-contract\n")
+        return 1
+    TARGET.write_text("\n".join(lines(root)) + "\n")
     return 0
 
 

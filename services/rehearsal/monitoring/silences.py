@@ -116,7 +116,7 @@ class Silences:
         identity = asked.get("id") or ""
         before = self.get(identity, peer, now) if identity else None
         made.origin = peer
-        if before is not None and _may_change(before, made, now):
+        if before is not None and _may_change(before, made, parse_stamp(asked["startsAt"]), now):
             made.id = before.id
             made.starts_at = before.starts_at if before.state(now) == "active" else made.starts_at
         elif before is not None and before.state(now) != "expired":
@@ -129,12 +129,12 @@ class Silences:
         self._all[silence.id] = silence
 
 
-def _may_change(before: Silence, after: Silence, now: float) -> bool:
-    """Tell whether the same silence goes on (silence/silence.go, canUpdate)."""
+def _may_change(before: Silence, after: Silence, starts: float, now: float) -> bool:
+    """Tell whether the same silence goes on that is asked to start at `starts` (silence/silence.go, canUpdate)."""
     state = before.state(now)
     if state == "expired" or before.matchers != after.matchers:
         return False
-    return state == "pending" or after.starts_at <= max(now, before.starts_at)
+    return starts >= now if state == "pending" else int(starts) == int(before.starts_at)
 
 
 def _check(asked: Json) -> None:
