@@ -18,6 +18,8 @@ from tui.console import Console, Scope
 from tui.glyphs import ASCII, UNICODE
 
 HERE = Scope(scene.CLUSTER, scene.CLUSTER, "PROD")
+SETTLES = 4
+"""Times that both sides have come to rest before a picture is taken: a log comes in helpings."""
 NOWHERE = Scope("", "no cluster")
 
 
@@ -41,9 +43,10 @@ class Stage:
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until the service side and the screen are at rest."""
-        await self.pilot.pause()
-        await self.runtime.idle()
+        """Wait until the service side and the screen are at rest; what the one gives the other may set off more."""
+        for _ in range(SETTLES):
+            await self.pilot.pause()
+            await self.runtime.idle()
         await self.pilot.pause()
 
 
