@@ -32,9 +32,15 @@ def test_restarts() -> None:
 def test_a_pod_may_wait_for_a_node_as_long_as_the_settings_say_and_its_row_says_why_at_once() -> None:
     waiting = [pod(status="Pending", severity=Severity.NOTICE, ready=0, unschedulable=NOWHERE, created_at=NOW - 45)]
     young = workload(desired=8, ready=7, updated=2, available=7, conditions=rolling())
-    for patience, severity in ((30, Severity.WARN), (60, Severity.NOTICE)):
-        row = diagnose(young, [], waiting, NOW, settings=RolloutSettings(pending_seconds=patience))
-        assert (row.severity, row.what) == (severity, "unschedulable: 0/12 nodes, cpu"), patience
+    new = workload(desired=1, ready=0, updated=1, available=0, conditions=rolling())
+    for patience, one, severity in (
+        (30, young, Severity.WARN),
+        (60, young, Severity.NOTICE),
+        (30, new, Severity.CRIT),
+        (60, new, Severity.NOTICE),
+    ):
+        row = diagnose(one, [], waiting, NOW, settings=RolloutSettings(pending_seconds=patience))
+        assert (row.severity, row.what) == (severity, "unschedulable: 0/12 nodes, cpu"), (patience, one.ready)
 
 
 async def test_a_row_gets_worse_when_the_wait_is_over_though_nothing_is_heard() -> None:
