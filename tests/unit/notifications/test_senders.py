@@ -121,6 +121,29 @@ async def test_where_nobody_listens_nothing_was_sent(served: Vendor, monkeypatch
         assert (settled.verdict, "refused the connection" in settled.reason) == (Verdict.RETRY, True)
 
 
+async def test_a_webhook_is_told_nothing_before_its_certificate_is_trusted(
+    served: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, ca = certificate(tmp_path)
+    async with vendor(context) as secure:
+        monkeypatch.setenv("CANARY_SLACK_URL", secure.url + PATH)
+        settled = await outlet(ROOM).deliver(message(1))
+        assert (settled.verdict, secure.got) == (Verdict.RETRY, [])
+        assert "not trusted" in settled.reason
+        assert (await outlet(ROOM, ca_file=str(ca)).deliver(message(1))).verdict is Verdict.ACCEPTED
+        missing = await outlet(ROOM, ca_file=str(tmp_path / "none.pem")).deliver(message(1))
+        assert (missing.verdict, "is no PEM file" in missing.reason) == (Verdict.RETRY, True)
+
+
+async def test_a_proxy_is_used_where_one_is_configured(served: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANARY_SLACK_URL", f"http://slack.example{PATH}")
+    assert (await outlet(ROOM, proxy=served.url).deliver(message(1))).verdict is Verdict.ACCEPTED
+    assert [path for path, _, _ in served.got] == [f"http://slack.example{PATH}"]
+    served.answers = [said("407 Proxy Authentication Required")]
+    settled = await outlet(ROOM, proxy=served.url).deliver(message(1))
+    assert (settled.verdict, "proxy" in settled.reason) == (Verdict.DENIED, True)
+
+
 @pytest.mark.parametrize("value", ["", "ftp://x/y", "https://hooks.slack.com/a\x7fb"])
 async def test_a_secret_that_is_not_there_holds_the_channel_and_is_said(
     served: Vendor, monkeypatch: pytest.MonkeyPatch, value: str

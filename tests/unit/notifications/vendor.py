@@ -30,7 +30,8 @@ def said(status: str, body: str = "", **headers: str) -> bytes:
 class Vendor:
     """Gives its answers in turn, the last one for ever; `got` are the requests: path, headers, body."""
 
-    def __init__(self) -> None:
+    def __init__(self, scheme: str = "http") -> None:
+        self.scheme = scheme
         self.answers: list[bytes | str] = [OK]
         self.got: list[tuple[str, dict[str, str], bytes]] = []
         self.port = 0
@@ -39,7 +40,7 @@ class Vendor:
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read one request and answer it as the script says."""
@@ -79,10 +80,10 @@ class Vendor:
 
 
 @asynccontextmanager
-async def vendor() -> AsyncIterator[Vendor]:
-    """Run the HTTP server."""
-    served = Vendor()
-    server = await asyncio.start_server(served.take, "127.0.0.1", 0)
+async def vendor(tls: ssl.SSLContext | None = None) -> AsyncIterator[Vendor]:
+    """Run the HTTP server, over TLS where a context is given."""
+    served = Vendor("https" if tls else "http")
+    server = await asyncio.start_server(served.take, "127.0.0.1", 0, ssl=tls)
     served.port = server.sockets[0].getsockname()[1]
     try:
         yield served
