@@ -43,4 +43,4 @@ async def test_it_says_since_when_and_until_when(open_deck: Open, tmp_path: Path
         await deck.settle()
         assert "observed 3h00m, until 03:00" in await shown(deck)
         await deck.press("X")
-        assert "rev 16  observed healthy 3h00m, until 03:00" in await shown(deck)
+        assert "roll back to rev 16 (observed healthy 3h00m, until 03:00)" in await shown(deck)
