@@ -16,11 +16,20 @@ from services.clock import ManualClock
 from tui.app import QuarterdeckApp
 from tui.console import Console, Scope
 from tui.glyphs import ASCII, UNICODE
+from widgets.log_view import LogView
 
 HERE = Scope(scene.CLUSTER, scene.CLUSTER, "PROD")
-SETTLES = 4
-"""Times that both sides have come to rest before a picture is taken: a log comes in helpings."""
 NOWHERE = Scope("", "no cluster")
+
+
+async def settle(pilot: Pilot[None], runtime: scene.SceneRuntime) -> None:
+    """Wait until both sides are at rest; log lines that are held back for the next painting are painted now."""
+    for _ in range(2):
+        await pilot.pause()
+        await runtime.idle()
+    for log in pilot.app.screen.query(LogView):
+        log.flush()
+    await pilot.pause()
 
 
 @dataclass
@@ -43,11 +52,8 @@ class Stage:
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until the service side and the screen are at rest; what the one gives the other may set off more."""
-        for _ in range(SETTLES):
-            await self.pilot.pause()
-            await self.runtime.idle()
-        await self.pilot.pause()
+        """Wait until the service side and the screen are at rest."""
+        await settle(self.pilot, self.runtime)
 
 
 def console_app(

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from screenshots import scene
 from screenshots.make import DEAD
 from screenshots.scene_alerts import nowhere, whole
-from screenshots.stage import HERE, NOWHERE, console_app
+from screenshots.stage import HERE, NOWHERE, console_app, settle
 from services.model.source import SourceState
 from tests.snapshots.conftest import PYTHON, TEXTUAL, refusal
 from tui.app import QuarterdeckApp
@@ -92,9 +92,6 @@ def _opened(screen: str) -> Callable[[Pilot[None]], Awaitable[None]]:
                 app.open_view(key[1:])
             elif key:
                 await pilot.press(key)
-            for _ in range(2):
-                await pilot.pause()
-                await runtime.idle()
-            await pilot.pause()
+            await settle(pilot, runtime)
 
     return run_before
