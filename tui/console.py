@@ -251,9 +251,9 @@ class Console(Struct):
         """Return what may be asked for values over time."""
         from tui.measurements import Measurements
 
-        return Measurements(
-            self.metrics() if self.metrics is not None else None, self.past() if self.past is not None else None
-        )
+        metrics = self.metrics() if self.metrics is not None else None
+        awaited = any(name.startswith("prometheus/") for name in self.alert_servers())
+        return Measurements(metrics, self.past() if self.past is not None else None, awaited=awaited)
 
     def _mode(self) -> str:
         left = self.armed_until - self.clock.now()

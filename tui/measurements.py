@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from cache.state.past import Past
 
 NO_MONITORING = "No Prometheus is configured for this cluster"
+NOT_YET = "The monitoring is asked in a moment."
+"""What stands where a Prometheus is configured that nobody has turned to yet: screens ask again soon."""
+
 SAMPLED = "sampled by this console"
 
 
@@ -32,11 +35,15 @@ class AlertHistory(Struct, frozen=True):
 
 
 class Measurements:
-    """Answers on the service thread's loop, always with something: values, or a sentence on why there are none."""
+    """Answers on the service thread's loop, always with something: values, or a sentence on why there are none.
 
-    def __init__(self, metrics: MetricsSession | None, past: Past | None) -> None:
+    `awaited`: a Prometheus is configured, and `metrics` will be there soon.
+    """
+
+    def __init__(self, metrics: MetricsSession | None, past: Past | None, *, awaited: bool = False) -> None:
         self._metrics = metrics
         self._past = past
+        self._nobody = NOT_YET if awaited else f"{NO_MONITORING}."
 
     async def of_alert(self, alert: Alert, since: float, until: float, columns: int) -> AlertHistory:
         """Return an alert's value and firing between two moments, each from whoever knows it."""
@@ -54,7 +61,7 @@ class Measurements:
         self, alert: Alert, since: float, until: float, columns: int
     ) -> tuple[Sequence[Series], Series | None, str]:
         if self._metrics is None:
-            return (), None, f"{NO_MONITORING}."
+            return (), None, self._nobody
         values, firing = await asyncio.gather(
             self._metrics.alert_values(alert, since, until, columns),
             self._metrics.alert_firing(alert, since, until, columns),
@@ -69,7 +76,7 @@ class Measurements:
 
     async def of_workload(self, ref: Ref, pods: Sequence[str], since: float, until: float, columns: int) -> Golden:
         """Return what a workload did and used; without monitoring, what metrics-server was sampled to say."""
-        golden, why = Golden(""), f"{NO_MONITORING}."
+        golden, why = Golden(""), self._nobody
         if self._metrics is not None:
             try:
                 golden, why = await self._metrics.golden(ref, pods, since, until, columns), ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -13,7 +15,7 @@ from tests.controlplane import manifests
 from tests.controlplane.plane import ControlPlane
 from tests.controlplane.process import until
 from tests.flows import program as flows
-from tests.monitoring.servers import Monitoring, await_alert, group, rule
+from tests.monitoring.servers import Monitored, Monitoring, await_alert, group, rule
 
 NAMES = ("basket", "ledger", "mailer", "quotes", "tracking", "pricing")
 
@@ -63,6 +65,24 @@ async def test_the_explain_screen_names_the_rollout(
         assert rolled_out < fired
         await running.press("2", "enter")
         await running.until_seen(alert, "SUSPECT", "LABELS", namespace)
+
+    told = await asyncio.to_thread(_paged, alertmanager, alert)
+    for link in (f"{alertmanager.url}/#/alerts?silenced=false&filter={_filter(told)}", told["generatorURL"]):
+        async with flows.program("open", link, "--kubeconfig", str(plane.kubeconfig()), "-n", namespace) as running:
+            await running.until_seen(alert, "firing", f"{namespace}/{name}", "SUSPECT", "same workload", bad)
+            assert running.app.front is not None
+            assert running.app.front.place == "alert"
+
+
+def _paged(alertmanager: Monitored, alert: str) -> dict[str, Any]:
+    """Return the alert as Alertmanager would notify of it."""
+    listed: list[dict[str, Any]] = alertmanager.get("/api/v2/alerts")
+    return next(one for one in listed if one["labels"]["alertname"] == alert)
+
+
+def _filter(told: dict[str, Any]) -> str:
+    """Return the filter of a notification's link, which names every label."""
+    return quote("{" + ",".join(f'{name}="{value}"' for name, value in told["labels"].items()) + "}", safe="")
 
 
 async def _times(running: flows.Program, alert: str) -> tuple[float, float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,7 +73,9 @@ async def test_what_is_unknown_is_said_once_all_have_answered(home: Path, estate
         assert "not known, since" not in console.text
 
 
-async def test_a_server_that_hangs_is_named(home: Path, estate: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_is_not_there_is_named(
+    home: Path, estate: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     urls = ",".join([*estate.address.alertmanagers, "http://127.0.0.1:1"])
     monkeypatch.setenv("QUARTERDECK_ALERTMANAGER_URLS", urls)
     async with program("open", "CheckoutIsDownAgain", "--kubeconfig", kubeconfig_of(estate)) as console:
@@ -134,6 +138,18 @@ def test_a_server_that_is_not_there_is_could_not_tell(
     assert run(capsys, "alerts", "is:firing", "--live")[0] == 1
 
 
+def test_a_server_that_hangs_holds_nothing_up(
+    home: Path, estate: Rehearsal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hung = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("QUARTERDECK_ALERTMANAGER_URLS", f"{estate.address.alertmanagers[0]},{hung}")
+        code, out, err = run(capsys, "alerts", "--live", "--timeout", "4")
+    assert code == 1, "what fires for certain counts"
+    assert "2 of 3 peers answer" in out
+    assert "alertmanager-2: no answer within 4 s" in err
+
+
 def test_status_counts_what_fires(home: Path, estate: Rehearsal, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "status", "--live", "--kubeconfig", kubeconfig_of(estate))
     assert code == 1
@@ -159,8 +175,6 @@ def test_a_filter_or_a_time_that_cannot_be_read(home: Path, capsys: pytest.Captu
 async def test_what_a_console_kept_is_listed_without_asking_anybody(
     home: Path, estate: Rehearsal, paged: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import asyncio
-
     words = ("--kubeconfig", kubeconfig_of(estate))
     async with program(*words) as console:
         await console.until_seen(paged["labels"]["alertname"])

@@ -69,7 +69,7 @@ def exit_code(summary: Summary) -> int:
 def _table(command: str, told: Told, lens: Lens, setup: Setup) -> str:
     summary = told.summary
     lines = [f"{lens.text(setup.identity.cluster_name or setup.identity.context)}: {_verdict(summary, lens)}"]
-    if summary.evidence is not None and summary.evidence.reading.trusted:
+    if command == "status" and summary.evidence is not None and summary.evidence.reading.trusted:
         lines += [alert_line(alert, told.silences, lens) for alert in told.firing]
     bad = [symptom for symptom in summary.symptoms if symptom.severity <= Severity.WARN]
     lines += [f"{WORDS[symptom.severity]:4}  {lens.text(symptom.text)}" for symptom in bad]

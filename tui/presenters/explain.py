@@ -13,7 +13,7 @@ from services.model.metric import Golden
 from services.model.severity import Severity
 from services.model.workload import Pod, Revision, Rollout
 from services.ports import Snapshot
-from tui.presenters.alert_detail import change_line
+from tui.presenters.alert_detail import change_line, links_of
 from tui.presenters.alert_sources import ALERTS
 from tui.presenters.alert_words import score_line, since_words, value_words
 from tui.presenters.detail import labelled
@@ -59,11 +59,11 @@ def trouble_of(row: Rollout) -> Trouble | None:
 
 
 def present_explanation(row: Rollout | None, known: Known, lens: Lens) -> list[Line]:
-    """Return the explanation: STATE, ALERT, BECAUSE, CHANGED, SUSPECT with each line of its score, YOU CAN."""
+    """Return the explanation: STATE, ALERT, BECAUSE, CHANGED, SUSPECT with its score's lines, links, YOU CAN."""
     if row is None:
         return [labelled("STATE", lens.badge(Severity.UNKNOWN), Span(" gone: the server no longer lists it"))]
     lines = [_state(row, lens), *_alerts(known.alerts, lens), *_because(row, lens), *_changed(row, known, lens)]
-    lines += _suspects(known.suspects, row, lens)
+    lines += [*_suspects(known.suspects, row, lens), *_links(known.alerts, lens)]
     return [*lines, *_you_can(row, known, lens)]
 
 
@@ -84,21 +84,27 @@ def _state(row: Rollout, lens: Lens) -> Line:
 
 
 def _alerts(alerts: Sequence[Alert], lens: Lens) -> list[Line]:
+    """Return the alerts about it in a line each; the first says what it says, since all that follows explains it."""
     lines: list[Line] = []
+    more = len(alerts) - MOST_ALERTS
     for alert in alerts[:MOST_ALERTS]:
-        said = [Span(f" {lens.text(alert.name, 80)}", TONES[alert.severity]), Span(f"  {value_words(alert, lens)}")]
-        lines.append(
-            labelled(
-                "" if lines else "ALERT",
-                lens.badge(alert.severity),
-                *said,
-                Span(f"  for {since_words(alert, lens)}"),
-                Span(f"   {lens.text(alert.annotation('summary'), 200)}", Tone.MUTED),
-            )
-        )
-    if len(alerts) > MOST_ALERTS:
-        lines.append(labelled("", Span(f"and {len(alerts) - MOST_ALERTS} more", Tone.MUTED)))
+        spans = [lens.badge(alert.severity), Span(f" {lens.text(alert.name, 80)}", TONES[alert.severity])]
+        spans.append(Span(f"  {value_words(alert, lens)}  for {since_words(alert, lens)}".replace("    ", "  ")))
+        if not lines:
+            spans.append(Span(f"   {lens.text(alert.annotation('summary'), 200)}", Tone.MUTED))
+        elif len(lines) == MOST_ALERTS - 1 and more > 0:
+            spans.append(Span(f"   and {more} more", Tone.MUTED))
+        lines.append(labelled("" if lines else "ALERT", *spans))
     return lines
+
+
+def _links(alerts: Sequence[Alert], lens: Lens) -> list[Line]:
+    """Return where the alerts say that more is to be read: the first runbook and the first dashboard."""
+    known = [links_of(alert) for alert in alerts]
+    runbook = next((one.runbook for one in known if one.runbook), "")
+    board = next((one.dashboard for one in known if one.dashboard), "")
+    links = (("RUNBOOK", runbook), ("BOARD", board))
+    return [labelled(label, Span(lens.text(link, 1000))) for label, link in links if link]
 
 
 def _because(row: Rollout, lens: Lens) -> list[Line]:

@@ -17,7 +17,7 @@ from services.ports import Changes
 from tui.bindings import Command
 from tui.console import Console
 from tui.lastlog import LastLog
-from tui.measurements import AlertHistory
+from tui.measurements import NOT_YET, AlertHistory
 from tui.presenters.alert_detail import links_of, present_alert, present_alert_title
 from tui.presenters.alert_sources import ALERTS, TABLES, evidence_of
 from tui.presenters.alert_targets import target_of, workload_of
@@ -34,6 +34,9 @@ from widgets.viewport import SearchView
 
 REFRESH = 30.0
 """Seconds between two looks at the values while the screen is open."""
+
+SOON = 2.0
+"""Seconds after which is asked again what could not be asked yet."""
 
 FEEDS = frozenset({*TABLES, "rollouts", "pods", "replicasets.apps"})
 OF_ITS_OBJECT = frozenset({"describe", "yaml", "logs", "previous_logs"})
@@ -141,6 +144,8 @@ class AlertScreen(ReadingScreen):
             if not self.is_attached or window != self._window:
                 return
             self._past = past or AlertHistory(missing=problem.sentence if problem is not None else "")
+            if self._past.missing == NOT_YET:
+                self._asked_at -= REFRESH - SOON
             self._show_history()
 
         async def ask() -> AlertHistory:

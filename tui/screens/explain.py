@@ -16,6 +16,7 @@ from services.model.ref import Ref
 from services.model.workload import Pod, Revision, Rollout
 from services.ports import Changes
 from tui.console import Console
+from tui.measurements import NOT_YET
 from tui.presenters.chart import WINDOWS, golden_charts
 from tui.presenters.explain import (
     Known,
@@ -35,6 +36,9 @@ from widgets.viewmodels import BarVM, Line
 CHARTS = ("errors", "p95", "rate", "cpu", "memory")
 REFRESH = 30.0
 """Seconds between two looks at the values while the screen is open."""
+
+SOON = 2.0
+"""Seconds after which is asked again what could not be asked yet."""
 
 
 class ExplainScreen(WorkloadScreen):
@@ -123,6 +127,8 @@ class ExplainScreen(WorkloadScreen):
                 return
             self._golden = with_asked(golden, pods) if golden is not None else None
             self._missing = problem.sentence if problem is not None else ""
+            if golden is not None and NOT_YET in golden.missing:
+                self._measured_at -= REFRESH - SOON
             self._show_charts()
 
         async def ask() -> Golden:
