@@ -7,7 +7,7 @@ from typing import Any
 
 from services.model.text import SafeText
 from services.ports import Changes, Snapshot
-from services.redact import Pseudonyms
+from services.pseudonyms import Pseudonyms
 
 NAMED = 4096
 """Characters of a text in which names are looked for one by one."""

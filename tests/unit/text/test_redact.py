@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.model.text import SafeText
-from services.redact import Pseudonyms, redact
+from services.pseudonyms import Pseudonyms
+from services.redact import redact
 from services.sanitize import safe_text
 
 CANARY = "cAnArY0815"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.redact import Pseudonyms
+from services.pseudonyms import Pseudonyms
 from tui.presenters.lens import Lens
 from tui.sharing import Sharing
 

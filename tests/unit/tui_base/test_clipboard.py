@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pty_program import PtyProgram
 from textual.app import App
 
-from services.redact import Pseudonyms
+from services.pseudonyms import Pseudonyms
 from tui.clipboard import MAX_BYTES, clean, copy_to_terminal, sequence
 
 
