@@ -139,7 +139,8 @@ def _rolling(spec: Json) -> Iterator[Fault]:
     known = _STRATEGIES[name]
     if strategy and strategy.get("type") not in known:
         words = ", ".join(f'"{one}"' for one in known)
-        yield f"spec.{name}.type", "Unsupported", f"{_json(strategy.get('type'))}: supported values: {words}"
+        shown = _json({"Type": strategy.get("type"), "RollingUpdate": None})
+        yield f"spec.{name}", "Unsupported", f"{shown}: supported values: {words}"
     for key in ("maxSurge", "maxUnavailable"):
         value = (strategy.get("rollingUpdate") or {}).get(key, 0)
         if isinstance(value, str) and not _PERCENT.match(value):
