@@ -19,6 +19,7 @@ from tui.screens.deck import HEALTHY, DeckScreen
 from tui.screens.logs import LogScreen
 from tui.screens.table import TableScreen
 from tui.screens.workload import WorkloadScreen
+from widgets.log_view import LogView
 
 SIZES = [(80, 24), (120, 40), (160, 48), (200, 60)]
 
@@ -69,6 +70,8 @@ async def test_logs_of_every_pod(open_deck: Open) -> None:
     async with open_deck() as deck:
         await deck.press("l")
         assert isinstance(deck.app.screen, LogScreen)
+        deck.app.screen.query_one(LogView).flush()
+        await deck.settle()
         assert deck.text.count("no such column: vat") == 3
         await deck.press("escape")
         assert isinstance(deck.app.screen, DeckScreen)
