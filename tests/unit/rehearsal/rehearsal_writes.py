@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal_client import Client, Json
 
+from services.rehearsal import resources
+
 if TYPE_CHECKING:
     import httpx
 
@@ -53,3 +55,38 @@ def live(estate: Rehearsal, clock: ManualClock, seconds: float) -> None:
     for _ in range(int(seconds // 2)):
         clock.advance(2.0)
     assert estate.engine.world.now <= clock.now()
+
+
+def deployment(estate: Rehearsal) -> App:
+    """Return a Deployment of several replicas that no autoscaler holds."""
+    held = {entry.key for entry in estate.store.collection(resources.AUTOSCALERS).ordered()}
+    return next(
+        one
+        for one in estate.plan.deployments()
+        if one.replicas > 1 and not one.recreate and (one.namespace, one.name) not in held
+    )
+
+
+async def replica_sets(client: Client, app: App) -> dict[str, tuple[int, str]]:
+    """Return replicas and revision of each of a Deployment's ReplicaSets."""
+    listed = await client.json(f"/apis/apps/v1/namespaces/{app.namespace}/replicasets")
+    return {
+        one["metadata"]["name"]: (
+            one["spec"]["replicas"],
+            one["metadata"]["annotations"]["deployment.kubernetes.io/revision"],
+        )
+        for one in listed["items"]
+        if one["metadata"]["ownerReferences"][0]["name"] == app.name
+    }
+
+
+async def pods(client: Client, app: App) -> list[Json]:
+    selector = f"app.kubernetes.io/name={app.name}"
+    listed = await client.json(f"/api/v1/namespaces/{app.namespace}/pods", labelSelector=selector)
+    found: list[Json] = listed["items"]
+    return found
+
+
+async def condition(client: Client, app: App, kind: str = "Progressing") -> str:
+    found = await client.json(path(app))
+    return next(str(one["reason"]) for one in found["status"]["conditions"] if one["type"] == kind)
