@@ -79,6 +79,7 @@ async def _stalls(seconds: float) -> tuple[list[float], int]:
         await asyncio.sleep(seconds)
         heart.cancel()
         pump.stop()
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asyncio.sleep(0.1), runtime.loop))
         runtime.loop.call_soon_threadsafe(runtime.loop.stop)
         return gaps, app.log_view.book.ring.end
 

@@ -18,6 +18,7 @@ from tui.app import QuarterdeckApp
 from tui.console import Console, Scope
 from tui.glyphs import UNICODE, Glyphs
 from tui.keymap import DEFAULT, Keymap
+from widgets.log_view import LogView
 
 
 @dataclass
@@ -39,10 +40,13 @@ class Deck:
             await self.settle()
 
     async def settle(self) -> None:
-        """Wait until the service side and the screen are at rest."""
+        """Wait until both sides are at rest; log lines that are held back for the next painting are painted now."""
         await self.pilot.pause()
         await self.runtime.idle()
         await self.pilot.pause()
+        for log in self.app.screen.query(LogView):
+            log.flush()
+            await self.pilot.pause()
 
     async def tick(self, seconds: float = 1.0) -> None:
         """Let time pass for the screen."""
