@@ -61,6 +61,11 @@ class PlanDialog(FormDialog):
         self.set_hints((*self._extra.values(), KeyHint("esc", "cancel")))
         super().opened()
 
+    @property
+    def armed(self) -> bool:
+        """Whether the confirm key is live."""
+        return self.answers.armed
+
     def offer(self, keys: Iterable[KeyHint]) -> None:
         """Let these keys answer too; called before it is opened."""
         self._extra = {one.key: one for one in keys}
@@ -121,6 +126,11 @@ class RunDialog(Modal[str]):
         """Let the text take the keys that scroll."""
         self.text.focus()
 
+    @property
+    def armed(self) -> bool:
+        """Whether its keys are live."""
+        return self._clock() - self._changed_at >= self._armed_after
+
     def show(self, lines: Sequence[Line], keys: Sequence[KeyHint] = (), aside: Line = ()) -> None:
         """Show another text; keys that were not there before are live only a while later."""
         if {one.key for one in keys} - set(self._keys):
@@ -144,5 +154,5 @@ class RunDialog(Modal[str]):
         event.stop()
         if hint.reason:
             self.set_hints(tuple(self._keys.values()), (Span(hint.reason, Tone.WARN),))
-        elif self._clock() - self._changed_at >= self._armed_after:
+        elif self.armed:
             self.answer(typed)
