@@ -224,7 +224,8 @@ def _condition_event(node: Node, was: Condition | None, now: Condition, seen_at:
     if was is None and not 0 <= seen_at - at <= BACKFILL:
         return None
     ready = now.type == "Ready"
-    if at and at - node.created_at <= MADE and not (ready and now.status == "True"):
+    was_well = was is not None and was.status == ("True" if ready else "False")
+    if at and at - node.created_at <= MADE and not was_well and not (ready and now.status == "True"):
         return None
     if ready:
         words = READINESS.get(now.status, READINESS["Unknown"])

@@ -64,7 +64,13 @@ class PrometheusSession:
 
     def _near(self, alert: Alert) -> list[PrometheusClient]:
         """Return the clients, those first that showed the alert."""
-        return sorted(self._clients, key=lambda client: client.name.rpartition(" ")[2] not in alert.peers)
+        return sorted(self._clients, key=lambda client: not _shown_by(client.name, alert.peers))
+
+
+def _shown_by(client: str, peers: Sequence[str]) -> bool:
+    """Return whether a client, "prometheus main", is among an alert's peers: "main", or "main (prometheus)"."""
+    kind, _, name = client.partition(" ")
+    return name in peers or f"{name} ({kind})" in peers
 
 
 async def _first(asked: Sequence[Awaitable[Found]], knows: Callable[[Found], bool]) -> Found:

@@ -22,7 +22,7 @@ from tests.controlplane.plane import ControlPlane
     [
         ("viewer", "prometheus:9090", r"cannot get resource \"services/proxy\".*ask for a role that allows it"),
         ("shop-only", "prometheus:9090", r"cannot get resource \"services/proxy\".*ask for a role that allows it"),
-        ("admin", "prometheus:9090", r"no endpoints available for service \"prometheus:9090\""),
+        ("admin", "prometheus:9090", r"no endpoints available|not found"),
         ("admin", "nothing:9090", r"not found"),
     ],
 )

@@ -121,8 +121,7 @@ def test_amtool_lists_alerts_and_checks_the_configuration(estate: Rehearsed, tmp
     one = json.loads(tool("amtool", url, "alert", "query", 'alertname="Watchdog"', "-o", "json"))
     assert [alert["labels"]["severity"] for alert in one] == ["none"]
     status = httpx.get(f"{estate.alertmanagers[0]}/api/v2/status", timeout=_PATIENCE).json()
-    config = status["config"]["original"].replace("<secret>", "http://127.0.0.1:1/")
-    (tmp_path / "config.yaml").write_text(config)
+    (tmp_path / "config.yaml").write_text(status["config"]["original"])
     assert "SUCCESS" in tool("amtool", "check-config", str(tmp_path / "config.yaml"))
     assert "team-chat" in tool("amtool", url, "config", "routes", "show")
 
@@ -152,6 +151,8 @@ def test_amtool_adds_an_alert_to_one_peer_only(estate: Rehearsed) -> None:
     assert "ByHand" not in tool("amtool", second, "alert", "query", "alertname=ByHand")
 
 
+# An import cannot mark where series end, so the real one shows those of ended alerts for five minutes more.
+ALIVE = 'ALERTS_FOR_STATE{alertname="Watchdog"}'
 QUERIES = (
     "up",
     'up{job!="kubelet"} == 0 or up{job="edge"}',
@@ -161,7 +162,7 @@ QUERIES = (
     "histogram_quantile(0.5, sum by (le) (rate(http_request_duration_seconds_bucket[10m])))",
     "sum(rate(http_request_duration_seconds_sum[5m])) / sum(rate(http_request_duration_seconds_count[5m]))",
     'topk(3, sum by (service) (increase(http_requests_total{code="200"}[5m])))',
-    "bottomk(2, rate(http_requests_total[3m]))",
+    'bottomk(2, rate(http_requests_total{code="200"}[3m]) > 0)',
     "quantile(0.9, kube_deployment_spec_replicas)",
     "kube_deployment_spec_replicas > kube_deployment_status_replicas_available",
     "kube_deployment_spec_replicas - on (namespace, deployment) kube_deployment_status_replicas_available > bool 0",
@@ -185,7 +186,7 @@ QUERIES = (
     "scalar(count(up)) + 1",
     "vector(time()) - timestamp(up{job='edge'})",
     "sum(up) > 1e9",
-    "ALERTS_FOR_STATE",
+    ALIVE,
 )
 EXPORTED = (
     "up",
@@ -308,7 +309,13 @@ def test_ranges_are_refused_in_the_same_words(
         httpx.get(f"{base}/api/v1/query_range", params=params, timeout=_PATIENCE)
         for base in (estate.prometheus, twin[0])
     )
-    assert (mine.status_code, mine.json()) == (real.status_code, real.json())
+    assert (mine.status_code, _refusal(mine)) == (real.status_code, _refusal(real))
+
+
+def _refusal(answer: httpx.Response) -> Json:
+    """Return an error; newer servers name the parameter before some."""
+    said: Json = answer.json()
+    return said | {"error": said["error"].removeprefix('invalid parameter "query": ')}
 
 
 def test_rules_alerts_and_status_have_the_real_shape(estate: Rehearsed, monitoring: Monitoring) -> None:
@@ -317,7 +324,9 @@ def test_rules_alerts_and_status_have_the_real_shape(estate: Rehearsed, monitori
         rule("Firing", "vector(1)", labels={"severity": "warning"}, summary="it is {{ $value }}"),
         rule("Pending", "vector(1)", hold="1h"),
     ]
-    real = monitoring.prometheus([group(*rules)], alertmanagers=[peer], external_labels={"cluster": "one"})
+    arguments = ["--rules.alert.resend-delay=1s"]
+    labels = {"cluster": "one"}
+    real = monitoring.prometheus([group(*rules)], alertmanagers=[peer], external_labels=labels, arguments=arguments)
     await_alert(real, "Firing", "firing")
     for path in (
         "/api/v1/alerts",

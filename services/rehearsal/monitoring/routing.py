@@ -80,5 +80,6 @@ def original() -> str:
         lines += ["  equal:", *(f"  - {name}" for name in rule.equal)]
     lines.append("receivers:")
     for name in RECEIVERS:
-        lines += [f"- name: {name}", "  webhook_configs:", "  - send_resolved: true", "    url: <secret>"]
+        lines += [f"- name: {name}", "  slack_configs:", "  - send_resolved: true"]
+        lines += [f"    api_url_file: /etc/alertmanager/{name}", f"    channel: '#{name}'"]
     return "\n".join([*lines, "templates: []", ""])

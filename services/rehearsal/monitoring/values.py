@@ -28,14 +28,14 @@ def sample(moment: float, value: float) -> list[object]:
 
 
 def moment_of(text: str) -> float:
-    """Read Unix seconds or RFC 3339; raise ValueError when it is neither."""
+    """Read Unix seconds, to the millisecond as Prometheus does, or RFC 3339; raise ValueError when it is neither."""
     try:
         found = float(text)
     except ValueError:
         return parse_stamp(text)
     if not math.isfinite(found):
         raise ValueError(f"cannot parse {text!r} to a valid timestamp")
-    return found
+    return round(found, 3)
 
 
 def seconds_of(text: str) -> float:

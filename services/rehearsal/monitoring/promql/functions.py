@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from services.rehearsal.monitoring.promql.lines import Line, Scalar, Value, Vector
 from services.rehearsal.monitoring.promql.tree import Call, Labels, QueryError, Selector, anchored, nameless
@@ -161,7 +162,10 @@ def _histogram_quantile(call: Arguments) -> Vector:
 
 def _quantile(share: float, buckets: list[tuple[float, Line]], step: int) -> Value:
     """Return a quantile of cumulative buckets by linear interpolation (promql/quantile.go, bucketQuantile)."""
-    counts = [(upper, value) for upper, line in buckets if (value := line.values[step]) is not None]
+    there = [(upper, value) for upper, line in buckets if (value := line.values[step]) is not None]
+    # Extrapolated rates of buckets need not grow: what falls behind the bucket before it is raised (ensureMonotonic).
+    grown = accumulate((count for _, count in there), max)
+    counts = [(upper, count) for (upper, _), count in zip(there, grown, strict=True)]
     if not counts:
         return None
     if len(counts) < 2 or not math.isinf(counts[-1][0]) or counts[-1][1] == 0:
