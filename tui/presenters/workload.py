@@ -26,6 +26,9 @@ DAY = 86400.0
 MOSTLY = 0.9
 """The share of a time that must have been watched for the rest to need no word."""
 
+UNNOTED = 600.0
+"""Seconds that need no word either: watching is written down by the minute, and not before the first rows are there."""
+
 
 def local_feed(table: str, rows: Mapping[str, Any]) -> Snapshot:
     """Return a picture of one table, for a driver whose rows come from an answer and not from a watch."""
@@ -95,7 +98,8 @@ def health_words(revision: Revision, now: float, *, short: bool = False) -> str:
     words = f"observed {age(span)}" if short else f"observed healthy {age(span)}"
     if healthy.until:
         words += f", until {clock(healthy.until) if now - healthy.until < DAY else moment(healthy.until, now)}"
-    return f"{words} ({age(healthy.watched)} watched)" if 0 < healthy.watched < MOSTLY * span else words
+    missed = span - healthy.watched > UNNOTED and 0 < healthy.watched < MOSTLY * span
+    return f"{words} ({age(healthy.watched)} watched)" if missed else words
 
 
 def _revision_row(key: str, revision: Revision, lens: Lens) -> Row:

@@ -29,6 +29,7 @@ def revision(number: int, **more: object) -> Revision:
             {"mark": "inferred", "healthy": Healthy(NOW - 26 * DAY, NOW - 960, 26 * DAY)},
             "observed healthy 25d, until 07:44",
         ),
+        ({"healthy": Healthy(NOW - 300, NOW - 60, 120)}, "observed healthy 4m, until 07:59"),
         ({"healthy": Healthy(NOW - 9 * DAY, NOW - 8 * DAY, DAY)}, "observed healthy 24h, until 2027-01-07 08:00"),
         (
             {"healthy": Healthy(NOW - 26 * DAY, NOW, 13 * DAY)},
