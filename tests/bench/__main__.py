@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench import flood, history
+from tests.bench import alerts, flood, history
 from tests.bench.beside import monitored, monitoring_of
 from tests.bench.cluster import WORD, Cluster
 from tests.bench.program import ROOT, idle, memory, processor, running, until
@@ -237,7 +237,7 @@ def main() -> None:
     """Measure, and print one line a figure."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--only", default="", help="load, events, keys, stalls, logs, paint or history")
+    parser.add_argument("--only", default="", help="load, events, keys, stalls, logs, alerts, paint or history")
     parser.add_argument(
         "--alone", action="store_true", help="without a Prometheus and Alertmanagers beside the cluster"
     )
@@ -260,6 +260,7 @@ def main() -> None:
             "paint": lambda: first_paint(kubeconfig, beside, quick),
             "keys": lambda: keys(quick, alone),
             "logs": lambda: logs(quick),
+            "alerts": lambda: [Figure(*figure) for figure in alerts.measure()],
             "history": lambda: [Figure(*figure) for figure in history.measure(0.25 if quick else 1)],
         }
         for name, part in parts.items():

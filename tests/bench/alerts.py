@@ -110,7 +110,7 @@ def drawn() -> Iterator[Measured]:
             terminal.send("\x03")
             terminal.exit_code()
         longest = [float(line) for line in found.read_text().split()]
-    yield f"{COUNT:,} alerts drawn, longest stall of the loop", longest[0], 50, "ms"
+    yield f"{COUNT:,} alerts drawn, longest stall", longest[0], 50, "ms"
     yield "  from their post to the screen, polls included", waited, 17, "s"
     yield "  processor time of the program, 40 s of it", used, 8, "s"
 
