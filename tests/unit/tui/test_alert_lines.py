@@ -20,6 +20,7 @@ from services.model.source import SourceState, SourceStatus
 from services.model.timeline import Event
 from services.model.workload import ContainerState, Pod
 from services.ports import Snapshot
+from services.sanitize import safe_text
 from tui.commands.known import OLDEST, _remembered
 from tui.commands.report import exit_code
 from tui.presenters.alert_detail import _pod_lines
@@ -97,8 +98,10 @@ def test_facts_are_plain_and_masked() -> None:
 
 @given(st.text(max_size=60), st.text(max_size=60), st.floats())
 def test_no_alert_breaks_a_line(name: str, value: str, number: float) -> None:
-    odd = alert("CartDown", name=name, annotations=(("summary", value),), value=number, entity=Entity(pod=value))
-    assert alert_line(odd, {}, LENS).isprintable()
+    entity, said = Entity(pod=value), (("summary", value),)
+    odd = structs.replace(ALERTS["CartDown"], name=name, annotations=said, value=number, entity=entity)
+    line = alert_line(odd, {}, LENS)
+    assert safe_text(line, 5000) == line
     alert_facts(odd, LENS)
 
 
@@ -151,13 +154,12 @@ def test_an_event_of_a_strange_console_is_no_fault() -> None:
 # What it stands on
 
 
-def answered(at: float = NOW, **states: SourceState) -> dict[str, SourceStatus]:
-    return {
-        f"alertmanager/{name}": SourceStatus(
-            f"alertmanager/{name}", state, at, at, at, "gone." if state == "failed" else ""
-        )
-        for name, state in states.items()
-    }
+def answered(**states: SourceState) -> dict[str, SourceStatus]:
+    found = {}
+    for name, state in states.items():
+        source, why = f"alertmanager/{name}", "gone." if state is SourceState.FAILED else ""
+        found[source] = SourceStatus(source, state, NOW, NOW, NOW, why)
+    return found
 
 
 def evidence(peers: dict[str, AlertPeer], sources: dict[str, SourceStatus], expected: tuple[str, ...] = ()) -> Evidence:
