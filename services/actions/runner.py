@@ -112,6 +112,9 @@ class Runner:
             intent = await self._intend(orders, note)
         except Problem as problem:
             return self._ended(Outcome.CANCELLED, f"{problem.sentence} ({NEVER_SENT})")
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was sent, and that has to be said
+            words = f"a fault of this program stopped it ({type(error).__name__}: {error})"
+            return self._ended(Outcome.CANCELLED, f"{words}: {NEVER_SENT}")
         try:
             ended = await self._under_lock(action, plan, intent, note)
         except asyncio.CancelledError:
@@ -185,7 +188,7 @@ class Runner:
         """Write the outcome; where that fails the action stays what it is, and the sentence says what is missing."""
         ended = structs.replace(ended, intent=intent)
         undo = plan.undo if ended.undo is not None else None
-        body = {"text": ended.text, "undo": msgspec.to_builtins(undo) if undo else None}
+        body = {"text": ended.text, "undo": msgspec.to_builtins(undo, enc_hook=str) if undo else None}
         try:
             await self._trail.outcome(intent, ended, body)
         except Problem as problem:
@@ -206,7 +209,7 @@ def recorded(plan: Plan, consent: Consent, incident: str) -> dict[str, Any]:
     kept = structs.replace(plan, writes=tuple(structs.replace(one, body=_masked(one.body)) for one in plan.writes))
     return {
         "title": plan.title,
-        "plan": msgspec.to_builtins(kept, str_keys=True),
+        "plan": msgspec.to_builtins(kept, str_keys=True, enc_hook=str),
         "requests": [hashlib.sha256(one.body).hexdigest() for one in plan.writes],
         "digest": plan.digest,
         "command": plan.command,

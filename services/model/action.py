@@ -159,7 +159,7 @@ class Plan(Struct, frozen=True):
 
         same = (self.action, self.target.ref, dict(sorted(self.parameters.items())), self.edits)
         requests = [(one.method, one.path, one.body, one.params, one.uid, one.spec) for one in self.writes]
-        return hashlib.sha256(msgspec.json.encode((same, requests))).hexdigest()
+        return hashlib.sha256(msgspec.json.encode((same, requests), enc_hook=str)).hexdigest()
 
 
 class Progress(Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import Any
 from services.actions.spec import Document, Hands, Note, Refused
 from services.clock import Clock, ManualClock
 from services.errors import Problem
-from services.model.action import Ended, Outcome, Plan, Progress, Right, Stage, Target, Undo, Write
+from services.model.action import Ended, Fact, Outcome, Plan, Progress, Right, Stage, Target, Undo, Write
 from services.model.ref import DEPLOYMENTS, Ref, Resource
 from services.model.workload import Healthy
 from services.ports import AccessAnswer, Snapshot
@@ -82,7 +82,8 @@ class Mend:
         await hands.send(write, dry_run=True)
         undo = Undo("break", target.ref, target.resource, {}, "break it again")
         right = Right("patch", DEPLOYMENTS, "shop")
-        return Plan("mend", target, "Mend shop/cart", dict(given), writes=(write,), rights=(right,), undo=undo)
+        facts = (Fact("owner", safe_text("nobody keeps it")),)
+        return Plan("mend", target, "Mend shop/cart", dict(given), facts, (), (write,), (right,), undo=undo)
 
     async def execute(self, plan: Plan, hands: Hands, _note: Note, /) -> None:
         for write in plan.writes:

@@ -124,6 +124,14 @@ def test_a_plan_that_no_longer_holds_is_not_carried_out() -> None:
     assert "send" not in bench.world.log
 
 
+def test_a_fault_of_the_program_before_the_send_is_no_unknown() -> None:
+    bench = Bench()
+    bench.world.faults["intent"] = TypeError("no such thing")  # type: ignore[assignment]
+    ended = bench.run()
+    assert (ended.outcome, bench.world.spec) == (Outcome.CANCELLED, "bad")
+    assert "nothing was changed" in ended.text
+
+
 def test_another_operator_holds_the_lock() -> None:
     bench = Bench()
     bench.world.held_by = "bob@bastion-1"
