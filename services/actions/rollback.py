@@ -40,6 +40,7 @@ POLL = 1.0
 ALERT_PATIENCE = 180.0
 """Seconds for which alerts of a workload that has come back are waited for: they clear by their own rules."""
 
+CONTROLLER_PATIENCE = 30.0
 SHOWN = 6
 
 
@@ -92,6 +93,8 @@ class Rollback:
     async def execute(self, plan: Plan, hands: Hands, note: Note, /) -> None:
         """Send the patch, then let go the pods that keep the new template from being used."""
         for number, write in enumerate(plan.writes):
+            if number == 1:
+                await _seen_by_controller(plan, hands)
             await note(Progress(Stage.EXECUTE, write.what))
             try:
                 await hands.send(write)
@@ -219,6 +222,16 @@ def _deletion(pod: Document) -> Write:
     namespace, name = str(metadata.get("namespace", "")), str(metadata.get("name", ""))
     path = PODS.path(namespace, name)
     return Write("DELETE", path, f"delete pod {namespace}/{name}", uid=str(metadata.get("uid", "")))
+
+
+async def _seen_by_controller(plan: Plan, hands: Hands) -> None:
+    """Wait until the controller has the new template: a pod that is deleted earlier comes back with the old one."""
+    until = hands.clock.monotonic() + CONTROLLER_PATIENCE
+    while hands.clock.monotonic() < until:
+        document = await fetch(plan.target, hands)
+        if int(at(document, "status", "observedGeneration") or 0) >= int(at(document, "metadata", "generation") or 0):
+            return
+        await hands.clock.sleep(POLL)
 
 
 def _undo(target: Target, current: int) -> Undo | None:
