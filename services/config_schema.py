@@ -10,8 +10,8 @@ from msgspec import Meta, Struct, field
 
 from services.config_costs import CostSettings
 from services.config_endpoints import AlertSettings, EndpointSettings, MetricSettings
-from services.config_policy import Policy
 from services.config_notify import NotifySettings, TellSettings, TemplateSettings
+from services.config_policy import Policy
 from services.config_secret import SecretRef
 
 T = TypeVar("T")

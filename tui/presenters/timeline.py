@@ -61,9 +61,7 @@ class Moment(Struct, frozen=True):
         return f"gap {self.gap.ended:.0f}" if self.gap is not None else f"day {self.at:.0f}"
 
 
-def moments(
-    events: Iterable[Event], gaps: Sequence[Gap], test: Test | None, days: bool = True
-) -> dict[str, Moment]:
+def moments(events: Iterable[Event], gaps: Sequence[Gap], test: Test | None, days: bool = True) -> dict[str, Moment]:
     """Return the lines that pass a filter, newest first, days and gaps between them.
 
     A gap stands where it ended: what is older and within it was learned afterwards, from the cluster.
