@@ -22,7 +22,7 @@ def title(key: str) -> str:
 def field(name: str, value: object, indent: int = 0) -> str:
     """Return one line: the name, then the value in its column."""
     shown = "<none>" if value is None or value == "" else scalar(value)
-    return f"{' ' * indent}{name + ':':<{WIDTH}} {shown}".rstrip()
+    return f"{' ' * indent}{name + ':':<{WIDTH}} {shown}".rstrip().replace("\n", " ")
 
 
 def scalar(value: object) -> str:

@@ -69,8 +69,8 @@ def test_an_external_label_never_replaces_one_of_the_alert() -> None:
         STEP % "source_labels: no-list",
         "alerting: {alert_relabel_configs: none}",
         "global: [\n",
-        "global: {external_labels: " + "x" * 300_000,
-        "global: " + "[" * 5000,
+        pytest.param("global: {external_labels: " + "x" * 300_000, id="endless"),
+        pytest.param("global: " + "[" * 5000, id="deep"),
     ],
 )
 def test_what_is_not_understood_is_said_to_be_unknown(config: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.kubernetes.describe import describe
@@ -97,6 +97,7 @@ def test_any_object_is_printed_as_what_it_is(document: dict[str, Any]) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["spec", "data", "extra"]), json_values, max_size=3))
+@example({"spec": {" \n": None}})
 def test_any_kind_is_described(rest: dict[str, Any]) -> None:
     document = {"apiVersion": "x/v1", "kind": "Odd", "metadata": {"name": "o"}, **rest}
     lines = describe(document, (), NOW)
