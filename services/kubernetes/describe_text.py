@@ -22,7 +22,7 @@ def title(key: str) -> str:
 def field(name: str, value: object, indent: int = 0) -> str:
     """Return one line: the name, then the value in its column."""
     shown = "<none>" if value is None or value == "" else scalar(value)
-    return f"{' ' * indent}{name + ':':<{WIDTH}} {shown}".rstrip().replace("\n", " ")
+    return f"{' ' * indent}{name + ':':<{WIDTH}} {shown}".rstrip()
 
 
 def scalar(value: object) -> str:
@@ -41,7 +41,8 @@ def pairs(name: str, mapping: Mapping[str, Any] | None, joint: str) -> list[str]
 
 
 def block(name: str, value: object, indent: int = 0) -> list[str]:
-    """Return any value under a title, nested as deep as it is."""
+    """Return any value under a title, nested as deep as it is; the title stays on its line whatever it is."""
+    name = name.replace("\n", " ")
     if indent > 2 * DEEPEST:
         return [field(name, "...", indent)]
     if isinstance(value, Mapping):
