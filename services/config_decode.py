@@ -10,6 +10,7 @@ from msgspec import inspect, structs
 
 from services.config_locate import KeyPath, did_you_mean, dotted
 from services.config_notify import notify_faults
+from services.config_policy import policy_faults
 from services.config_schema import Config
 from services.config_secret import SecretRef
 from services.redact import redact
@@ -47,6 +48,8 @@ def decode(raw: Mapping[str, Any], overrides: Mapping[KeyPath, Override]) -> tup
     if not decoder.faults and not raw.keys().isdisjoint(("notify", "tell", "templates")):
         faults = notify_faults(config.notify, config.tell, config.templates)
         decoder.faults += [Fault(path, "", reason) for path, reason in faults]
+    if not decoder.faults and "policy" in raw:
+        decoder.faults += [Fault(path, "", reason) for path, reason in policy_faults(config.policy)]
     return config, decoder.faults
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated
@@ -49,6 +50,17 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="When changes are allowed at all, UTC; unset: always.", examples=["Mon-Fri 08:00-18:00"]),
     ] = ""
     arm_minutes: Annotated[int, Meta(ge=1, le=240, description="How long ! arms.")] = 15
+    approval: Annotated[
+        Names, Meta(description="Actions that a second person must approve first.", examples=[["drain", "delete-*"]])
+    ] = ()
+    tell: Annotated[
+        Names | None,
+        Meta(
+            description="What is told here without being asked, in place of [tell] on: its words, or actions by their "
+            "ids, which are told however they end. [] tells nothing.",
+            examples=[["rolled_back", "failed", "unknown", "drain"]],
+        ),
+    ] = None
 
     def denies(self, action: str) -> bool:
         """Whether an action never runs."""
@@ -62,9 +74,32 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Whether a reason is needed."""
         return _fits(action, self.reason)
 
+    def wants_approval(self, action: str) -> bool:
+        """Whether a second person must approve it."""
+        return _fits(action, self.approval)
+
 
 def _fits(action: str, patterns: Names) -> bool:
     return any(fnmatchcase(action, pattern) for pattern in patterns)
+
+
+def tells(occasions: Names, kind: str, action: str = "") -> bool:
+    """Return whether something is told without being asked: its kind is named, or the action that it came of."""
+    return kind in occasions or (bool(action) and _fits(action, occasions))
+
+
+def policy_faults(policies: Mapping[str, Policy]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield what is wrong beyond the type of a setting: its path, and the end of a sentence."""
+    from services.actions.registry import BY_ID
+    from services.config_locate import did_you_mean
+    from services.config_notify import OCCASIONS
+
+    known = (*OCCASIONS, *BY_ID)
+    for name, policy in policies.items():
+        for word in policy.tell or ():
+            if not any(tells((word,), one, one) for one in known):
+                near = did_you_mean(word, known)
+                yield ("policy", name, "tell"), f"must be among {', '.join(OCCASIONS)} or actions by their ids{near}"
 
 
 def barred_until(policy: Policy, now: datetime) -> str:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from services.actions.guard import OLDEST, Allow, Circumstances, Deny, may_begin
 from services.actions.registry import BY_ID, listed_for
@@ -25,7 +25,7 @@ from services.model.timeline import Event, EventKind, event_id
 from services.sanitize import safe_text
 from tui.locking import ClusterLocks, MachineLocks
 from tui.presenters.freshness import CONNECTION, Freshness, read
-from tui.trail import LedgerTrail, Unsettled
+from tui.trail import Begun, LedgerTrail, Unsettled
 
 if TYPE_CHECKING:
     from cache.ledger.ledger import Beside
@@ -104,6 +104,19 @@ class Acting:
         until = 0.0 if self.armed.holds(context, now) else now + self.policy.arm_minutes * 60
         self.armed = Armed(context, until)
         return until
+
+    async def note_arming(self) -> None:
+        """Write down that actions were armed here, or are not any more; where that cannot be, they are not armed.
+
+        Raises LedgerRefused.
+        """
+        armed, context = self.armed, self._hands.context
+        body = {"context": context, "minutes": self.policy.arm_minutes, "until": armed.until}
+        try:
+            await self.trail.note("arm" if armed.until else "disarm", body if armed.until else {"context": context})
+        except Problem:
+            self.armed = Armed()
+            raise
 
     def why_not(self, action: str) -> str:
         """Return why an action may not begin here and now, "" where it may: what greys its key."""
@@ -186,8 +199,12 @@ class Acting:
         if left.plan is None or left.plan.action not in BY_ID:
             raise Problem(safe_text("What was intended cannot be read: look at the object, then settle it by hand."))
         ended = await resolve(action_of(left.plan.action), left.plan, self._hands, note)
-        if ended.outcome is not Outcome.UNKNOWN:
+        ended = structs.replace(ended, intent=left.intent.id)
+        if ended.outcome is not Outcome.UNKNOWN or not left.intent.unknown:
+            self.trail.take_up(left)
             await self.trail.outcome(left.intent.id, ended, {"text": ended.text, "found_out": True})
+            if (outgoing := self._outgoing()) is not None:
+                outgoing.nudge()
         return ended
 
     def close(self) -> None:
@@ -274,14 +291,9 @@ def make_acting(
         observed=observed,
     )
 
-    def told(plan: Plan, ended: Ended, reason: str) -> Beside | None:
-        from services.notifications.tell import about_action, told_by_itself
-
+    def told(begun: Begun, ended: Ended) -> Beside | None:
         box = outgoing()
-        if box is None:
-            return None
-        about = about_action(plan, ended, f"{actor.user}@{actor.host}", context, reason)
-        return box.beside(told_by_itself(box.config, about))
+        return box.beside_outcome(begun, ended, context) if box is not None else None
 
     trail = LedgerTrail(folder, clock, actor, told)
     locks = ClusterLocks(Leases(hands, actor.console), MachineLocks(folder))

@@ -174,14 +174,17 @@ def toggle_armed(app: QuarterdeckApp) -> None:
     acting = acting_of(app)
     if acting is None:
         return
-    until = app.console_state.armed_until = acting.arm()
-    app.say(
-        f"armed for {acting.policy.arm_minutes} minutes in {app.console_state.scope.context}"
-        if until
-        else "read-only again"
-    )
-    if app.front is not None:
-        app.front.show_header()
+    acting.arm()
+
+    def written(_: None, problem: Problem | None) -> None:
+        until = app.console_state.armed_until = acting.armed.until
+        here = app.console_state.scope.context
+        armed = f"armed for {acting.policy.arm_minutes} minutes in {here}" if until else "read-only again"
+        app.say(armed if problem is None else f"not armed: {problem.sentence}")
+        if app.front is not None:
+            app.front.show_header()
+
+    app.work(acting.note_arming, written)
 
 
 class Flow:

@@ -20,7 +20,9 @@ from services.ports import Replace, Sink
 
 if TYPE_CHECKING:
     from services.config_schema import Config
+    from services.model.action import Ended
     from services.notifications.worker import OutboxWorker
+    from tui.trail import Begun
 
 
 def terms(config: Config) -> Terms:
@@ -72,6 +74,14 @@ class Outgoing:
     def beside(self, messages: Sequence[Message]) -> Beside | None:
         """Return what queues messages in the transaction of what they tell of, None for none."""
         return self._box.beside(messages) if messages else None
+
+    def beside_outcome(self, begun: Begun, ended: Ended, context: str) -> Beside | None:
+        """Return what queues, with an outcome, what the policy of a context tells of it; None for nothing."""
+        from services.notifications.tell import about_action, told_by_itself
+
+        who = f"{begun.actor.user}@{begun.actor.host}"
+        about = about_action(begun.plan, ended, who, context, begun.reason, begun.incident, doubted=begun.doubted)
+        return self.beside(told_by_itself(self.config, about))
 
     def nudge(self) -> None:
         """Deliver at once what was queued; on the service loop."""

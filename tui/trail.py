@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from cache.faults import DatabaseFault, fault_of, what_failed
 from cache.folder import prepare, private_folder
 from cache.ledger.ledger import Beside, Ledger
-from cache.ledger.records import LedgerRefused, OpenIntent, Request, Result
+from cache.ledger.records import EntryKind, LedgerRefused, OpenIntent, Request, Result
 from cache.locks import FileLock
 from services.actions.runner import remembered
 from services.clock import Clock
 from services.errors import Problem
-from services.model.action import Ended, Plan
+from services.model.action import Ended, Outcome, Plan
 from services.model.actor import Actor
 from services.sanitize import safe_text
 
@@ -34,6 +34,16 @@ class Unsettled(Struct, frozen=True):
     alive: bool
 
 
+class Begun(Struct, frozen=True):
+    """What was begun, by whom and why; `doubted` once its outcome was called UNKNOWN."""
+
+    plan: Plan
+    actor: Actor
+    reason: str = ""
+    incident: str = ""
+    doubted: bool = False
+
+
 class LedgerTrail:
     """Implements `services.actions.runner.AuditTrail`. While it is open, a file lock says that this console lives.
 
@@ -41,11 +51,11 @@ class LedgerTrail:
     """
 
     def __init__(
-        self, folder: Path, clock: Clock, who: Actor, beside: Callable[[Plan, Ended, str], Beside | None] | None = None
+        self, folder: Path, clock: Clock, who: Actor, beside: Callable[[Begun, Ended], Beside | None] | None = None
     ) -> None:
         self.actor = who
         self._beside = beside
-        self._begun: dict[str, tuple[Plan, str]] = {}
+        self._begun: dict[str, Begun] = {}
         self._ledger = Ledger(folder, clock)
         self._folder = folder / CONSOLES
         self._alive = FileLock(self._folder / f"{who.console}.lock")
@@ -54,7 +64,7 @@ class LedgerTrail:
         """Write down what is about to be done. Raises LedgerRefused."""
         request = Request(self.actor, plan.action, plan.target.ref, body)
         name = await asyncio.to_thread(self._intent, request)
-        self._begun[name] = (plan, str(body.get("reason", "")))
+        self._begun[name] = Begun(plan, self.actor, str(body.get("reason", "")), str(body.get("incident", "")))
         return name
 
     async def step(self, intent: str, name: str, body: Mapping[str, Any]) -> None:
@@ -63,11 +73,28 @@ class LedgerTrail:
 
     async def outcome(self, intent: str, ended: Ended, body: Mapping[str, Any]) -> None:
         """Settle an intent, with what is told of it. Raises LedgerRefused."""
-        beside = None
-        if self._beside is not None and (begun := self._begun.pop(intent, None)) is not None:
-            beside = self._beside(begun[0], ended, begun[1])
+        beside, begun = None, self._begun.get(intent)
+        if begun is not None and self._beside is not None:
+            beside = self._beside(begun, ended)
         result = Result(ended.outcome.value)
         await asyncio.to_thread(self._ledger.outcome, intent, self.actor, result, body, beside=beside)
+        if begun is not None and ended.outcome is Outcome.UNKNOWN:
+            self._begun[intent] = structs.replace(begun, doubted=True)
+        else:
+            self._begun.pop(intent, None)
+
+    def take_up(self, left: Unsettled) -> None:
+        """Know again what another console began, so that what is told of its outcome names who, what and why."""
+        if left.plan is not None and left.intent.id not in self._begun:
+            body = json.loads(left.intent.entry.body)
+            reason, incident = str(body.get("reason", "")), str(body.get("incident", ""))
+            self._begun[left.intent.id] = Begun(
+                left.plan, left.intent.entry.actor, reason, incident, doubted=left.intent.unknown
+            )
+
+    async def note(self, action: str, body: Mapping[str, Any]) -> None:
+        """Write down what somebody did with the console itself. Raises LedgerRefused."""
+        await asyncio.to_thread(self._ledger.record, EntryKind.SESSION, self.actor, action, None, body)
 
     async def unsettled(self) -> tuple[Unsettled, ...]:
         """Return the intents that nobody settled, oldest first. Raises LedgerRefused where they cannot be read."""

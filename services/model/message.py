@@ -26,6 +26,8 @@ class MessageKind(StrEnum):
     DECLARED = "declared"
     UPDATED = "updated"
     RESOLVED = "resolved"
+    PAGE = "page"
+    HELP = "help"
 
 
 class OutboxState(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from services.config_notify import NotifySettings, TellSettings, TemplateSettings
+from services.config_policy import Policy, tells
 from services.errors import Problem
 from services.model.action import Ended, Outcome, Plan
 from services.model.incident import Incident, IncidentSeverity
@@ -56,11 +58,16 @@ class Telling(Protocol):
         """Words of one's own."""
         ...
 
+    def policy_of(self, context: str) -> Policy:
+        """Return what a context's policy says."""
+        ...
+
 
 class About(Struct, frozen=True):
     """What there is to tell, before it is in words. `values` are the raw fields of templates.
 
     `thread` is what it belongs to: the incident, else the object. `context` and `namespace` choose who hears of it.
+    `action` and `intent` are those it came of, "" for none; `doubted` says that its outcome was UNKNOWN before.
     """
 
     kind: MessageKind
@@ -71,10 +78,20 @@ class About(Struct, frozen=True):
     namespace: str = ""
     by: str = ""
     at: float = 0.0
+    action: str = ""
+    intent: str = ""
+    doubted: bool = False
 
 
 def about_action(
-    plan: Plan, ended: Ended, who: str, context: str, reason: str = "", incident: str = ""
+    plan: Plan,
+    ended: Ended,
+    who: str,
+    context: str,
+    reason: str = "",
+    incident: str = "",
+    *,
+    doubted: bool = False,
 ) -> About | None:
     """Return what there is to tell of an action that ended; None where it was cancelled. `who` is "mina@bastion-1"."""
     kind = _KINDS.get(ended.outcome)
@@ -92,7 +109,7 @@ def about_action(
         "name": ref.name,
         "action": plan.action.replace("-", " "),
         "outcome": ended.outcome.value.upper(),
-        "detail": ended.text,
+        "detail": f"found out later: {ended.text}" if doubted else ended.text,
         "reason": reason,
         "undo": ended.undo.words if ended.undo is not None else plan.no_undo,
         "user": user,
@@ -102,8 +119,19 @@ def about_action(
         "revision": plan.parameters.get("to", ""),
         **facts,
     }
-    severity = _SEVERITIES.get(kind, Severity.OK)
-    return About(kind, values, severity, incident or what(ref), context, ref.namespace, who, ended.at)
+    return About(
+        kind,
+        values,
+        _SEVERITIES.get(kind, Severity.OK),
+        incident or what(ref),
+        context,
+        ref.namespace,
+        who,
+        ended.at,
+        plan.action,
+        ended.intent,
+        doubted,
+    )
 
 
 def about_incident(incident: Incident, kind: MessageKind, text: str, who: str, now: float, context: str = "") -> About:
@@ -160,17 +188,21 @@ def compose(
     channels: Iterable[str],
     template: str = "",
     *,
-    make_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    subject: str = "",
+    make_id: Callable[[str], str] = lambda _channel: uuid.uuid4().hex,
 ) -> tuple[Message, ...]:
     """Return a message a channel, with an id of its own each; `template` is a name, "" for the one of its kind.
 
-    Raises Problem for a channel or a template that there is not.
+    `subject` is a first line that was typed in place of the template's. Raises Problem for a channel or a template
+    that there is not.
     """
-    chosen = _template(config, template or about.kind.value)
-    subject, text = fill(chosen, about.values)
+    chosen, values = _template(config, template or about.kind.value), about.values
+    if subject.strip():
+        chosen, values = Template("{subject}", chosen.text), {**values, "subject": subject}
+    subject, text = fill(chosen, values)
     return tuple(
         Message(
-            id=make_id(),
+            id=make_id(name),
             channel=name,
             to=recipient(name, _channel(config, name)),
             subject=subject,
@@ -188,10 +220,26 @@ def compose(
 
 
 def told_by_itself(config: Telling, about: About | None) -> tuple[Message, ...]:
-    """Return what is told without being asked, which is nothing unless [tell] says so."""
-    if about is None or about.kind.value not in config.tell.on:
+    """Return what is told without being asked, which is nothing unless the context's policy says so, or else [tell].
+
+    Who hears of an UNKNOWN outcome hears also how it ended after all. The ids are the intent's: whoever finds that out,
+    and how often, it is queued once.
+    """
+    if about is None:
         return ()
-    return compose(config, about, _recipients(config, about.context, about.namespace))
+    own = config.policy_of(about.context).tell
+    occasions = config.tell.on if own is None else own
+    owed = about.doubted and MessageKind.UNKNOWN.value in occasions
+    if not owed and not tells(occasions, about.kind.value, about.action):
+        return ()
+    channels = _recipients(config, about.context, about.namespace)
+    if not about.intent:
+        return compose(config, about, channels)
+    return compose(config, about, channels, make_id=lambda channel: _id_of(about.intent, about.kind, channel))
+
+
+def _id_of(intent: str, kind: MessageKind, channel: str) -> str:
+    return hashlib.sha256(f"{intent}/{kind.value}/{channel}".encode()).hexdigest()[:32]
 
 
 def what(ref: Ref) -> str:

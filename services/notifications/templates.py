@@ -33,6 +33,12 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "time": "when, UTC",
         "incident": "INC-42",
         "severity": "P0 to P4",
+        "state": "how it is: 0 of 3 ready, CrashLoop exit 1",
+        "since": "since when it is so, UTC",
+        "cause": "why it is so",
+        "change": "what changed before",
+        "value": "the alert's last value",
+        "runbook": "the alert's runbook",
         "status": "how far the incident has come",
         "title": "the incident's title",
         "owner": "who leads it",
@@ -83,10 +89,21 @@ BUILT_IN: Mapping[str, Template] = MappingProxyType(
         ),
         MessageKind.UPDATED: Template(
             "{incident} {severity} {status}: {title}",
-            "{text}\nOwner: {owner}\nCluster: {cluster}\nNext update: {next_update}\nMore: {link}",
+            "{text}\nNow: {state}\nOwner: {owner}\nCluster: {cluster}\nNext update: {next_update}\nMore: {link}",
         ),
         MessageKind.RESOLVED: Template(
-            "{incident} {severity} {status}: {title}", "{text}\nOwner: {owner}\nCluster: {cluster}\nMore: {link}"
+            "{incident} {severity} {status}: {title}",
+            "{text}\nNow: {state}\nOwner: {owner}\nCluster: {cluster}\nMore: {link}",
+        ),
+        MessageKind.PAGE: Template(
+            "{what} needs somebody: {state}",
+            "{text}\nSince: {since}\nBecause: {cause}\nChanged: {change}\nValue: {value}\n"
+            "Cluster: {cluster}\nIncident: {incident}\nRunbook: {runbook}\nMore: {link}",
+        ),
+        MessageKind.HELP: Template(
+            "{user} asks for help with {what}",
+            "{text}\nNow: {state}\nSince: {since}\nBecause: {cause}\nChanged: {change}\nDone: {detail}\n"
+            "Cluster: {cluster}\nIncident: {incident}\nRunbook: {runbook}\nMore: {link}",
         ),
     }
 )
