@@ -15,3 +15,7 @@ class Problem(Exception):  # noqa: N818 - it is what the operator has, not what 
         super().__init__(sentence)
         self.sentence = sentence
         self.status = status
+
+
+class Halted(Problem):
+    """Nothing more may be sent: the lock is no longer ours, or somebody asked to stop. What was sent goes on."""

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from cache.folder import prepare, private_folder
 from cache.locks import FileLock
+from services.actions.runner import Held
 from services.actions.spec import Refused
 from services.kubernetes.lease import DRAINS, Leases, Unleased, spot_of
 from services.model.action import Plan
 from services.sanitize import safe_text
 
 FOLDER = "locks"
+DRAIN = "drain"
+"""The action of which there is one at a time in a cluster, whatever its object."""
 
 
 class MachineLocks:
@@ -25,21 +28,21 @@ class MachineLocks:
         self._folder = folder
 
     @contextlib.asynccontextmanager
-    async def hold(self, plan: Plan) -> AsyncIterator[str]:
-        """Hold the object's file lock; yields "". Raises Refused where another console of this machine has it."""
+    async def hold(self, plan: Plan) -> AsyncIterator[Held]:
+        """Hold the object's file lock, for a drain that of all drains. Raises Refused where somebody here has it."""
         lock = FileLock(self._path(plan))
         if not await asyncio.to_thread(self._acquire, lock):
-            raise Refused(
-                safe_text(f"Another console on this machine is acting on {plan.target.ref.key}: wait for it.")
-            )
+            doing = "draining a node of this cluster" if plan.action == DRAIN else f"acting on {plan.target.ref.key}"
+            raise Refused(safe_text(f"Another console on this machine, or this one, is {doing}: wait for it."))
         try:
-            yield ""
+            yield Held()
         finally:
             lock.release()
 
     def _path(self, plan: Plan) -> Path:
         ref = plan.target.ref
-        named = "/".join((ref.cluster, ref.group, ref.kind, ref.namespace, ref.name))
+        name = "" if plan.action == DRAIN else ref.name
+        named = "/".join((ref.cluster, ref.group, ref.kind, ref.namespace, name))
         return self._folder / FOLDER / f"{hashlib.sha256(named.encode()).hexdigest()[:24]}.lock"
 
     def _acquire(self, lock: FileLock) -> bool:
@@ -59,11 +62,14 @@ class ClusterLocks:
         self._machine = machine
 
     @contextlib.asynccontextmanager
-    async def hold(self, plan: Plan) -> AsyncIterator[str]:
-        """Hold the object's Lease; yields why there is none where this user may have none.
+    async def hold(self, plan: Plan) -> AsyncIterator[Held]:
+        """Hold the object's Lease; says why there is none where this user may have none.
 
         Raises Refused or LeaseTaken where another operator acts on it, Problem where nobody knows.
         """
-        spot = DRAINS if plan.action == "drain" else spot_of(plan.target.ref)
+        spot = DRAINS if plan.action == DRAIN else spot_of(plan.target.ref)
         async with self._machine.hold(plan), self._leases.hold(spot, plan.title) as lease:
-            yield lease.sentence if isinstance(lease, Unleased) else "no other operator acts on it"
+            if isinstance(lease, Unleased):
+                yield Held(lease.sentence)
+            else:
+                yield Held("no other operator acts on it", lambda: lease.why_lost)

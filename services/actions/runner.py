@@ -17,9 +17,10 @@ import msgspec
 from msgspec import Struct, structs
 
 from services.actions.guard import Allow, Circumstances, Consent, Deny, consents, guard
+from services.actions.halting import HaltingHands, Why
 from services.actions.spec import Action, Hands, Note, Refused
 from services.config_policy import Policy
-from services.errors import Problem
+from services.errors import Halted, Problem
 from services.kubernetes.writing import WriteFault, WriteProblem
 from services.kubernetes.yamltext import masked
 from services.model.action import Ended, Outcome, Plan, Progress, Stage
@@ -43,6 +44,10 @@ _SURELY_NOT = frozenset(
 )
 
 
+def _kept() -> str:
+    return ""
+
+
 class AuditTrail(Protocol):
     """Where what is done is written down, durable when a call returns. Every method raises Problem where it cannot."""
 
@@ -59,11 +64,18 @@ class AuditTrail(Protocol):
         ...
 
 
+class Held(Struct, frozen=True):
+    """A lock that was had: `said` is what to tell of it, `lost` returns why it is no longer ours ("" while it is)."""
+
+    said: str = ""
+    lost: Why = _kept
+
+
 class Locks(Protocol):
     """Keeps two operators from acting on one object at the same time, everywhere."""
 
-    def hold(self, plan: Plan) -> AbstractAsyncContextManager[str]:
-        """Hold the object's lock; yields what is to be said of it ("" for nothing). Raises Refused if another has it.
+    def hold(self, plan: Plan) -> AbstractAsyncContextManager[Held]:
+        """Hold the object's lock, and yield what is to be said of it. Raises Refused if another has it.
 
         Released when the context is left; it runs out where the process dies.
         """
@@ -100,10 +112,11 @@ class Runner:
         answers = [(right, await self._hands.can(right)) for right in plan.rights]
         return guard(plan, self._policy, structs.replace(self._circumstances(plan), rights=answers))
 
-    async def run(self, action: Action, orders: Orders, note: Note) -> Ended:
+    async def run(self, action: Action, orders: Orders, note: Note, stopped: Why = _kept) -> Ended:
         """Do what was confirmed, and say how it ended; raises nothing but asyncio.CancelledError.
 
-        What was refused before anything was sent ends as CANCELLED, with the reason.
+        What was refused before anything was sent ends as CANCELLED, with the reason. Once `stopped` says why, or the
+        lock is lost, no further request is sent.
         """
         plan = orders.plan
         try:
@@ -116,7 +129,7 @@ class Runner:
             words = f"a fault of this program stopped it ({type(error).__name__}: {error})"
             return self._ended(Outcome.CANCELLED, f"{words}: {NEVER_SENT}")
         try:
-            ended = await self._under_lock(action, plan, intent, note)
+            ended = await self._under_lock(action, plan, intent, note, stopped)
         except asyncio.CancelledError:
             text = "this console was closed while it ran: the next start finds out how it ended"
             await asyncio.shield(self._settle(intent, self._ended(Outcome.UNKNOWN, text), plan))
@@ -137,25 +150,26 @@ class Runner:
         await note(Progress(Stage.INTENT, "written into the audit trail"))
         return intent
 
-    async def _under_lock(self, action: Action, plan: Plan, intent: str, note: Note) -> Ended:
+    async def _under_lock(self, action: Action, plan: Plan, intent: str, note: Note, stopped: Why) -> Ended:
         async with contextlib.AsyncExitStack() as held:
             try:
-                said = await held.enter_async_context(self._locked(plan))
-                await self._mark(intent, Stage.LEASE, said, note)
+                lock = await held.enter_async_context(self._locked(plan))
+                await self._mark(intent, Stage.LEASE, lock.said, note)
                 await self._rehearse(action, plan)
                 await self._mark(intent, Stage.REHEARSE, "the dry run still says the same", note)
                 await self._mark(intent, Stage.EXECUTE, "", note)
             except Problem as problem:
                 return self._ended(Outcome.CANCELLED, f"{problem.sentence} ({NEVER_SENT})")
-            return await self._act(action, plan, intent, note)
+            hands = HaltingHands(self._hands, lambda: stopped() or lock.lost())
+            return await self._act(action, plan, intent, note, hands)
 
     @contextlib.asynccontextmanager
-    async def _locked(self, plan: Plan) -> AsyncIterator[str]:
+    async def _locked(self, plan: Plan) -> AsyncIterator[Held]:
         if not plan.leased:
-            yield ""
+            yield Held()
             return
-        async with self._locks.hold(plan) as said:
-            yield said
+        async with self._locks.hold(plan) as held:
+            yield held
 
     async def _rehearse(self, action: Action, plan: Plan) -> None:
         """Plan it again from what is there now; raises Refused where it would be something else."""
@@ -163,10 +177,12 @@ class Runner:
         if again.digest != plan.digest:
             raise Refused(safe_text(f"{_moved(plan, again)}: look at it again, then confirm again"))
 
-    async def _act(self, action: Action, plan: Plan, intent: str, note: Note) -> Ended:
+    async def _act(self, action: Action, plan: Plan, intent: str, note: Note, hands: HaltingHands) -> Ended:
         doubt = ""
         try:
-            await action.execute(plan, self._hands, note)
+            await action.execute(plan, hands, note)
+        except Halted as halted:
+            return self._halted(plan, hands, halted)
         except WriteProblem as problem:
             if problem.kind in _SURELY_NOT and not problem.partly:
                 return self._ended(Outcome.FAILED, f"{problem.sentence} ({NEVER_SENT})")
@@ -178,7 +194,16 @@ class Runner:
             ended = await action.verify(plan, self._hands, note)
         except Problem as problem:
             ended = self._ended(Outcome.UNKNOWN, problem.sentence)
+        if ended.outcome is not Outcome.OK and hands.halted:
+            ended = structs.replace(ended, text=safe_text(f"{hands.halted}: {ended.text}", 1000))
         return structs.replace(ended, undo=plan.undo if ended.outcome is not Outcome.CANCELLED else None)
+
+    def _halted(self, plan: Plan, hands: HaltingHands, halted: Halted) -> Ended:
+        """Say how far it came; nobody waits for what another operator may be changing by now."""
+        if not hands.sent:
+            return self._ended(Outcome.FAILED, f"{halted.sentence} ({NEVER_SENT})")
+        text = f"{halted.sentence}; {hands.sent} of {len(plan.writes)} requests were sent before: look at the object"
+        return structs.replace(self._ended(Outcome.FAILED, text), undo=plan.undo)
 
     async def _mark(self, intent: str, stage: Stage, text: str, note: Note) -> None:
         await self._trail.step(intent, stage.value, {"text": text} if text else {})

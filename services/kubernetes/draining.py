@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from services.clock import Clock
-from services.errors import Problem
+from services.errors import Halted, Problem
 from services.kubernetes.drain import PodVerdict
 from services.kubernetes.faults import MANY_BUDGETS, TERMINATING_CAUSE, WriteFault, WriteProblem
 from services.model.action import Write
@@ -43,9 +43,10 @@ class Phase(StrEnum):
     GONE = "gone"
     FAILED = "failed"
     LATE = "not done in time"
+    STOPPED = "not asked any more"
 
 
-OVER = frozenset({Phase.GONE, Phase.FAILED, Phase.LATE})
+OVER = frozenset({Phase.GONE, Phase.FAILED, Phase.LATE, Phase.STOPPED})
 
 
 class Going(Struct, frozen=True):
@@ -95,8 +96,9 @@ async def drain(
     """Evict these pods of a node and wait until they are gone; returns how each ended, in the order given.
 
     The node has to be cordoned already, and stays so whatever happens. `report` is told of every change. `within` is
-    in seconds for all of them, `grace` -1 leaves each its own. Cancelled, it stops asking; what was asked goes on, and
-    another drain takes up the rest. Raises nothing of its own: a pod that cannot go is FAILED, with the reason.
+    in seconds for all of them, `grace` -1 leaves each its own. Cancelled, or once a request is Halted, it stops asking;
+    what was asked goes on, and another drain takes up the rest. Raises nothing of its own: a pod that cannot go is
+    FAILED, with the reason.
     """
     run = _Drain(node, pods, requests, report, requests.clock.monotonic() + within, grace, chance)
     async with asyncio.TaskGroup() as tasks:
@@ -159,13 +161,14 @@ class _Drain:
                 await clock.sleep(min(wait, left))
 
     async def watch(self) -> None:
-        """See pods go: those no longer on the node, or with another uid, are gone."""
+        """See pods go (no longer on the node, or with another uid), and tell each second how long the others wait."""
         clock = self._requests.clock
         while True:
             await clock.sleep(POLL)
             leaving = [number for number, row in enumerate(self.rows) if row.phase not in OVER]
-            if any(self.rows[number].phase is Phase.LEAVING for number in leaving):
-                await self._see(leaving)
+            await self._see(leaving)
+            if any(row.phase is Phase.REFUSED for row in self.rows):
+                await self._report(tuple(self.rows))
             if clock.monotonic() >= self._until:
                 for number in leaving:
                     if self.rows[number].phase is Phase.LEAVING:
@@ -174,6 +177,9 @@ class _Drain:
     async def _see(self, numbers: Sequence[int]) -> None:
         try:
             found = await self._requests.find(PODS, "", fieldSelector=f"spec.nodeName={self._node}")
+        except Halted as halted:
+            await self._halt(halted.sentence)
+            return
         except Problem:
             return  # asked again in a second
         there = {_metadata(one).get("uid") for one in found}
@@ -186,6 +192,8 @@ class _Drain:
         pod = self.rows[number].pod
         try:
             document = await self._requests.get(PODS, pod.namespace, pod.name)
+        except Halted as halted:
+            return await self._halt(halted.sentence)
         except Problem as problem:
             if problem.status == 404:
                 return await self._set(number, Phase.GONE)
@@ -198,6 +206,8 @@ class _Drain:
         self.rows[number] = structs.replace(self.rows[number], attempts=self.rows[number].attempts + 1)
         try:
             await self._requests.send(eviction(pod, self._grace))
+        except Halted as halted:
+            return await self._halt(halted.sentence)
         except WriteProblem as problem:
             return await self._refused(number, problem)
         except Problem as problem:
@@ -223,6 +233,14 @@ class _Drain:
         again_at = self._requests.clock.monotonic() + wait
         await self._set(number, Phase.REFUSED, why, again_at)
         return wait
+
+    async def _halt(self, why: SafeText) -> float:
+        """End it: whoever was asked to go goes on, nobody else is asked."""
+        for number, row in enumerate(self.rows):
+            if row.phase not in OVER | {Phase.LEAVING}:
+                await self._set(number, Phase.STOPPED, why)
+        self.over.set()
+        return 0.0
 
     async def _set(self, number: int, phase: Phase, text: SafeText = NOTHING, again_at: float = 0.0) -> float:
         if self.rows[number].phase in OVER:

@@ -115,8 +115,18 @@ class Lease:
         self.spot = spot
         self.document = document
         self.lost = asyncio.Event()
+        self._why = ""
+        self._renewed = leases.clock.monotonic()
         self._leases = leases
         self._task = task
+
+    @property
+    def why_lost(self) -> str:
+        """Why it is not ours any more, "" while it is: also where this process slept so long that it ran out."""
+        silent = self._leases.clock.monotonic() - self._renewed
+        if not self._why and silent >= DURATION:
+            return f"The lock was lost: it was not renewed for {silent:.0f} s"
+        return self._why
 
     def keep(self) -> None:
         """Begin to renew it."""
@@ -133,17 +143,18 @@ class Lease:
 
     async def _renew(self) -> None:
         clock = self._leases.clock
-        renewed = clock.monotonic()
-        wait = RENEW
-        while clock.monotonic() - renewed < RENEW_DEADLINE:
+        wait, why = RENEW, f"it could not be renewed for {RENEW_DEADLINE:.0f} s"
+        while clock.monotonic() - self._renewed < RENEW_DEADLINE:
             await clock.sleep(wait)
             try:
                 self.document = await self._leases.renewed(self.document)
-                renewed, wait = clock.monotonic(), RENEW
-            except LeaseTaken:
+                self._renewed, wait = clock.monotonic(), RENEW
+            except LeaseTaken as taken:
+                why = taken.sentence
                 break
             except Problem:
                 wait = AGAIN
+        self._why = f"The lock was lost: {why.rstrip('.')}"
         self.lost.set()
 
 
@@ -327,9 +338,10 @@ def _holder(document: Mapping[str, Any]) -> str:
 def _claim(document: Mapping[str, Any]) -> Claim:
     written = ((document.get("metadata") or {}).get("annotations") or {}).get(CLAIM, "")
     try:
-        return msgspec.json.decode(written, type=Claim)
+        claim = msgspec.json.decode(written, type=Claim)
     except msgspec.DecodeError:
         return Claim()
+    return claim if claim.who == _holder(document).partition("/")[0] else Claim()
 
 
 def _unleased(problem: Problem) -> Unleased:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from services.actions.runner import Held
 from services.actions.spec import Document, Hands, Note, Refused
 from services.clock import Clock, ManualClock
 from services.errors import Problem
@@ -27,6 +28,7 @@ class World:
         self.allowed = True
         self.faults: dict[str, Problem] = {}
         self.held_by = ""
+        self.lost = ""
         self.done: dict[str, Ended] = {}
         self.bodies: list[Mapping[str, Any]] = []
 
@@ -121,11 +123,11 @@ class StageLocks:
         self._world = world
 
     @contextlib.asynccontextmanager
-    async def hold(self, _plan: Plan) -> AsyncIterator[str]:
+    async def hold(self, _plan: Plan) -> AsyncIterator[Held]:
         if self._world.held_by:
             raise Refused(safe_text(f"{self._world.held_by} is acting on it."))
         self._world.reach("lock")
         try:
-            yield ""
+            yield Held("", lambda: self._world.lost)
         finally:
             self._world.log.append("unlock")

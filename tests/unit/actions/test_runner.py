@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 
 import pytest
+from msgspec import structs
 
 from services.actions.guard import Circumstances, Consent
 from services.actions.runner import Orders, Runner, recorded, remembered
+from services.actions.spec import Hands
 from services.config_policy import Policy
 from services.errors import Problem
 from services.kubernetes.writing import WriteFault, WriteProblem
-from services.model.action import Ended, Outcome, Plan, Progress, Stage
+from services.model.action import Ended, Outcome, Plan, Progress, Stage, Target
 from services.sanitize import safe_text
 from tests.unit.actions.stage import CART, Mend, StageHands, StageLocks, StageTrail, World
 
@@ -138,6 +141,37 @@ def test_another_operator_holds_the_lock() -> None:
     ended = bench.run()
     assert (ended.outcome, bench.world.spec) == (Outcome.CANCELLED, "bad")
     assert "bob@bastion-1 is acting on it" in ended.text
+
+
+class Twice(Mend):
+    """An action of two requests; the world may lose its lock between them."""
+
+    async def plan(self, target: Target, given: Mapping[str, str], hands: Hands, /) -> Plan:
+        plan = await super().plan(target, given, hands)
+        return structs.replace(plan, writes=plan.writes * 2)
+
+
+@pytest.mark.parametrize(("after", "sent", "undo"), [(0, 0, False), (1, 1, True), (2, 2, True)])
+@pytest.mark.parametrize("why", ["lost", "stopped"])
+def test_nothing_is_sent_once_the_lock_is_lost_or_a_stop_was_asked_for(
+    after: int, sent: int, undo: bool, why: str
+) -> None:
+    bench = Bench()
+    bench.plan = asyncio.run(Twice().plan(CART, {}, bench.hands))
+    bench.world.log.clear()
+
+    def stopped() -> str:
+        over = "step execute" in bench.world.log and bench.world.log.count("send") >= after
+        bench.world.lost = "bob has the lock" if over and why == "lost" else ""
+        return "stopped, as asked" if over and why == "stopped" else ""
+
+    ended = asyncio.run(bench.runner.run(Twice(), Orders(bench.plan), bench._note, stopped))
+    assert bench.world.log.count("send") == sent
+    assert (ended.outcome is Outcome.OK, ended.undo is not None) == (after == 2, undo)
+    if after < 2:
+        assert ("bob has the lock" if why == "lost" else "stopped, as asked") in ended.text
+        assert ("nothing was changed" if not sent else "1 of 2 requests were sent") in ended.text
+        assert bench.world.log[-1] == "outcome failed"
 
 
 @pytest.mark.parametrize(

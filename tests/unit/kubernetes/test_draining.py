@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.clock import ManualClock, settle
-from services.errors import Problem
+from services.errors import Halted, Problem
 from services.kubernetes.drain import PodVerdict, Verdict
 from services.kubernetes.draining import Going, Phase, drain, eviction
 from services.kubernetes.writing import WriteFault, WriteProblem
@@ -134,8 +134,8 @@ async def test_a_budget_is_asked_again_with_its_sentence() -> None:
     world.answers["a"] = [budget, budget]
     found, told = await drained(world, "a", chance=0.0)
     refused = [one for rows in told for one in rows if one.phase is Phase.REFUSED]
-    assert [one.text for one in refused] == [sentence] * 2
-    assert [one.again_at for one in refused] == [4.0, 8.0]  # 5 s less 20 %
+    assert {one.text for one in refused} == {sentence}
+    assert list(dict.fromkeys(one.again_at for one in refused)) == [4.0, 8.0]  # 5 s less 20 %
     assert [at for at, _ in world.sent] == [0.0, 4.0, 8.0]
     assert (found["a"].phase, found["a"].attempts) == (Phase.GONE, 3)
 
@@ -244,6 +244,29 @@ async def test_a_cancelled_drain_can_be_taken_up_again() -> None:
     found, _ = await drained(world, "a", "b")
     assert {one.phase for one in found.values()} == {Phase.GONE}
     assert [name for _, name in world.sent].count("a") == 1
+
+
+async def test_a_halt_asks_nobody_any_more_and_ends_at_once() -> None:
+    world = World("a", "b")
+    world.stays.add("a")
+    world.answers["b"] = [refusal(WriteFault.BUDGET) for _ in range(9)]
+
+    def halt(_: str) -> None:
+        if len(world.sent) >= 3:
+            raise Halted(SafeText("the lock was lost"))
+
+    world.on_read = halt
+    found, _ = await drained(world, "a", "b")
+    assert (found["a"].phase, found["b"].phase, found["b"].text) == (Phase.LEAVING, Phase.STOPPED, "the lock was lost")
+    assert [name for _, name in world.sent] == ["a", "b", "b"]
+    assert world.clock.monotonic() < 12
+
+
+async def test_who_waits_is_told_every_second() -> None:
+    world = World("a")
+    world.answers["a"] = [refusal(WriteFault.BUDGET, retry_after=8)]
+    _, told = await drained(world, "a")
+    assert sum(rows[0].phase is Phase.REFUSED for rows in told) >= 8
 
 
 def test_the_grace_is_the_pods_own_unless_told() -> None:

@@ -187,6 +187,7 @@ async def test_a_lock_that_another_has_taken_is_lost(store: Store, clock: Manual
         document["spec"]["holderIdentity"] = "bob@two/x"
         await clock.advance(15)
         assert lease.lost.is_set()
+        assert lease.why_lost.startswith("The lock was lost: bob@two is at it")
     assert store.spec["holderIdentity"] == "bob@two/x"  # not released for them
 
 
@@ -196,12 +197,22 @@ async def test_a_lock_that_cannot_be_renewed_for_40_s_is_lost(store: Store, cloc
         await settle()
         store.refuse = WriteProblem(SafeText("no answer"), WriteFault.UNKNOWN)
         await clock.advance(30)
-        assert not lease.lost.is_set()
+        assert (lease.lost.is_set(), lease.why_lost) == (False, "")
         store.refuse = None
         await clock.advance(15)
         store.refuse = WriteProblem(SafeText("no answer"), WriteFault.UNKNOWN)
         await clock.advance(60)
         assert lease.lost.is_set()
+        assert "could not be renewed for 40 s" in lease.why_lost
+
+
+async def test_a_console_that_slept_too_long_knows_before_it_asks(store: Store, clock: ManualClock) -> None:
+    lease = await leases(store, clock).acquire(CART, "drain")
+    assert isinstance(lease, Lease)
+    await clock.advance(59)
+    assert not lease.why_lost
+    await clock.advance(1)
+    assert "not renewed for 60 s" in lease.why_lost
 
 
 async def test_two_who_want_it_at_once(store: Store, clock: ManualClock) -> None:
