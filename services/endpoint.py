@@ -16,6 +16,7 @@ from msgspec import Struct
 from services.circuit import Circuit
 from services.clock import Clock
 from services.config_secret import SecretRef
+from services.departure import Departure
 from services.errors import Problem
 from services.model.text import Secret
 from services.sanitize import safe_text
@@ -32,6 +33,8 @@ LARGEST = 64 << 20
 QUERY = "/api/v1/query"
 """Where Prometheus evaluates what is asked: as slow as the question."""
 
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -40,6 +43,17 @@ class _Refusal(Struct):
 
     error: str = ""
     message: str = ""
+
+
+class _Asked(Struct, frozen=True):
+    """One request: a form, a JSON body, or neither. `departure` knows of a change whether it has left."""
+
+    method: str
+    path: str
+    query: Pairs = ()
+    body: bytes | None = None
+    content_type: str = FORM
+    departure: Departure | None = None
 
 
 class Endpoint:
@@ -80,11 +94,31 @@ class Endpoint:
 
     async def get(self, path: str, query: Pairs = ()) -> bytes:
         """Return the body of a 2xx answer to GET `path`, below the prefix."""
-        return await self._ask("GET", path, query, ())
+        return await self._ask(_Asked("GET", path, query))
 
     async def post(self, path: str, form: Pairs) -> bytes:
         """Return the body of a 2xx answer to a POST of a form: for queries that are too long for a URL."""
-        return await self._ask("POST", path, (), form)
+        return await self._ask(_Asked("POST", path, body=_encoded(form)))
+
+    async def change(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        """Send a change once, with JSON, and return the body of its 2xx answer; no change is ever repeated by itself.
+
+        Raises Problem, with the status where the server refused. Where no answer came it is an `Unreached`, whose
+        `sent` says if the server may have got the request all the same.
+        """
+        from services.kubernetes.problems import Unreached
+
+        departure = Departure()
+        try:
+            return await self._ask(_Asked(method, path, (), body, JSON, departure))
+        except Unreached:
+            raise
+        except Problem as problem:
+            if problem.status:
+                raise
+            unreached = Unreached(problem.sentence)
+            unreached.sent = departure.sent
+            raise unreached from None
 
     async def close(self) -> None:
         """Drop the connections."""
@@ -92,17 +126,17 @@ class Endpoint:
         if client is not None:
             await client.aclose()
 
-    async def _ask(self, method: str, path: str, query: Pairs, form: Pairs) -> bytes:
-        circuit = self.queries if path.startswith(QUERY) else self.circuit
+    async def _ask(self, asked: _Asked) -> bytes:
+        circuit = self.queries if asked.path.startswith(QUERY) else self.circuit
         if not circuit.may_ask():
             wait = f"{circuit.reopens_in:.0f} s"
             raise Problem(safe_text(f"{self.name} failed again and again and is left alone for {wait}; see doctor."))
         try:
             async with asyncio.timeout(self.settings.timeout):
                 if self.settings.service:
-                    body = await self._through_cluster(method, path, query, form)
+                    body = await self._through_cluster(asked)
                 else:
-                    body = await self._directly(method, path, query, form)
+                    body = await self._directly(asked)
         except TimeoutError:
             circuit.failed()
             raise self._problem(f"did not answer within {self.settings.timeout} s") from None
@@ -127,43 +161,46 @@ class Endpoint:
     def _problem(self, why: str, status: int = 0) -> Problem:
         return Problem(safe_text(f"{self.name} {why}."), status)
 
-    async def _through_cluster(self, method: str, path: str, query: Pairs, form: Pairs) -> bytes:
+    async def _through_cluster(self, asked: _Asked) -> bytes:
         cluster = self._cluster()
         if cluster is None:
             raise self._problem("is reached through the cluster, which is not connected")
         namespace, _, rest = self.settings.service.partition("/")
         service, slash, prefix = rest.partition("/")
         below = f"{slash}{prefix}".rstrip("/")
+        if asked.departure is not None:
+            asked.departure.sent = True  # what the transport knows better, it says itself
         answer = await cluster.request(
-            method,
-            f"/api/v1/namespaces/{namespace}/services/{service}/proxy{below}{path}",
-            params=_query(query),
-            body=_encoded(form) if form else None,
-            content_type="application/x-www-form-urlencoded",
+            asked.method,
+            f"/api/v1/namespaces/{namespace}/services/{service}/proxy{below}{asked.path}",
+            params=_query(asked.query),
+            body=asked.body or None,
+            content_type=asked.content_type,
             deadline=float(self.settings.timeout),
             what=f"ask {self.name} through the cluster",
         )
         return answer.body
 
-    async def _directly(self, method: str, path: str, query: Pairs, form: Pairs) -> bytes:
+    async def _directly(self, asked: _Asked) -> bytes:
         client = await self._open()
         self._asking += 1
         try:
-            return await self._sent(client, method, path, query, form)
+            return await self._sent(client, asked)
         finally:
             self._asking -= 1
 
-    async def _sent(self, client: httpx.AsyncClient, method: str, path: str, query: Pairs, form: Pairs) -> bytes:
+    async def _sent(self, client: httpx.AsyncClient, asked: _Asked) -> bytes:
         import httpx
 
-        target = f"{self.settings.url.rstrip('/')}{path}"
+        target = f"{self.settings.url.rstrip('/')}{asked.path}"
         try:
             async with client.stream(
-                method,
+                asked.method,
                 target,
-                params=list(query) or None,
-                content=_encoded(form) if form else None,
-                headers=_form(form),
+                params=list(asked.query) or None,
+                content=asked.body or None,
+                headers={"Content-Type": asked.content_type} if asked.body else {},
+                extensions={"trace": asked.departure.note} if asked.departure is not None else None,
             ) as answer:
                 body = bytearray()
                 async for chunk in answer.aiter_bytes():
@@ -173,7 +210,7 @@ class Endpoint:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
             raise self._problem(why(error)) from None
         if answer.status_code >= 300:
-            raise self._problem(_refused(answer.status_code, bytes(body), path), answer.status_code)
+            raise self._problem(_refused(answer.status_code, bytes(body), asked.path), answer.status_code)
         if body[:1] == b"<":
             raise self._problem("answered with a web page; check the URL, its path prefix and who is to be logged in")
         return bytes(body)
@@ -250,10 +287,6 @@ def _encoded(form: Pairs) -> bytes:
     from urllib.parse import urlencode
 
     return urlencode(form).encode()
-
-
-def _form(form: Pairs) -> dict[str, str]:
-    return {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
 
 
 _STATUS = {

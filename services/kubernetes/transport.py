@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from msgspec import Struct
 
+from services.departure import Departure
 from services.errors import Problem
 from services.kubernetes import problems, tls
 from services.kubernetes.bulk import BulkReader, BulkRequest
@@ -46,17 +47,6 @@ class Response(Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-class _Departure:
-    """Whether a request began to leave for the server: from then on it may have been done, answered or not."""
-
-    sent = False
-
-    async def note(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take what the HTTP library says of its progress; asking a proxy for a tunnel is no request yet."""
-        if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
-            self.sent = True
 
 
 class _ListMeta(Struct):
@@ -107,7 +97,7 @@ class Transport:
         An Unreached that it raises says in `sent` whether the server may have got the request.
         """
         what = what or f"{method} {path}"
-        departure = _Departure()
+        departure = Departure()
 
         async def send(grant: Grant) -> Response:
             departure.sent = False

@@ -67,3 +67,8 @@ JOBS = Resource("batch", "v1", "jobs", "Job")
 CRONJOBS = Resource("batch", "v1", "cronjobs", "CronJob")
 
 WORKLOAD_KINDS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS)
+
+ALERTS = Resource("", "v2", "alerts", "Alert", namespaced=False)
+SILENCES = Resource("", "v2", "silences", "Silence", namespaced=False)
+ALERTMANAGERS = Resource("", "v2", "alertmanagers", "Alertmanager", namespaced=False)
+"""What Alertmanagers hold, as actions name it: no kinds of any API server. Their tables are named alike."""
