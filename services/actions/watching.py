@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from services.actions.failing import Failing
 from services.actions.reading import at, fetch, spoken
 from services.actions.spec import Document, Hands, Note, Refused
 from services.errors import Problem
@@ -27,10 +28,10 @@ PATIENCE = 15.0
 async def watch_rollout(plan: Plan, hands: Hands, note: Note, took: Callable[[Document], bool], done: str) -> Ended:
     """Watch until the workload has rolled out as kubectl says it; `took` tells whether an object shows the change.
 
-    `done` is the sentence of success. FAILED where the change is not there, or its progress deadline ran out; UNKNOWN
-    where the server stays silent, or it takes longer than anybody waits.
+    `done` is the sentence of success. FAILED where the change is not there, its new pods fail for good or its progress
+    deadline ran out; UNKNOWN where the server stays silent, or it takes longer than anybody waits.
     """
-    clock = hands.clock
+    clock, failing = hands.clock, Failing(plan.target, hands)
     began, silent_since, said = clock.monotonic(), 0.0, ""
     while True:
         try:
@@ -47,10 +48,10 @@ async def watch_rollout(plan: Plan, hands: Hands, note: Note, took: Callable[[Do
         if not took(document):
             return _ended(hands, Outcome.FAILED, not_there(plan))
         status = status_of(plan.target, document)
-        if status.error:
-            return _ended(hands, Outcome.FAILED, f"{status.error}; the change is in place, but it does not come up")
-        if status.done:
+        if status.done and not status.error:
             return _ended(hands, Outcome.OK, done)
+        if cause := status.error or await failing.cause(workload_of(plan.target, document)):
+            return _ended(hands, Outcome.FAILED, f"{cause}; the change is in place, and the cluster goes on trying")
         if clock.monotonic() - began > _patience(document):
             text = f"still not done after {clock.monotonic() - began:.0f} s: {status.text.strip()}"
             return _ended(hands, Outcome.UNKNOWN, text)
