@@ -151,6 +151,15 @@ class Acting:
             outgoing.nudge()
         return ended
 
+    def tells(self, plan: Plan) -> str:
+        """Return who will be told of an action by itself, and when; "" where there are no channels."""
+        outgoing = self._outgoing()
+        if outgoing is None:
+            return ""
+        from services.notifications.tell import tells_of
+
+        return tells_of(outgoing.config, plan.action, self._hands.context, plan.target.ref.namespace)
+
     def words_of(self, orders: Orders, ended: Ended) -> Words | None:
         """Return what there is to tell of an action that ended, and to whom; None where there are no channels."""
         outgoing = self._outgoing()

@@ -58,6 +58,12 @@ def _screen() -> argparse.ArgumentParser:
     return shared
 
 
+ALTERED_TOO = (
+    "What actions from this machine left altered (cordons, pauses, manual scale, suspended GitOps, silences) is listed "
+    "until it is put back; it does not change the exit code."
+)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of every command; the completion script is made from it."""
     from tui import __version__
@@ -96,7 +102,8 @@ def parser() -> argparse.ArgumentParser:
 def _reports(commands: Commands, selection: argparse.ArgumentParser) -> None:
     """Add what answers without a screen."""
     for name, text in (("status", "say whether all is clear"), ("rollouts", "list the workloads, worst first")):
-        report = commands.add_parser(name, parents=[selection], help=f"{text}; no screen")
+        more = ALTERED_TOO if name == "status" else ""
+        report = commands.add_parser(name, parents=[selection], help=f"{text}; no screen", description=more)
         report.add_argument("--output", "-o", default="table", choices=["table", "json"])
         report.add_argument("--live", action="store_true", help="ask the cluster instead of the cache")
         report.add_argument("--timeout", type=float, default=20.0, metavar="S", help="with --live: seconds to wait")
@@ -121,6 +128,11 @@ def _reports(commands: Commands, selection: argparse.ArgumentParser) -> None:
     incidents.add_argument("what", nargs="?", default="", metavar="INC", help="one incident: INC-42")
     incidents.add_argument("--all", action="store_true", help="those that are over too")
     incidents.add_argument("--output", "-o", default="table", choices=["table", "json", "markdown"])
+    _of_hands(commands, selection)
+
+
+def _of_hands(commands: Commands, selection: argparse.ArgumentParser) -> None:
+    """Add what acts, and says what was done and told."""
     act = commands.add_parser("act", parents=[selection], help="plan an action, and run it with --yes; no screen")
     act.add_argument("action", metavar="ACTION", help="restart, scale, pause, cordon, ...: as in the action menu")
     act.add_argument("target", metavar="TARGET", help="NAMESPACE/deployment/NAME, node/NAME")
@@ -131,6 +143,7 @@ def _reports(commands: Commands, selection: argparse.ArgumentParser) -> None:
     act.add_argument("--reason", default="", metavar="TEXT", help="why: it stands in the audit trail")
     act.add_argument("--output", "-o", default="table", choices=["table", "json"])
     act.add_argument("--timeout", type=float, default=20.0, metavar="S", help="seconds to wait for the cluster")
+    act.add_argument("--tell-timeout", type=float, default=10.0, metavar="S", help="seconds to deliver what is told")
     audit = commands.add_parser("audit", help="say what was done from this machine, and whether its record holds")
     audit.add_argument("what", nargs="?", default="list", choices=["list", "show", "verify", "export"])
     audit.add_argument("intent", nargs="?", default="", metavar="N", help="with show: the number of an entry")

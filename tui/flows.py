@@ -278,7 +278,7 @@ class Flow:
     def _where(self, plan: Plan) -> Where:
         scope = self._app.console_state.scope
         command = f"{scope.kubectl(plan.target.ref.namespace)} {plan.command}"
-        return Where(scope.cluster, scope.environment, command)
+        return Where(scope.cluster, scope.environment, command, self._acting.tells(plan))
 
     # The run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,7 @@ class Outgoing:
         self._box = Outbox(self._ledger, folder, clock, terms(config), who.host)
         self._worker: OutboxWorker | None = None
         self._again = asyncio.Event()
+        self._queued: deque[str] = deque(maxlen=256)
 
     def use(self, config: Config) -> None:
         """Deliver by another configuration from now on."""
@@ -69,10 +71,12 @@ class Outgoing:
     async def tell(self, messages: Sequence[Message], body: Mapping[str, Any] | None = None) -> None:
         """Queue what a person tells; written down when it returns. Raises LedgerRefused."""
         await asyncio.to_thread(self._box.tell, self.actor, messages, body)
+        self._queued.extend(one.id for one in messages)
         self.nudge()
 
     def beside(self, messages: Sequence[Message]) -> Beside | None:
         """Return what queues messages in the transaction of what they tell of, None for none."""
+        self._queued.extend(one.id for one in messages)
         return self._box.beside(messages) if messages else None
 
     def beside_outcome(self, begun: Begun, ended: Ended, context: str) -> Beside | None:
@@ -99,13 +103,17 @@ class Outgoing:
         await asyncio.to_thread(self._box.drop, row.id, self.actor, reason)
         self.nudge()
 
-    async def deliver(self, seconds: float) -> bool:
-        """Deliver what is due where no screen runs, for so many seconds; return whether nothing of ours is left."""
+    async def deliver(self, seconds: float) -> tuple[OutboxRow, ...]:
+        """Deliver where no screen runs, for so many seconds at most; return what became of what was queued here."""
+        if not self._queued:
+            return ()
         reader = OutboxReader(self._folder)
         try:
-            return await make_worker(self._box, reader, self.config, self._clock, None).drain(seconds)
+            await make_worker(self._box, reader, self.config, self._clock, None).drain(seconds, self._queued)
+            rows = (await asyncio.to_thread(reader.look)).rows
         finally:
             reader.close()
+        return tuple(rows[name] for name in self._queued if name in rows)
 
     async def run(self, sink: Sink) -> None:
         """Show the outbox, and deliver what is due, until cancelled."""

@@ -242,6 +242,24 @@ def _id_of(intent: str, kind: MessageKind, channel: str) -> str:
     return hashlib.sha256(f"{intent}/{kind.value}/{channel}".encode()).hexdigest()[:32]
 
 
+def tells_of(config: Telling, action: str, context: str, namespace: str = "") -> str:
+    """Return who will be told of an action by itself, and when, as a sentence's end; "" where there are no channels.
+
+    "#incidents, oncall@example.org when failed or unknown"; "nobody by itself".
+    """
+    if not config.notify:
+        return ""
+    own = config.policy_of(context).tell
+    occasions = config.tell.on if own is None else own
+    done = MessageKind.ROLLED_BACK if action == ROLLBACK else MessageKind.ACTED
+    kinds = (done, MessageKind.FAILED, MessageKind.UNKNOWN)
+    when = [kind.value.replace("_", " ") for kind in kinds if tells(occasions, kind.value, action)]
+    whom = [recipient(name, config.notify[name]) for name in _recipients(config, context, namespace)]
+    if not when or not whom:
+        return "nobody by itself"
+    return f"{', '.join(whom)} when {' or '.join(when)}"
+
+
 def what(ref: Ref) -> str:
     """Return an object in words: "deployment shop/cart"."""
     return f"{ref.kind.lower()} {ref.key}"

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from contextlib import suppress
 from typing import TypeVar
 
@@ -88,13 +88,17 @@ class OutboxWorker:
         finally:
             await self._end()
 
-    async def drain(self, seconds: float) -> bool:
-        """Deliver what is due, for so many seconds at most; return whether nothing of ours is left to be tried."""
+    async def drain(self, seconds: float, only: Container[str] | None = None) -> bool:
+        """Deliver what is due, for so many seconds at most; return whether nothing of ours is left to be tried.
+
+        Where it is known for which messages somebody waits, those are `only`: the others do not hold them up.
+        """
         until = self._clock.monotonic() + seconds
         try:
             while True:
                 rows = await self.turn()
                 ours = [row for row in rows.values() if row.waits and row.channel in self._carriers]
+                ours = [row for row in ours if only is None or row.id in only]
                 if not ours and not self._flying:
                     return True
                 if self._clock.monotonic() >= until:

@@ -6,26 +6,28 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from cache.live import LiveState
 from cache.state.history import HistoryReader
 from cache.state.past import Past
-from services.actions.guard import Allow, Consent, Deny, consents
+from services.actions.guard import Consent, Deny, consents
 from services.actions.registry import BY_ID, Listed
 from services.actions.runner import Orders, recorded
 from services.clock import SystemClock
 from services.engine import Desired, Engine
 from services.errors import Problem
 from services.model.action import Ended, Outcome, Plan, Progress, Stage, Target
+from services.model.message import OutboxRow
 from services.model.ref import Ref, Resource
 from services.model.source import SourceState
 from services.ports import Interest
 from services.redact import redact
 from services.sanitize import safe_text
-from tui.acting import Acting, console_actor, make_acting
+from tui.acting import Acting, Planned, console_actor, make_acting
+from tui.commands.outbox import facts
 from tui.commands.setup import Setup, actor, prepare
 from tui.console import Scope
 from tui.exitcodes import ExitCode
@@ -33,6 +35,7 @@ from tui.outgoing import Outgoing
 from tui.presenters.action import Where, present_end, present_plan, present_title
 from tui.presenters.freshness import CONNECTION
 from tui.presenters.lens import Lens
+from tui.presenters.outbox import present_told
 from widgets.viewmodels import Line
 
 WATCHED = frozenset({"pods", "nodes", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"})
@@ -104,6 +107,7 @@ async def _act(
     resource, namespace, name = where
     identity, config = setup.identity, setup.loaded.config
     acting: Acting | None = None
+    outgoing = Outgoing(setup.folder, clock, console_actor(actor()), config) if config.notify else None
     try:
         tables = (resource.table,) if resource.table in WATCHED else ()
         interest = Interest(tables, (namespace,) if namespace else ())
@@ -115,7 +119,6 @@ async def _act(
             text = f"Nothing was changed: the cluster did not answer within {arguments.timeout:.0f} s."
             raise Problem(safe_text(text)) from None
         past = Past(HistoryReader(setup.folder), lambda: setup.key) if config.history.enabled else None
-        outgoing = Outgoing(setup.folder, clock, console_actor(actor()), config) if config.notify else None
         acting = make_acting(engine, live, clock, setup, actor(), past, lambda: outgoing)
         if acting is None:
             raise Problem(safe_text("The cluster is not connected."))
@@ -123,8 +126,10 @@ async def _act(
         planned = await acting.plan(arguments.action, target, given)
         settings = config.context(identity.context)
         scope = Scope(identity.context, identity.cluster_name or identity.context, settings.word)
-        return await _carry_out(acting, planned.plan, planned.verdict, scope, arguments)
+        return await _carry_out(acting, planned, scope, arguments, outgoing)
     finally:
+        if outgoing is not None:
+            outgoing.close()
         await engine.close()
         if acting is not None:
             acting.close()
@@ -158,10 +163,12 @@ async def _freeze(engine: Engine, resource: Resource, namespace: str, name: str)
 
 
 async def _carry_out(
-    acting: Acting, plan: Plan, verdict: Allow | Deny, scope: Scope, arguments: argparse.Namespace
+    acting: Acting, planned: Planned, scope: Scope, arguments: argparse.Namespace, outgoing: Outgoing | None
 ) -> int:
+    plan, verdict = planned.plan, planned.verdict
     lens = Lens(SystemClock().now(), mask=redact)
-    where = Where(scope.cluster, scope.environment, f"{scope.kubectl(plan.target.ref.namespace)} {plan.command}")
+    command = f"{scope.kubectl(plan.target.ref.namespace)} {plan.command}"
+    where = Where(scope.cluster, scope.environment, command, acting.tells(plan))
     machine = arguments.output == "json"
     if isinstance(verdict, Deny):
         raise Problem(safe_text(f"Refused: {verdict.reason}."))
@@ -171,7 +178,7 @@ async def _carry_out(
         sys.stdout.flush()
     if arguments.dry_run:
         if machine:
-            sys.stdout.write(json.dumps(_facts(plan, None, lens)) + "\n")
+            sys.stdout.write(json.dumps(_facts(plan, None, (), lens)) + "\n")
         return ExitCode.OK
     consent = Consent(arguments.reason.strip(), plan.typed if arguments.yes == plan.typed else "")
     missing = consents(verdict, plan, acting.policy, consent)
@@ -180,11 +187,15 @@ async def _carry_out(
     if not arguments.yes:
         raise Problem(safe_text("Nothing was changed: --yes confirms it, --dry-run prints the plan alone."))
     ended = await acting.run(Orders(plan, consent), _tell if not machine else _quiet)
+    if not machine:
+        sys.stdout.write("".join(f"{_plain(line)}\n" for line in present_end(ended, lens)))
+        sys.stdout.flush()
+    told = await outgoing.deliver(arguments.tell_timeout) if outgoing is not None else ()
     lens = Lens(SystemClock().now(), mask=redact)
     if machine:
-        sys.stdout.write(json.dumps(_facts(plan, ended, lens)) + "\n")
+        sys.stdout.write(json.dumps(_facts(plan, ended, told, lens)) + "\n")
     else:
-        sys.stdout.write("".join(f"{_plain(line)}\n" for line in present_end(ended, lens)))
+        sys.stdout.write("".join(f"{line}\n" for line in present_told(told, lens)))
     return {Outcome.OK: ExitCode.OK, Outcome.UNKNOWN: ExitCode.UNVERIFIED}.get(ended.outcome, ExitCode.FAILING)
 
 
@@ -197,7 +208,7 @@ async def _quiet(_progress: Progress) -> None:
     return
 
 
-def _facts(plan: Plan, ended: Ended | None, lens: Lens) -> dict[str, object]:
+def _facts(plan: Plan, ended: Ended | None, told: Sequence[OutboxRow], lens: Lens) -> dict[str, object]:
     kept = recorded(plan, Consent(), "")
     return {
         "action": plan.action,
@@ -210,6 +221,7 @@ def _facts(plan: Plan, ended: Ended | None, lens: Lens) -> dict[str, object]:
         "outcome": ended.outcome.value if ended is not None else "",
         "text": lens.text(ended.text, 1000) if ended is not None else "",
         "intent": ended.intent if ended is not None else "",
+        "told": [facts(row, lens) for row in told],
     }
 
 

@@ -6,13 +6,16 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
+from cache.ledger.altered import AlteredReader
 from cache.live import LiveState
 from services.clock import SystemClock
+from services.model.action import Altered
 from services.model.alert import Alert, Silence
 from services.model.severity import Severity
 from services.model.workload import Rollout
@@ -23,6 +26,7 @@ from tui.exitcodes import ExitCode
 from tui.presenters import rollouts
 from tui.presenters.alert_lines import alert_facts, alert_line, counted, evidence_facts, firing_of, in_namespace
 from tui.presenters.alert_sources import ALERTS, SILENCES, clear_words, silent_words
+from tui.presenters.altered import altered_facts, present_left
 from tui.presenters.freshness import Freshness
 from tui.presenters.lens import WORDS, Lens, plural
 from tui.presenters.summary import Summary, sum_up
@@ -37,6 +41,7 @@ class Told(Struct, frozen=True):
     rows: Mapping[str, Rollout]
     firing: Sequence[Alert]
     silences: Mapping[str, Silence]
+    altered: Sequence[Altered] = ()
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -53,10 +58,20 @@ def report(arguments: argparse.Namespace) -> int:
     if arguments.namespace:
         rows = {key: row for key, row in rows.items() if row.ref.namespace == arguments.namespace}
     firing = firing_of(snapshot.tables.get(ALERTS, {}).values(), scope)
-    told = Told(sum_up(snapshot, clock.now(), scope), rows, firing, snapshot.tables.get(SILENCES, {}))
+    clusters = {row.ref.cluster for row in snapshot.tables.get("rollouts", {}).values()}
+    altered = _altered(setup.folder, clusters, arguments.namespace) if arguments.command == "status" else ()
+    told = Told(sum_up(snapshot, clock.now(), scope), rows, firing, snapshot.tables.get(SILENCES, {}), altered)
     show = _json if arguments.output == "json" else _table
     sys.stdout.write(show(arguments.command, told, Lens(clock.now(), mask=redact), setup))
     return exit_code(told.summary)
+
+
+def _altered(folder: Path, clusters: Collection[str], namespace: str) -> Sequence[Altered]:
+    """Return what actions left altered on these clusters (any, where none is known), oldest first."""
+    found = AlteredReader(folder).look().values()
+    here = [one for one in found if not clusters or one.ref.cluster in clusters]
+    here = [one for one in here if not namespace or one.ref.namespace in ("", namespace)]
+    return sorted(here, key=lambda one: one.since)
 
 
 def exit_code(summary: Summary) -> int:
@@ -80,6 +95,7 @@ def _table(command: str, told: Told, lens: Lens, setup: Setup) -> str:
         counts = f"{row.workload.ready}/{row.workload.desired}"
         words = lens.text(rollouts.what(row) or row.status)
         lines.append(f"{WORDS[row.severity]:4}  {name:<40} {counts:>7}  {words}")
+    lines += [f"left altered: {one}" for one in present_left(told.altered, lens)]
     return "\n".join(lines) + "\n"
 
 
@@ -132,6 +148,8 @@ def _json(command: str, told: Told, lens: Lens, setup: Setup) -> str:
         "alerts": _alerts(told, lens),
         "workloads": [_facts(row, lens) for row in listed],
     }
+    if command == "status":
+        document["left_altered"] = [altered_facts(one, lens) for one in told.altered]
     return json.dumps(document, indent=2) + "\n"
 
 

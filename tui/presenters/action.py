@@ -36,11 +36,15 @@ ENDS = {
 
 
 class Where(Struct, frozen=True):
-    """What a plan does not know: the cluster's name and its word, and the exact kubectl command with its context."""
+    """What a plan does not know: the cluster's name and its word, and the exact kubectl command with its context.
+
+    `tells` says who will be told by itself, "" where there are no channels.
+    """
 
     cluster: str
     environment: str
     command: str
+    tells: str = ""
 
 
 def present_title(plan: Plan, where: Where, lens: Lens) -> Line:
@@ -68,6 +72,8 @@ def present_plan(plan: Plan, allow: Allow, where: Where, lens: Lens) -> tuple[Li
         lines.append(_labelled("undo", lens.text(plan.undo.words, 200)))
     elif plan.no_undo:
         lines.append(_labelled("undo", f"none: {lens.text(plan.no_undo, 200)}", Tone.WARN))
+    if where.tells:
+        lines.append(_labelled("tells", lens.text(where.tells, 200)))
     return tuple(lines)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from services.model.action import ALTERED, Altered
 from services.model.ref import Ref
 from services.model.severity import Severity
+from services.model.text import SafeText
 from tui.presenters.lens import Lens
 from tui.presenters.terms import Subject
 from tui.presenters.view import View
@@ -34,6 +35,29 @@ def altered_words(table: Mapping[str, Altered], lens: Lens) -> str:
     user = lens.name("user", first.who.partition("@")[0])
     more = f", and {len(listed) - 1} more" if len(listed) > 1 else ""
     return f"left altered: {lens.text(first.title, 80)} {lens.age(first.since)} ({user}){more}"
+
+
+def present_left(listed: Iterable[Altered], lens: Lens) -> list[SafeText]:
+    """Return what was left altered for a report, a line each: what, how long ago, by whom, what puts it back."""
+    return [
+        lens.text(f"{one.title}, {lens.age(one.since)} ago by {one.who}; put back: {one.undo.words}", 300)
+        for one in listed
+    ]
+
+
+def altered_facts(one: Altered, lens: Lens) -> dict[str, str]:
+    """Return the same for a script; the time is RFC 3339 in UTC."""
+    from services.incidents.export import stamp
+
+    return {
+        "title": lens.text(one.title, 200),
+        "kind": lens.text(one.ref.kind),
+        "namespace": lens.text(one.ref.namespace),
+        "name": lens.text(one.ref.name),
+        "who": lens.text(one.who),
+        "since": stamp(one.since),
+        "put_back": lens.text(one.undo.words, 200),
+    }
 
 
 def present_altered(table: Mapping[str, Altered], lens: Lens) -> Line:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from services.config_notify import NotifySettings
 from services.model.message import OUTBOX, Message, OutboxRow, OutboxState
 from services.model.ref import Ref
 from services.model.severity import Severity
+from services.model.text import SafeText
 from tui.presenters.lens import TONES, Lens, age, plural
 from tui.presenters.terms import Subject
 from tui.presenters.view import View
@@ -68,6 +69,18 @@ def present_row(key: str, row: OutboxRow, lens: Lens) -> Row:
         Span(lens.age(row.created_at)),
     )
     return Row(key, cells, dimmed=row.state is OutboxState.ACCEPTED)
+
+
+def present_told(rows: Iterable[OutboxRow], lens: Lens) -> list[SafeText]:
+    """Return what became of messages so far, a line each: accepted, waits and why, came to nothing and why."""
+    lines = []
+    for row in rows:
+        state = "waits" if row.waits and row.state is not OutboxState.SENDING else row.state.value
+        why = f": {row.reason}" if row.reason else ""
+        later = f" (next {next_words(row, lens)})" if next_words(row, lens) else ""
+        help_ = "; any console here sends it, or quarterdeck outbox send" if row.waits else ""
+        lines.append(lens.text(f"told     {row.channel} {row.to}: {state}{later}{why}{help_}", 500))
+    return lines
 
 
 VIEW = View(
