@@ -159,7 +159,7 @@ def _replicated(wire: WireWorkload, resource: Resource, cluster: str) -> Workloa
     meta, spec, status = wire.metadata, wire.spec or _NO_SPEC, wire.status or _NO_STATUS
     annotations = meta.annotations or _NO_ANNOTATIONS
     strategy = (spec.strategy if resource is DEPLOYMENTS else spec.update_strategy) or _Strategy()
-    (writer, written_at), (scaler, scaled_at) = template_and_scale(meta.managed_fields)
+    (writer, written_at), scaler = template_and_scale(meta.managed_fields)
     return Workload(
         ref_of(meta, resource, cluster),
         meta.generation or 0,
@@ -189,7 +189,6 @@ def _replicated(wire: WireWorkload, resource: Resource, cluster: str) -> Workloa
         changed_by=writer,
         changed_at=written_at,
         scaled_by=scaler,
-        scaled_at=scaled_at,
     )
 
 

@@ -14,6 +14,7 @@ from services.kubernetes.configs import ConfigChanges
 from services.kubernetes.decode import DIGESTS, REVISIONS
 from services.kubernetes.diagnosis import crashes, diagnose
 from services.kubernetes.happenings import (
+    FOLLOWED,
     SOURCE,
     core_event,
     health_events,
@@ -21,6 +22,7 @@ from services.kubernetes.happenings import (
     known_events,
     node_events,
     revision_events,
+    scaled_event,
     template_events,
 )
 from services.kubernetes.joins import WORKLOADS, Joins, row_key
@@ -29,6 +31,7 @@ from services.kubernetes.symptoms import Symptoms
 from services.model.cluster import Job, KubeEvent, Node
 from services.model.ref import (
     DEPLOYMENTS,
+    EVENTS,
     NODES,
     PODS,
 )
@@ -71,6 +74,7 @@ class Derivation:
         self._words: dict[str, tuple[str, int]] = {}
         self._symptoms = Symptoms(settings)
         self._complete = False
+        self._unasked: set[str] = set()
         self._due = 0.0
 
     def use(self, settings: RolloutSettings) -> None:
@@ -128,6 +132,7 @@ class Derivation:
             self._placing.pop(uid, None)
         self._joins.left.clear()
         self._tell_revisions(now)
+        self._tell_scalings(now)
         removals = [key for key in self._joins.gone if key in self._rollouts]
         self._joins.gone.clear()
         for key in removals:
@@ -248,6 +253,19 @@ class Derivation:
         self._joins.revisions.clear()
         self._say(told)
 
+    def _tell_scalings(self, now: float) -> None:
+        """Put on the timeline how Deployments that have just become known were scaled, once the Events are known."""
+        if not self._unasked or EVENTS.table not in self._joins.seen:
+            return
+        steps: dict[str, list[KubeEvent]] = {}
+        for event in self._joins.tables.get(EVENTS.table, {}).values():
+            if event.reason == FOLLOWED and event.about.uid in self._unasked:
+                steps.setdefault(event.about.uid, []).append(event)
+        self._unasked.clear()
+        known = [(self._joins.workloads.get(uid), told) for uid, told in steps.items()]
+        scaled = [scaled_event(workload, told, now) for workload, told in known if workload is not None]
+        self._say([event for event in scaled if event is not None])
+
     def _tell(self, before: Any, obj: Any) -> None:  # noqa: ANN401
         now = self._clock.now()
         told: list[Event | None] = []
@@ -260,6 +278,8 @@ class Derivation:
         elif isinstance(obj, Workload):
             known = self._revisions.known
             told.extend(known_events(obj, now) if before is None else template_events(before, obj, now, known))
+            if before is None and obj.ref.kind == "Deployment":
+                self._unasked.add(obj.ref.uid)
         self._say([event for event in told if event is not None])
 
     def _say(self, events: list[Event]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 
 from msgspec import structs
@@ -11,7 +12,7 @@ from services.kubernetes.decode_revisions import Chosen
 from services.kubernetes.decode_workloads import revision_number
 from services.kubernetes.rollout_status import condition
 from services.model.cluster import ConfigDigest, Job, KubeEvent, Node
-from services.model.ref import Ref
+from services.model.ref import ARGO_ROLLOUTS, Ref
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind, event_id
 from services.model.workload import Condition, ReplicaSetInfo, Rollout, Workload
@@ -46,6 +47,8 @@ NAMED_KEYS = 3
 MOST_HASHES = 20
 MOST_WORDS = 160
 COMPLETE = "NewReplicaSetAvailable"
+FOLLOWED = "ScalingReplicaSet"
+_COUNTS = re.compile(r"Scaled (?:up|down) replica set \S+ (?:from (?P<before>\d+) )?to (?P<now>\d+)")
 _CONTROLLER = "kube-controller-manager"
 _TROUBLE = Severity.WARN
 
@@ -66,7 +69,9 @@ def revision_events(
     if older:
         began[revision.revision] = _chosen_again_at(revision, workload, seen_at, live)
     images = {number: one.images for one in siblings for number in (one.revision, *_numbers(one)) if number}
-    about = structs.replace(revision.ref, kind="Deployment", name=revision.owner.name, uid=revision.owner.uid)
+    owner = revision.owner
+    group = ARGO_ROLLOUTS.group if owner.kind == ARGO_ROLLOUTS.kind else revision.ref.group
+    about = structs.replace(revision.ref, group=group, kind=owner.kind or "Deployment", name=owner.name, uid=owner.uid)
     events = []
     for number, at in began.items():
         if not at or seen_at - at > BACKFILL:
@@ -98,9 +103,10 @@ def chosen_event(
 
 
 def _written_by(workload: Workload | None, at: float) -> dict[str, str]:
-    """Return who wrote the template, where that was just before."""
-    known = workload is not None and abs(workload.changed_at - at) < MADE and workload.changed_by
-    return {"actor": workload.changed_by} if known and workload is not None else {}
+    """Return who wrote the template, where that was just before: who wrote it since made a later revision."""
+    if workload is None or not workload.changed_by or not -WRITTEN <= at - workload.changed_at < MADE:
+        return {}
+    return {"actor": workload.changed_by}
 
 
 def _numbers(revision: ReplicaSetInfo) -> list[int]:
@@ -123,7 +129,7 @@ def template_events(before: Workload, now: Workload, seen_at: float, revisions_k
     """
     events = []
     if before.desired != now.desired and now.ref.kind != "DaemonSet":
-        events.append(_scaled(now, seen_at, before.desired))
+        events.append(_scaled(now, seen_at, seen_at, before.desired))
     if revisions_known:
         return events
     was, became, onset = "", "", ""
@@ -139,13 +145,11 @@ def template_events(before: Workload, now: Workload, seen_at: float, revisions_k
 
 
 def known_events(workload: Workload, seen_at: float) -> list[Event]:
-    """Return what a workload that was not known before still tells of the last day: its scaling, the end of a roll-out.
+    """Return what a workload that was not known before still tells of the last day: the end of a roll-out.
 
-    They are the same events as of a console that saw them happen.
+    It is the same event as of a console that saw it happen. Of its scaling `scaled_event` tells.
     """
     events = []
-    if 0 <= seen_at - workload.scaled_at <= BACKFILL:
-        events.append(_scaled(workload, seen_at, None))
     if workload.ref.kind == "Deployment":
         progressing = condition(workload, "Progressing")
         if progressing is not None and progressing.reason == COMPLETE:
@@ -154,12 +158,30 @@ def known_events(workload: Workload, seen_at: float) -> list[Event]:
     return events
 
 
-def _scaled(now: Workload, seen_at: float, before: int | None) -> Event:
-    """Return that a workload was scaled: a use of the scale subresource has a time, and so one name for all."""
-    known = before is None or 0 <= seen_at - now.scaled_at < LATELY
-    at, onset = (now.scaled_at, f"{now.scaled_at:.0f}-{now.desired}") if known else (seen_at, str(now.generation))
+def scaled_event(workload: Workload, told: Iterable[KubeEvent], seen_at: float) -> Event | None:
+    """Return the last scaling of a Deployment that was not known before, as its Events tell; None where they do not.
+
+    The object keeps no time of it. What the controller did after the last roll-out was complete was to follow a
+    scaling, and where that made the number that is wanted now, it was the one of the present generation.
+    """
+    ended = condition(workload, "Progressing")
+    if ended is None or ended.reason != COMPLETE or workload.observed_generation != workload.generation:
+        return None
+    steps = [one for one in told if one.reason == FOLLOWED and one.at > ended.updated_at]
+    at = max((one.at for one in steps), default=0.0)
+    counts = [_COUNTS.search(one.message) for one in steps if one.at == at]
+    last = next((each for each in counts if each is not None and int(each["now"]) == workload.desired), None)
+    if last is None or seen_at - at > BACKFILL:
+        return None
+    before = last["before"]
+    return _scaled(workload, at, seen_at, int(before) if before else None)
+
+
+def _scaled(now: Workload, at: float, seen_at: float, before: int | None) -> Event:
+    """Return that a workload was scaled, named by the generation that this made."""
+    onset = str(now.generation)
     event = _event(now.ref, EventKind.SCALE, f"scaled to {now.desired}", "scale", onset, at, seen_at)
-    payload = {"actor": now.scaled_by} if known and now.scaled_by else {}
+    payload = {"actor": now.scaled_by} if now.scaled_by else {}
     return structs.replace(event, payload=payload | ({"before": str(before)} if before is not None else {}))
 
 

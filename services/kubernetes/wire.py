@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from math import inf
 from sys import intern
 
 from msgspec import Raw, Struct, field
@@ -173,22 +174,28 @@ def writer_of(raw: Raw, *marks: bytes) -> Writer:
     return _writers(raw, marks)[0]
 
 
-def template_and_scale(raw: Raw) -> tuple[Writer, Writer]:
-    """Return who last wrote `spec.template`, and who last used the scale subresource."""
+def template_and_scale(raw: Raw) -> tuple[Writer, str]:
+    """Return who last wrote `spec.template`, and who owns `spec.replicas`.
+
+    A use of the scale subresource takes that field from all others, and leaves no time of its own
+    (k8s.io/apimachinery/pkg/util/managedfields/scalehandler.go, ToParent).
+    """
     return _writers(raw, (b'"f:template"',))
 
 
-def _writers(raw: Raw, marks: tuple[bytes, ...]) -> tuple[Writer, Writer]:
+def _writers(raw: Raw, marks: tuple[bytes, ...]) -> tuple[Writer, str]:
     data = bytes(raw)
     if data in _NOTHING:
-        return NOBODY, NOBODY
-    writer, scaler = NOBODY, NOBODY
+        return NOBODY, ""
+    writer, scaler, since = NOBODY, "", 0.0
     for entry in _managed_decoder.decode(data):
-        at = epoch(entry.time)
-        if not entry.subresource and at >= writer[1] and any(mark in bytes(entry.fields) for mark in marks):
+        at, fields = epoch(entry.time), bytes(entry.fields)
+        if not entry.subresource and at >= writer[1] and any(mark in fields for mark in marks):
             writer = (intern(entry.manager or ""), at)
-        elif entry.subresource == "scale" and at >= scaler[1]:
-            scaler = (intern(entry.manager or ""), at)
+        if entry.subresource == "scale":
+            scaler, since = intern(entry.manager or ""), inf
+        elif not entry.subresource and at >= since and b'"f:replicas"' in fields:
+            scaler, since = intern(entry.manager or ""), at
     return writer, scaler
 
 

@@ -38,8 +38,8 @@ class Workload(Struct, frozen=True, gc=False):
     `strategy` is the update strategy's type; `partition` is None where the object names no rollingUpdate block.
     `selector` is the label selector in the API's string form, for listing the pods. `spec_replicas` is None
     where the field is unset, `current` a StatefulSet's currentReplicas. `changed_by` is the field manager that last
-    wrote the pod template, `changed_at` that manager's last write. `scaled_by` last used the
-    scale subresource, at `scaled_at`: 0 where that never happened.
+    wrote the pod template, `changed_at` that manager's last write. `scaled_by` owns the
+    number of replicas: who last set it to another value, by the scale subresource or by an edit.
     """
 
     ref: Ref
@@ -70,7 +70,6 @@ class Workload(Struct, frozen=True, gc=False):
     changed_by: str = ""
     changed_at: float = 0.0
     scaled_by: str = ""
-    scaled_at: float = 0.0
 
 
 class ReplicaSetInfo(Struct, frozen=True, gc=False):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import math
+import re
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,8 +30,11 @@ TABLES = (
     *("events", "controller.revisions", "config.digests"),
 )
 IDENTITY = "tried"
-ALERTS = 61.0
+ENDS = 61.0
 """Seconds by which the end of an alert that is read back may be off: a step of the query, and a poll."""
+SLACK = {EventKind.SCALE: 2.0, EventKind.ALERT: 1.0}
+"""Seconds by which others may be off: a scaling is told when the controller followed, not when it was asked, and
+`ALERTS_FOR_STATE` holds whole seconds."""
 
 
 class Console:
@@ -48,6 +53,11 @@ class Console:
         found = {event.id: event for event in page.events}
         assert len(found) == len(page.events)
         return found
+
+    async def next_second(self) -> None:
+        """Wait until the second that is going on is over."""
+        now = self.made.clock.now()
+        await self.made.clock.sleep(math.floor(now) + 1 - now)
 
     async def until_told(self, *wanted: str) -> None:
         """Wait until the timeline has events of all these, as "KIND name: text" begins."""
@@ -105,20 +115,35 @@ async def _ended(task: asyncio.Future[None]) -> None:
 def unlike(was: Event, now: Event) -> list[str]:
     """Return in what an event that was read back differs from the recorded one beyond what is meant to."""
     found = []
-    slack = ALERTS if was.kind is EventKind.ALERT and was.text.endswith("ended") else 0.0
+    slack = ENDS if was.kind is EventKind.ALERT and was.text.endswith("ended") else SLACK.get(was.kind, 0.0)
     if abs(was.at - now.at) > slack:
         found.append(f"at {was.at:.3f} / {now.at:.3f}")
     pairs = {name: (getattr(was, name), getattr(now, name)) for name in ("kind", "ref", "severity")}
     found += [f"{name} {one} / {other}" for name, (one, other) in pairs.items() if one != other]
-    # Which keys of a ConfigMap changed is known only to who saw it before.
-    words = was.text.partition(":")[0] if was.kind is EventKind.CONFIG else was.text
-    if words != now.text:
+    if now.text not in {was.text, less(was)}:
         found.append(f"text {was.text!r} / {now.text!r}")
-    if known(was.payload) != known(now.payload):
+    before, after = known(was), known(now)
+    if was.kind is EventKind.ROLLOUT and not after.get("actor"):
+        # Who wrote a template is known until the next one writes it.
+        before.pop("actor", None)
+    if before != after:
         found.append(f"payload {was.payload} / {now.payload}")
     return [f"{said_of(was)}: {one}" for one in found]
 
 
-def known(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a payload can be read back: neither numbers nor keys from before."""
-    return {name: said for name, said in payload.items() if name != "before" and not name.startswith("key ")}
+def less(was: Event) -> str:
+    """Return what is left of an event's words where only the object as it is now tells it."""
+    if was.kind is EventKind.CONFIG:
+        # Which keys of a ConfigMap changed is known only to who saw it before.
+        return was.text.partition(":")[0]
+    if was.kind is EventKind.ROLLOUT and was.ref.kind != "Deployment":
+        # A ControllerRevision that was chosen again does not tell that it was also the one before.
+        return re.sub(r"  \S+→", "  ", was.text)
+    return was.text
+
+
+def known(event: Event) -> dict[str, Any]:
+    """Return what of a payload can be read back: neither numbers nor keys from before, moments as whole seconds."""
+    said = {name: each for name, each in event.payload.items() if name != "before" and not name.startswith("key ")}
+    moments = {name: math.floor(float(said[name])) for name in ("onset", "fired_at") if said.get(name)}
+    return said | moments if event.kind is EventKind.ALERT else said

@@ -199,6 +199,9 @@ class Writer:
         }
         if subresource:
             made["subresource"] = subresource
+        if subresource == "scale":
+            # The server takes the time from the object's own entry of that name, and there is none.
+            del made["time"]
         return made
 
 

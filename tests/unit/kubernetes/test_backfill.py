@@ -7,13 +7,24 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from services.kubernetes.happenings import config_event, core_event, known_events, node_events, template_events
+from services.kubernetes.happenings import (
+    COMPLETE,
+    FOLLOWED,
+    config_event,
+    core_event,
+    known_events,
+    node_events,
+    scaled_event,
+    template_events,
+)
 from services.model.cluster import ConfigDigest, KubeEvent, Node
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind
-from services.model.workload import Condition
+from services.model.workload import Condition, Workload
+from services.ports import Replace
 from tests.unit.kubernetes.estate_of import NOW, node, rolling, workload
+from tests.unit.kubernetes.test_derivation import Joined
 
 DAY = 86400.0
 Facts = set[tuple[str, float, str]]
@@ -35,20 +46,64 @@ def made(conditions: tuple[Condition, ...], **fields: Any) -> Node:
 
 
 def test_a_scaling_through_the_subresource_has_one_name_for_all() -> None:
-    before = workload(desired=3)
-    after = workload(desired=5, scaled_at=NOW - 20, scaled_by="kubectl", generation=4)
-    (seen,) = template_events(before, after, NOW - 19)
-    known = [event for event in known_events(after, NOW + 3600) if event.kind is EventKind.SCALE]
-    assert facts([seen]) == facts(known) == {(seen.id, NOW - 20, "scaled to 5")}
-    assert (seen.payload, known[0].payload) == ({"before": "3", "actor": "kubectl"}, {"actor": "kubectl"})
-
-
-def test_a_scaling_by_an_edit_is_named_by_its_generation() -> None:
-    before, after = workload(desired=3, scaled_at=NOW - 9000), workload(desired=5, scaled_at=NOW - 9000, generation=4)
+    complete = (Condition("Progressing", "True", COMPLETE, changed_at=NOW - 900, updated_at=NOW - 800),)
+    before = workload(desired=3, conditions=complete)
+    after = structs.replace(before, desired=5, scaled_by="kubectl", generation=4, observed_generation=4)
     (seen,) = template_events(before, after, NOW)
-    assert (seen.at, seen.payload) == (NOW, {"before": "3"})
+    same_second = (followed("up", 3, 4, NOW), followed("up", 3, 5, NOW))
+    steps = [followed("down", 4, 3, NOW - 60), *same_second, followed("up", 0, 4, NOW - 850)]
+    (known,) = known_scalings(after, steps, NOW + 3600)
+    assert facts([seen]) == facts([known]) == {(seen.id, NOW, "scaled to 5")}
+    assert seen.payload == known.payload == {"before": "3", "actor": "kubectl"}
     again = structs.replace(after, generation=5)
     assert template_events(before, again, NOW)[0].id != seen.id
+    old = structs.replace(followed("up", 3, 5, NOW), message="Scaled up replica set cart-1 to 5")
+    assert [event.payload for event in known_scalings(after, [old], NOW)] == [{"actor": "kubectl"}]
+
+
+@pytest.mark.parametrize(
+    ("at", "fields"),
+    [
+        (NOW - 800, {}),
+        (NOW, {"desired": 6}),
+        (NOW, {"observed_generation": 3}),
+        (NOW, {"conditions": rolling()}),
+        (NOW - DAY - 3600, {"conditions": (Condition("Progressing", "True", COMPLETE, updated_at=1.0),)}),
+    ],
+    ids=["part of the roll-out", "not the present number", "not followed yet", "during a roll-out", "long ago"],
+)
+def test_a_step_that_may_be_something_else_is_not_told_as_a_scaling(at: float, fields: dict[str, Any]) -> None:
+    complete = (Condition("Progressing", "True", COMPLETE, changed_at=NOW - 900, updated_at=NOW - 800),)
+    one = workload(desired=5, generation=4, conditions=complete)
+    assert known_scalings(structs.replace(one, observed_generation=4), [followed("up", 3, 5, NOW)], NOW)
+    other = structs.replace(one, **({"observed_generation": 4} | fields))
+    assert known_scalings(other, [followed("up", 3, 5, at)], NOW) == []
+
+
+@pytest.mark.parametrize("first", ["deployments.apps", "events"])
+def test_the_last_scaling_is_told_when_both_lists_are_known(first: str) -> None:
+    complete = (Condition("Progressing", "True", COMPLETE, changed_at=NOW - 900, updated_at=NOW - 800),)
+    one = workload(desired=5, generation=4, observed_generation=4, conditions=complete)
+    step = followed("up", 3, 5, NOW - 60)
+    lists = {"deployments.apps": {one.ref.key: one}, "events": {"step": step}}
+    joined = Joined()
+    for table in sorted(lists, key=lambda name: name != first):
+        assert [event for event in joined.live.publish().events if event.kind is EventKind.SCALE] == []
+        joined.derivation.apply("k", Replace(table, lists[table]))
+    told = [event.text for event in joined.live.publish().events if event.kind is EventKind.SCALE]
+    assert told == ["scaled to 5"]
+
+
+def followed(way: str, before: int, now: int, at: float) -> KubeEvent:
+    """Return the Event in which the controller tells how it followed."""
+    about = workload().ref
+    message = f"Scaled {way} replica set {about.name}-5b656ff776 from {before} to {now}"
+    return KubeEvent(Ref("c", "", "Event", about.namespace, f"e{at}"), about, "Normal", FOLLOWED, message, at)
+
+
+def known_scalings(of: Workload, told: list[KubeEvent], seen_at: float) -> list[Event]:
+    event = scaled_event(of, told, seen_at)
+    return [event] if event is not None else []
 
 
 @pytest.mark.parametrize(("hours", "known"), [(1, True), (23, True), (25, False)])

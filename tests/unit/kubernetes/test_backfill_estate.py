@@ -45,8 +45,8 @@ async def _much_happens(estate: Rehearsal, watching: Console) -> None:
     world, address = estate.engine.world, estate.address
     node = next(iter(world.store.collection(resources.NODES).entries))[1]
     space, settings = next(iter(world.store.collection(resources.CONFIG_MAPS).entries))
-    app = next(one for one in estate.plan.apps if one.kind == "Deployment")
-    deployment = f"/apis/apps/v1/namespaces/{app.namespace}/deployments/{app.name}"
+    scaled, app = [one for one in estate.plan.apps if one.kind == "Deployment"][:2]
+    deployments = "/apis/apps/v1/namespaces/{}/deployments/{}"
     container = {"name": app.name, "image": "registry.example/tried:9.9.9"}
     headers = {"Authorization": f"Bearer {address.tokens['admin']}"}
     trusted = ssl.create_default_context(cadata=address.authority.decode())
@@ -59,11 +59,11 @@ async def _much_happens(estate: Rehearsal, watching: Console) -> None:
             await watching.until_told(*told)
 
         for replicas in (4, 3):
-            scaled = f"SCALE {app.name}: scaled to {replicas}"
-            await patch(f"{deployment}/scale", {"spec": {"replicas": replicas}}, scaled)
+            scale = deployments.format(scaled.namespace, scaled.name) + "/scale"
+            await patch(scale, {"spec": {"replicas": replicas}}, f"SCALE {scaled.name}: scaled to {replicas}")
         changed = {"data": {"greeting": "good day"}}
         await patch(f"/api/v1/namespaces/{space}/configmaps/{settings}", changed, f"CONFIG {settings}: changed")
         for closed, words in ((True, "cordoned"), (None, "uncordoned"), (True, "cordoned")):
             await patch(f"/api/v1/nodes/{node}", {"spec": {"unschedulable": closed}}, f"NODE {node}: {words}")
         template = {"spec": {"template": {"spec": {"containers": [container]}}}}
-        await patch(deployment, template, f"ROLLOUT {app.name}: rev")
+        await patch(deployments.format(app.namespace, app.name), template, f"ROLLOUT {app.name}: rev")

@@ -91,6 +91,7 @@ def test_a_deployment() -> None:
     assert (row.images, row.paused, row.partition, row.terminating) == (("r/a:v1", "r/b:v2"), True, 0, 1)
     assert row.selector == "a=1,b=2,tier in (x,y),env notin (dev),on,!off"
     assert (row.changed_by, row.changed_at, row.created_at) == ("ci", EPOCH, EPOCH)
+    assert row.scaled_by == "hpa"
     (condition,) = row.conditions
     assert (condition.changed_at, condition.updated_at, condition.reason) == (EPOCH, EPOCH + 60, "ReplicaSetUpdated")
     assert row.labels == ("app=cart",)

@@ -48,10 +48,13 @@ def test_who_comes_later_tells_the_same() -> None:
 
 
 def test_it_is_about_the_workload_and_says_who_wrote_it() -> None:
-    db = workload("StatefulSet", "db", changed_by="ci", changed_at=NOW - 58)
+    db = workload("StatefulSet", "db", changed_by="ci", changed_at=NOW - 61)
     [event] = Revisions().take(Replace(REVISIONS, rows(chosen(4, "v4"))), {db.ref.uid: db}, NOW)
     assert (event.ref.kind, event.ref.key, event.ref.uid) == ("StatefulSet", "shop/db", "uid-db")
     assert (event.kind, event.payload) == (EventKind.ROLLOUT, {"actor": "ci"})
+    later = structs.replace(db, changed_by="somebody", changed_at=NOW - 5)
+    [event] = Revisions().take(Replace(REVISIONS, rows(chosen(4, "v4"))), {db.ref.uid: later}, NOW)
+    assert event.payload == {}, "who wrote the template since made a later revision"
 
 
 def test_what_is_old_has_no_owner_or_stays_as_it_was_is_no_news() -> None:
