@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from services.endpoint import Endpoint
 
 if TYPE_CHECKING:
+    from services.alerts.alertmanagers import Alertmanagers
+    from services.alerts.source import AlertingSource
     from services.clock import Clock
     from services.config_schema import Config
     from services.kubernetes.transport import Transport
@@ -33,6 +35,8 @@ class Monitoring:
             if settings.belongs_to(context)
         }
         self._metrics: MetricsSession | None = None
+        self._source: AlertingSource | None = None
+        self._alertmanagers: tuple[str, Alertmanagers] | None = None
 
     @property
     def configured(self) -> bool:
@@ -49,6 +53,22 @@ class Monitoring:
 
                 self._metrics = PrometheusSession([*prometheis.values()], self._config.metrics, self._clock)
         return self._metrics
+
+    def alertmanagers(self, cluster: str) -> Alertmanagers | None:
+        """Return what silences are set at, for the cluster of that identity; None where none is configured."""
+        if not self._of("alertmanager"):
+            return None
+        if self._alertmanagers is None or self._alertmanagers[0] != cluster:
+            from services.alerts.alertmanagers import Alertmanagers
+            from services.alerts.peers import peers_of
+
+            peers = peers_of(self._of("prometheus"), self._of("alertmanager"), cluster)
+            self._alertmanagers = cluster, Alertmanagers(peers, cluster, self._look_again)
+        return self._alertmanagers[1]
+
+    def _look_again(self) -> None:
+        if self._source is not None:
+            self._source.poll_now()
 
     async def watch_alerts(
         self,
@@ -69,7 +89,7 @@ class Monitoring:
 
         peers = peers_of(self._of("prometheus"), self._of("alertmanager"), cluster)
         surroundings = Surroundings(cluster=cluster, names=names, heartbeats=self._config.alerts.heartbeats)
-        source = AlertingSource(peers, sink, self._clock, surroundings, snapshot)
+        source = self._source = AlertingSource(peers, sink, self._clock, surroundings, snapshot)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(source.run())
             await source.past_told.wait()

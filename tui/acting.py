@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct, structs
 
 from services.actions.guard import OLDEST, Allow, Circumstances, Deny, may_begin
@@ -20,10 +21,12 @@ from services.errors import Problem
 from services.kubernetes.lease import Leases
 from services.model.action import Ended, Outcome, Plan, Progress, Target
 from services.model.actor import Actor
+from services.model.ref import ALERTS, SILENCES
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind, event_id
 from services.sanitize import safe_text
 from tui.locking import ClusterLocks, MachineLocks
+from tui.presenters.alert_sources import POLLED_FOR
 from tui.presenters.freshness import CONNECTION, Freshness, read
 from tui.trail import Begun, LedgerTrail, Unsettled
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from cache.ledger.ledger import Beside
     from cache.live import LiveState
     from cache.state.past import Past
+    from services.alerts.alertmanagers import Alertmanagers
     from services.engine import Engine
     from services.model.message import Message
     from services.model.ref import Ref
@@ -97,6 +101,11 @@ class Acting:
         """The clock that times are taken from."""
         return self._hands.clock
 
+    @property
+    def cluster(self) -> str:
+        """The identity of the cluster that is acted upon."""
+        return self._cluster()
+
     def arm(self) -> float:
         """Arm actions in this context, or end it; returns until when (0: not any more)."""
         now = self.clock.now()
@@ -120,7 +129,8 @@ class Acting:
 
     def why_not(self, action: str) -> str:
         """Return why an action may not begin here and now, "" where it may: what greys its key."""
-        return may_begin(action, self.policy, self._situation(""))
+        of_alerting = bool(BY_ID[action].fits & {("", "Alert"), ("", "Silence")})
+        return may_begin(action, self.policy, self._situation("", of_alerting=of_alerting))
 
     async def forbidden(self, target: Target) -> Mapping[str, str]:
         """Return, of the actions that an object is offered, those that this user may not do, each with the reason."""
@@ -211,7 +221,8 @@ class Acting:
         ended = structs.replace(ended, intent=left.intent.id)
         if ended.outcome is not Outcome.UNKNOWN or not left.intent.unknown:
             self.trail.take_up(left)
-            await self.trail.outcome(left.intent.id, ended, {"text": ended.text, "found_out": True})
+            undo = msgspec.to_builtins(ended.undo, enc_hook=str) if ended.undo is not None else None
+            await self.trail.outcome(left.intent.id, ended, {"text": ended.text, "found_out": True, "undo": undo})
             if (outgoing := self._outgoing()) is not None:
                 outgoing.nudge()
         return ended
@@ -239,11 +250,17 @@ class Acting:
         )
 
     def _circumstances(self, plan: Plan) -> Circumstances:
-        return self._situation(plan.target.ref.uid)
+        of_alerting = plan.target.resource in (ALERTS, SILENCES)
+        return self._situation(plan.target.ref.uid, of_alerting=of_alerting)
 
-    def _situation(self, uid: str) -> Circumstances:
+    def _situation(self, uid: str, *, of_alerting: bool) -> Circumstances:
         now = self.clock.now()
-        reading = read(self._watched().sources.get(CONNECTION), now)
+        readings = [read(self._watched().sources.get(CONNECTION), now)]
+        if of_alerting:
+            sources = self._watched().sources.items()
+            told = [read(one, now, POLLED_FOR) for name, one in sources if name.startswith("alertmanager/")]
+            readings = told or readings
+        reading = max(readings, key=lambda one: (one.freshness is Freshness.FRESH, one.last_ok))
         trusted = reading.freshness is Freshness.FRESH
         return Circumstances(
             now=now,
@@ -272,12 +289,15 @@ def make_acting(
     who: str,
     past: Past | None,
     outgoing: Callable[[], Outgoing | None] = lambda: None,
+    alertmanagers: Callable[[str], Alertmanagers | None] = lambda _: None,
 ) -> Acting | None:
     """Return the hands for the cluster that an engine watches now, None until it is connected.
 
-    `past` is what was recorded of that cluster, None where history is off; `outgoing` where people are told.
+    `past` is what was recorded of that cluster, None where history is off; `outgoing` where people are told;
+    `alertmanagers` gives what silences are set at, for the identity of a cluster.
     """
     from cache.state.past import observed_healthy
+    from services.alerts.hands import AlertingHands
     from services.kubernetes.hands import KubernetesHands
     from services.kubernetes.session import KubernetesSession
 
@@ -308,7 +328,7 @@ def make_acting(
     locks = ClusterLocks(Leases(hands, actor.console), MachineLocks(folder))
     policy, tell = config.policy_of(context), live.sink().happened
     return Acting(
-        hands,
+        AlertingHands(hands, lambda: alertmanagers(engine.cluster)),
         trail,
         locks,
         policy,

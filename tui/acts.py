@@ -60,9 +60,10 @@ class Acts(_Base):
         subject = front.subject() if front is not None else None
         ref = getattr(getattr(subject, "workload", subject), "ref", None)
         if ref is None:
-            return "" if hasattr(subject, "entity") else None
-        fits = any((ref.group, ref.kind) == (one.group, one.kind) for one in BY_ID[name].kinds)
-        return "" if fits else None
+            if hasattr(subject, "entity") or hasattr(subject, "lead"):
+                return ""
+            return "" if hasattr(subject, "created_by") and ("", "Silence") in BY_ID[name].fits else None
+        return "" if (ref.group, ref.kind) in BY_ID[name].fits else None
 
     def do_actions(self) -> None:
         """Show everything that can be done to the thing under the cursor."""

@@ -285,7 +285,14 @@ class Assembly:
             return None
         if self._hands is None or self._hands[0] is not engine.session:
             made = make_acting(
-                engine, self.live, self.clock, self.setup, self.console.actor, self._past(), self._outgoing
+                engine,
+                self.live,
+                self.clock,
+                self.setup,
+                self.console.actor,
+                self._past(),
+                self._outgoing,
+                self.beside.alertmanagers,
             )
             if made is None:
                 return None

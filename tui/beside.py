@@ -16,6 +16,7 @@ from services.model.text import SafeText
 if TYPE_CHECKING:
     from cache.ledger.incident_watch import IncidentWatch
     from cache.state.store import StateStore
+    from services.alerts.alertmanagers import Alertmanagers
     from services.config_schema import Config
     from services.costs.watch import CostWatch
     from services.engine import Engine
@@ -133,6 +134,10 @@ class Beside:
     def metrics(self) -> MetricsSession | None:
         """Return what may be asked of the Prometheis; on the service loop."""
         return self._monitoring.metrics if self._monitoring is not None else None
+
+    def alertmanagers(self, cluster: str) -> Alertmanagers | None:
+        """Return what silences are set at, None while no Alertmanager is asked; on the service loop."""
+        return self._monitoring.alertmanagers(cluster) if self._monitoring is not None else None
 
     async def alerts(
         self, live: LiveState, config: Config, identity: Identity, engine: Callable[[], Engine | None]

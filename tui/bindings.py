@@ -206,7 +206,7 @@ K9S: tuple[Cousin, ...] = (
     Cousin("ctrl+k", "table", "kill, without a question", Kin.INERT, "nothing is killed by a ctrl key here"),
     Cousin("r", "table", "restart / drain", Kin.INERT, "what changes a workload is a Shift key here: {restart}"),
     Cousin("i", "table", "set image", Kin.INERT, "{actions} sets an image, after a question"),
-    Cousin("a", "table", "attach", Kin.INERT, "attach is not offered; {logs} shows the logs"),
+    Cousin("a", "table", "attach", Kin.OURS, "acknowledges an alert; attach is not offered, {logs} shows the logs"),
     Cousin("s", "table", "shell / scale", Kin.INERT, "{actions} scales, after a question"),
     Cousin("u", "table", "used by / uncordon", Kin.INERT, "{actions} uncordons, after a question"),
     Cousin("t", "table", "transfer / trigger", Kin.OURS, "opens the timeline; {actions} triggers a CronJob"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -14,13 +14,11 @@ from services.actions.registry import BY_ID, Listed, listed_for
 from services.actions.runner import Orders
 from services.errors import Problem
 from services.model.action import Ended, Outcome, Plan, Progress, Target, Undo
-from services.model.alert import Alert
-from services.model.ref import CRONJOBS, JOBS, NODES, PODS, WORKLOAD_KINDS, Ref
-from services.model.workload import Rollout, Workload
+from services.model.ref import ALERTS
 from services.ports import Snapshot
+from tui.aiming import OF_ALERTING, Aim, Watched, aims, freeze, moved, replaced, row_of
+from tui.bindings import printed
 from tui.presenters.action import Where, asks_for, named, present_end, present_plan, present_progress, present_title
-from tui.presenters.alert_targets import target_of
-from tui.presenters.freshness import CONNECTION
 from tui.presenters.lens import Lens
 from widgets.dialog import ChoiceMenu, MessageDialog, sentence_lines
 from widgets.form import Field, FormDialog
@@ -32,56 +30,6 @@ if TYPE_CHECKING:
     from tui.app import QuarterdeckApp
 
 CONFIRM = "y"
-RESOURCES = {(one.group, one.kind): one for one in (*WORKLOAD_KINDS, PODS, NODES, JOBS, CRONJOBS)}
-"""Kinds that actions are offered for."""
-
-
-def freeze(subject: object, snapshot: Snapshot) -> Target | None:
-    """Return the identity of what is shown, for good: nothing that moves on the screen later can change it.
-
-    An alert stands for the workload, pod or node that it speaks of. None where there is no such object.
-    """
-    if isinstance(subject, Alert):
-        found = target_of(subject, snapshot)
-        return None if found is None else freeze(_row_of(found[0], snapshot), snapshot)
-    workload = subject.workload if isinstance(subject, Rollout) else subject
-    ref = getattr(workload, "ref", None)
-    if not isinstance(ref, Ref) or not ref.uid:
-        return None
-    resource = RESOURCES.get((ref.group, ref.kind))
-    status = snapshot.sources.get(CONNECTION)
-    if resource is None:
-        return None
-    return Target(
-        ref,
-        resource,
-        getattr(workload, "generation", 0),
-        getattr(workload, "resource_version", ""),
-        status.last_byte if status is not None else 0.0,
-    )
-
-
-def replaced(target: Target, subject: object, seen: str) -> str:
-    """Return what to say where an object took the place of the one that was painted; `seen` is that one's uid."""
-    if isinstance(subject, Alert) or not seen or seen == target.ref.uid:
-        return ""
-    return "it was deleted and made anew in this very moment: look again"
-
-
-def moved(target: Target, snapshot: Snapshot) -> str:
-    """Return what has become of a target since it was frozen, as far as its row tells; "" while it is the same."""
-    rows = snapshot.tables.get(target.resource.table)
-    if rows is None:
-        return ""
-    row = rows.get(target.ref.key)
-    if row is None:
-        return "it is gone: nothing can be confirmed here any more"
-    if row.ref.uid and row.ref.uid != target.ref.uid:
-        return "it was deleted and made anew: look at it again"
-    if isinstance(row, Workload) and target.generation and row.generation != target.generation:
-        by = f" by {row.changed_by}" if row.changed_by else ""
-        return f"its spec was changed{by} since this was planned: leave, and look at it again"
-    return ""
 
 
 def acting_of(app: QuarterdeckApp) -> Acting | None:
@@ -99,65 +47,90 @@ def open_menu(app: QuarterdeckApp) -> None:
     if front is None or acting is None:
         return
     subject, snapshot = front.subject(), app.console_state.feed.snapshot()
-    target = freeze(subject, snapshot)
-    if target is None:
+    found = aims(subject, snapshot, acting.cluster)
+    if not found:
         app.say("there is no object under the cursor that anything could be done to")
         return
-    if unseen := replaced(target, subject, front.seen_identity()):
+    if unseen := replaced(found[0].target, subject, front.seen_identity()):
         app.say(unseen)
         return
-    row = subject if not isinstance(subject, Alert) else _row_of(target.ref, snapshot)
     lens = app.console_state.lens()
+    offered = {one.id: (one, aim) for aim in found for one in listed_for(aim.target.ref.group, aim.target.ref.kind)}
 
     def chosen(answer: str | None) -> None:
         if answer:
-            begin(app, acting, BY_ID[answer], target, {})
+            listed, aim = offered[answer]
+            begin(app, acting, listed, aim.target, aim.given)
+
+    def choice(one: Listed, aim: Aim, forbidden: Mapping[str, str]) -> Choice:
+        grey = forbidden.get(one.id) or _grey(acting, one, aim.row, snapshot)
+        text = one.text if aim is found[0] else f"{named(aim.target, lens)}: {one.text}"
+        return Choice(one.id, one.label, text, one.key, lens.text(grey))
 
     def show(forbidden: Mapping[str, str] | None, _problem: Problem | None) -> None:
         if app.front is not front or app.screen is not front:
             return
-        grey = {one.id: (forbidden or {}).get(one.id) or _grey(acting, one, row, snapshot) for one in listed}
-        choices = [Choice(one.id, one.label, one.text, one.key, lens.text(grey[one.id])) for one in listed]
-        title = (Span("Actions", Tone.STRONG), Span(f"  {named(target, lens)}", Tone.MUTED))
+        choices = [choice(one, aim, forbidden or {}) for one, aim in offered.values()]
+        title = (Span("Actions", Tone.STRONG), Span(f"  {named(found[0].target, lens)}", Tone.MUTED))
         app.push_screen(ChoiceMenu(title, choices, empty="nothing can be done to it"), chosen)
 
-    listed = listed_for(target.ref.group, target.ref.kind)
-    app.work(lambda: acting.forbidden(target), show)
+    async def forbidden() -> Mapping[str, str]:
+        return {name: why for aim in found for name, why in (await acting.forbidden(aim.target)).items()}
+
+    app.work(forbidden, show)
 
 
 def act(app: QuarterdeckApp, name: str) -> None:
     """Begin an action on the thing that is shown under the cursor at this very moment."""
+    listed = BY_ID[name]
+    if app.why_not_act(name) is None and (cousin := app.console_state.keymap.hint_of(listed.key)):
+        app.say(f"{printed(listed.key)} {cousin}")
+        return
     front, acting = app.front, acting_of(app)
     if front is None or acting is None:
         return
-    snapshot, listed = app.console_state.feed.snapshot(), BY_ID[name]
+    snapshot = app.console_state.feed.snapshot()
     subject = front.subject()
-    target = freeze(subject, snapshot)
-    if target is None or all((target.ref.group, target.ref.kind) != (one.group, one.kind) for one in listed.kinds):
-        what = target.ref.kind if target is not None else "what is under the cursor"
+    found = aims(subject, snapshot, acting.cluster)
+    aim = next((one for one in found if (one.target.ref.group, one.target.ref.kind) in listed.fits), None)
+    if aim is None:
+        what = found[-1].target.ref.kind if found else "what is under the cursor"
         app.say(f"{listed.label}: not for {what}")
         return
-    row = subject if not isinstance(subject, Alert) else _row_of(target.ref, snapshot)
-    if grey := _grey(acting, listed, row, snapshot) or replaced(target, subject, front.seen_identity()):
+    if grey := _grey(acting, listed, aim.row, snapshot) or replaced(aim.target, subject, front.seen_identity()):
         app.say(f"{listed.label}: {grey}")
         return
-    begin(app, acting, listed, target, {})
+    begin(app, acting, listed, aim.target, aim.given)
 
 
 def begin(app: QuarterdeckApp, acting: Acting, listed: Listed, target: Target, given: Mapping[str, str]) -> None:
-    """Ask for what an action needs to know, then plan it."""
-    missing = [one for one in listed.parameters if one.required and not given.get(one.name)]
-    if not missing:
+    """Ask for what an action needs to know, then plan it; what is put back knows it already."""
+    why = {"comment"} if acting.policy.wants_reason(listed.id) else set()
+    missing = [one for one in listed.parameters if (one.required or one.name in why) and not given.get(one.name)]
+    if not missing or given.keys() & {"wanted", "until", "ids"}:
         Flow(app, acting, listed, target, given).ask()
         return
+    if listed.id == "silence" and target.resource == ALERTS:
+        from tui.silencing import Silencing
+
+        Silencing(app, acting.policy, target, given, Flow.after(app, acting, listed, target)).ask()
+        return
+    asked = [one for one in listed.parameters if one.name != "matchers"]
     fields = [
-        Field(one.name, one.label, given.get(one.name, one.default), (), one.required) for one in listed.parameters
+        Field(one.name, one.label, given.get(one.name, one.default), (), one.required or one in missing)
+        for one in asked
     ]
     values: dict[str, str] = {}
 
     def filled(found: Mapping[str, str]) -> None:
+        from tui.silencing import lacking
+
+        lacks = lacking(acting.policy, listed.id, found["comment"]) if found.get("comment") else ""
         values.update({name: text.strip() for name, text in found.items() if text.strip()})
-        form.accept()
+        if lacks:
+            form.refuse(lacks)
+        else:
+            form.accept()
 
     def left(confirmed: bool | None) -> None:
         if confirmed:
@@ -203,6 +176,14 @@ class Flow:
         self._run: RunDialog | None = None
         self._ended: Ended | None = None
         self._words: Words | None = None
+        self._watched: Watched | None = None
+
+    @classmethod
+    def after(
+        cls, app: QuarterdeckApp, acting: Acting, listed: Listed, target: Target
+    ) -> Callable[[Mapping[str, str]], None]:
+        """Return what begins it with the answers of a form."""
+        return lambda given: cls(app, acting, listed, target, given).ask()
 
     # The plan
 
@@ -246,10 +227,12 @@ class Flow:
         allow, lens = found.verdict, app.console_state.lens()
         where = self._where(plan)
         wants_reason = self._acting.policy.wants_reason(plan.action)
-        fields = [Field(name, label, "", (), True) for name, label in asks_for(plan, allow, reason=wants_reason)]
+        said = self._given.get("comment", "").strip()
+        asked = [one for one in asks_for(plan, allow, reason=wants_reason) if one[0] != "reason" or not said]
+        fields = [Field(name, label, "", (), True) for name, label in asked]
 
         def submit(values: Mapping[str, str]) -> None:
-            consent = Consent(values.get("reason", "").strip(), values.get("typed", "").strip())
+            consent = Consent(values.get("reason", "").strip() or said, values.get("typed", "").strip())
             missing = consents(allow, plan, self._acting.policy, consent)
             if dialog.disarmed or missing:
                 dialog.refuse(dialog.disarmed or missing)
@@ -268,16 +251,23 @@ class Flow:
         self._dialog = dialog
         app.confirming = self
         app.push_screen(dialog, left)
-        self.look(app.console_state.feed.snapshot())
+        snapshot = app.console_state.feed.snapshot()
+        self._watched = Watched(plan, snapshot) if "wanted" in plan.parameters else None
+        self.look(snapshot)
 
     def look(self, snapshot: Snapshot) -> None:
         """Take the confirm key away where the object is no longer what the plan was made for."""
-        if self._dialog is not None and (changed := moved(self._target, snapshot)):
-            self._dialog.disarm(changed)
+        if self._dialog is None:
+            return
+        changed = moved(self._target, snapshot) or (self._watched.news(snapshot) if self._watched is not None else "")
+        if changed:
+            self._dialog.disarm(self._app.console_state.lens().text(changed, 400))
 
     def _where(self, plan: Plan) -> Where:
         scope = self._app.console_state.scope
-        command = f"{scope.kubectl(plan.target.ref.namespace)} {plan.command}"
+        command = plan.command
+        if plan.target.resource not in OF_ALERTING:
+            command = f"{scope.kubectl(plan.target.ref.namespace)} {command}"
         return Where(scope.cluster, scope.environment, command, self._acting.tells(plan))
 
     # The run
@@ -365,20 +355,11 @@ def undo(app: QuarterdeckApp, acting: Acting, inverse: Undo) -> None:
         app.say(f"the time to {inverse.words} is over")
         return
     target = Target(inverse.ref, inverse.resource, as_of=now)
-    row = _row_of(inverse.ref, app.console_state.feed.snapshot())
+    row = row_of(inverse.ref, app.console_state.feed.snapshot())
     frozen = freeze(row, app.console_state.feed.snapshot()) if row is not None else None
     if frozen is not None and frozen.ref.uid == inverse.ref.uid:
         target = structs.replace(frozen, ref=inverse.ref)
     begin(app, acting, BY_ID[inverse.action], target, inverse.parameters)
-
-
-def _row_of(ref: Ref, snapshot: Snapshot) -> Any:  # noqa: ANN401 - objects of every kind
-    """Return the row of an object: a workload joined with what explains it, where there is one."""
-    found = snapshot.tables.get("rollouts", {}).get(f"{ref.kind}/{ref.key}")
-    resource = RESOURCES.get((ref.group, ref.kind))
-    if found is None and resource is not None:
-        found = snapshot.tables.get(resource.table, {}).get(ref.key)
-    return found
 
 
 def _grey(acting: Acting, listed: Listed, row: object, snapshot: Snapshot) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tui.bindings import COMMANDS, K9S, Command, Cousin, command_for, commands_for, hinting, printed
+from tui.bindings import COMMANDS, K9S, Command, Cousin, Kin, command_for, commands_for, hinting, printed
 
 if TYPE_CHECKING:
     from services.config import Loaded
@@ -42,6 +42,11 @@ class Keymap:
         """Return what to say to an operator who pressed a k9s key that does nothing here, "" for any other key."""
         cousin = hinting(place, key)
         return f"{printed(key)} ({cousin.theirs} in k9s): {self.says(cousin)}" if cousin is not None else ""
+
+    def hint_of(self, key: str) -> str:
+        """Return what to say of a k9s key that means something else here, "" for any other key."""
+        cousin = next((one for one in K9S if one.key == key and one.where == "table" and one.kin is Kin.OURS), None)
+        return self.says(cousin) if cousin is not None else ""
 
     @property
     def names(self) -> frozenset[str]:

@@ -14,6 +14,7 @@ from services.actions.runner import Held
 from services.actions.spec import Refused
 from services.kubernetes.lease import DRAINS, Leases, Unleased, spot_of
 from services.model.action import Plan
+from services.model.ref import ALERTS, SILENCES
 from services.sanitize import safe_text
 
 FOLDER = "locks"
@@ -67,6 +68,10 @@ class ClusterLocks:
 
         Raises Refused or LeaseTaken where another operator acts on it, Problem where nobody knows.
         """
+        if plan.target.resource in (ALERTS, SILENCES):
+            async with self._machine.hold(plan):
+                yield Held("an Alertmanager knows no locks: other machines may act too")
+            return
         spot = DRAINS if plan.action == DRAIN else spot_of(plan.target.ref)
         async with self._machine.hold(plan), self._leases.hold(spot, plan.title) as lease:
             if isinstance(lease, Unleased):

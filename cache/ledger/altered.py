@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from cache.faults import DatabaseFault
 from cache.ledger.chain import Link
@@ -19,7 +21,7 @@ from cache.ledger.statements import AFTER
 from cache.reading import connect_to_read
 from cache.versions import LEDGER_FILE
 from services.model.action import Altered, Undo
-from services.model.ref import Ref
+from services.model.ref import Ref, Resource
 
 LASTING = {
     "cordon": "uncordon",
@@ -27,20 +29,27 @@ LASTING = {
     "pause": "resume",
     "suspend-cronjob": "resume-cronjob",
     "suspend-gitops": "resume-gitops",
-    "silence": "expire-silence",
 }
 """Actions whose effect stays until their inverse is done."""
 
+SILENCING = ("ack", "silence")
+"""Actions that set a silence: what it is called is known once it is set, and it ends by itself."""
+
 SCALE = "scale"
+_NONE = Undo("", Ref("", "", "", "", ""), Resource("", "", "", ""), {}, "")
 _PAGE = 1000
 _BUSY_SECONDS = 1.0
 
 
 class AlteredReader:
-    """Follows the audit trail of one folder; a look at one that has not grown costs a query. Blocks."""
+    """Follows the audit trail of one folder; a look at one that has not grown costs a query. Blocks.
 
-    def __init__(self, folder: Path) -> None:
+    `now` gives epoch seconds: what ends by itself is left out once it has.
+    """
+
+    def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
         self._path = folder / LEDGER_FILE
+        self._now = now
         self._seq = 0
         self._begun: dict[str, tuple[str, Ref, Mapping[str, Any], str]] = {}
         self._left: dict[str, Altered] = {}
@@ -57,7 +66,8 @@ class AlteredReader:
                         self._take(Link(*row))
         except (sqlite3.Error, OSError, DatabaseFault, ValueError):
             pass
-        return dict(self._left)
+        now = self._now()
+        return {key: one for key, one in self._left.items() if not one.undo.until or one.undo.until > now}
 
     def _take(self, link: Link) -> None:
         self._seq = link.seq
@@ -76,10 +86,13 @@ class AlteredReader:
         for lasting, inverse in LASTING.items():
             if inverse == action:
                 self._left.pop(f"{same}/{lasting}", None)
-        undo = ended.get("undo")
+        undo, given = ended.get("undo"), body.get("plan", {}).get("parameters", {})
+        if ref.kind in ("Alert", "Silence"):
+            self._silence(action, ref, given, undo, Altered("", str(body.get("title") or action), ref, who, at, _NONE))
+            return
         if not undo or (action not in LASTING and action != SCALE):
             return
-        key, given = f"{same}/{action}", body.get("plan", {}).get("parameters", {})
+        key = f"{same}/{action}"
         inverse_of = msgspec.convert(undo, Undo)
         if action == SCALE:
             original = self._from.setdefault(key, str(given.get("from", "")))
@@ -87,7 +100,22 @@ class AlteredReader:
                 self._left.pop(key, None)
                 self._from.pop(key, None)
                 return
-            inverse_of = msgspec.structs.replace(
+            inverse_of = structs.replace(
                 inverse_of, parameters={"replicas": original}, words=f"scale back to {original}"
             )
         self._left[key] = Altered(key, str(body.get("title") or action), ref, who, at, inverse_of)
+
+    def _silence(
+        self, action: str, ref: Ref, given: Mapping[str, Any], undo: Mapping[str, Any] | None, left: Altered
+    ) -> None:
+        """Take that silences were set, extended or ended: known by their ids, whatever they were reached from."""
+        for one in str(given.get("ids", "")).split():
+            key = f"{ref.cluster}/silence/{one.rpartition('/')[2]}"
+            known = self._left.pop(key, None)
+            if action == "extend" and known is not None:
+                until = float(given.get("until", 0.0))
+                self._left[key] = structs.replace(known, undo=structs.replace(known.undo, until=until))
+        if action in SILENCING and undo:
+            inverse = msgspec.convert(undo, Undo)
+            key = f"{ref.cluster}/silence/{inverse.ref.uid}"
+            self._left[key] = structs.replace(left, key=key, undo=inverse)

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from services.model.action import Parameter, Right, Target
-from services.model.ref import CRONJOBS, DAEMONSETS, DEPLOYMENTS, JOBS, NODES, PODS, STATEFULSETS, Resource
+from services.model.ref import (
+    ALERTS,
+    CRONJOBS,
+    DAEMONSETS,
+    DEPLOYMENTS,
+    JOBS,
+    NODES,
+    PODS,
+    SILENCES,
+    STATEFULSETS,
+    Resource,
+)
 
 if TYPE_CHECKING:
     from services.actions.spec import Action
@@ -40,6 +51,11 @@ class Listed(Struct, frozen=True):
     subresource: str = ""
     on: Resource | None = None
 
+    @property
+    def fits(self) -> frozenset[tuple[str, str]]:
+        """The group and kind of everything that it is offered for."""
+        return frozenset((one.group, one.kind) for one in self.kinds)
+
     def right(self, target: Target) -> Right:
         """Return the right that its request needs: what greys it before anything is planned."""
         return Right(self.verb, self.on or target.resource, target.ref.namespace, self.subresource)
@@ -53,6 +69,11 @@ _DRAIN = (
     Parameter("empty_dirs", "lose emptyDir", "bool", "false"),
     Parameter("unmanaged", "unmanaged go", "bool", "false"),
 )
+_COMMENT, _FOR = Parameter("comment", "comment", required=True), Parameter("for", "for", "text", "1h")
+_SILENCE = (Parameter("matchers", "what"), _FOR, _COMMENT)
+_ACK = (Parameter("for", "for", "text", "15m"), Parameter("comment", "comment"))
+_LONGER = Parameter("for", "longer by", "text", "1h", required=True)
+_ALERTING = (ALERTS, SILENCES)
 
 LISTED = (
     Listed("rollback", "rollback:Rollback", "roll back", "to the last good revision", WORKLOADS, "R", 4, (_TO,)),
@@ -88,6 +109,10 @@ LISTED = (
         "trigger-cronjob", "jobs:TriggerCronJob", "trigger", "run it once, now", (CRONJOBS,), verb="create", on=JOBS
     ),
     Listed("retry-job", "jobs:RetryJob", "retry", "run the failed job again", (JOBS,), verb="create"),
+    Listed("ack", "silences:Acknowledge", "acknowledge", "a short silence: you are at it", (ALERTS,), "a", 4, _ACK),
+    Listed("silence", "silences:SetSilence", "silence", "tell nobody for a while", _ALERTING, "M", 5, _SILENCE),
+    Listed("extend", "silences:Extend", "extend", "let its silence last longer", _ALERTING, parameters=(_LONGER,)),
+    Listed("expire", "silences:Expire", "end the silence", "now, and tell again", _ALERTING),
 )
 
 BY_ID: Mapping[str, Listed] = {one.id: one for one in LISTED}

@@ -132,9 +132,9 @@ class Runner:
             ended = await self._under_lock(action, plan, intent, note, stopped)
         except asyncio.CancelledError:
             text = "this console was closed while it ran: the next start finds out how it ended"
-            await asyncio.shield(self._settle(intent, self._ended(Outcome.UNKNOWN, text), plan))
+            await asyncio.shield(self._settle(intent, self._ended(Outcome.UNKNOWN, text)))
             raise
-        return await self._settle(intent, ended, plan)
+        return await self._settle(intent, ended)
 
     async def _permit(self, orders: Orders) -> None:
         judged = await self.judge(orders.plan)
@@ -196,7 +196,8 @@ class Runner:
             ended = self._ended(Outcome.UNKNOWN, problem.sentence)
         if ended.outcome is not Outcome.OK and hands.halted:
             ended = structs.replace(ended, text=safe_text(f"{hands.halted}: {ended.text}", 1000))
-        return structs.replace(ended, undo=plan.undo if ended.outcome is not Outcome.CANCELLED else None)
+        undo = ended.undo or plan.undo
+        return structs.replace(ended, undo=undo if ended.outcome is not Outcome.CANCELLED else None)
 
     def _halted(self, plan: Plan, hands: HaltingHands, halted: Halted) -> Ended:
         """Say how far it came; nobody waits for what another operator may be changing by now."""
@@ -209,11 +210,11 @@ class Runner:
         await self._trail.step(intent, stage.value, {"text": text} if text else {})
         await note(Progress(stage, text))
 
-    async def _settle(self, intent: str, ended: Ended, plan: Plan) -> Ended:
+    async def _settle(self, intent: str, ended: Ended) -> Ended:
         """Write the outcome; where that fails the action stays what it is, and the sentence says what is missing."""
         ended = structs.replace(ended, intent=intent)
-        undo = plan.undo if ended.undo is not None else None
-        body = {"text": ended.text, "undo": msgspec.to_builtins(undo, enc_hook=str) if undo else None}
+        undo = msgspec.to_builtins(ended.undo, enc_hook=str) if ended.undo is not None else None
+        body = {"text": ended.text, "undo": undo}
         try:
             await self._trail.outcome(intent, ended, body)
         except Problem as problem:
@@ -262,8 +263,20 @@ def _moved(plan: Plan, again: Plan) -> str:
     if [one.spec for one in again.writes] != [one.spec for one in plan.writes]:
         return "somebody changed the object since the plan was shown"
     if again.edits != plan.edits:
-        return "the server would now change other fields than the plan showed"
+        return f"it would now change something else than the plan showed ({_difference(plan, again)})"
     return "what it would do is no longer what was shown"
+
+
+def _difference(plan: Plan, again: Plan) -> str:
+    """Return "now also: cart; no longer: search"; of what is in both, which is otherwise."""
+    before, now = {one.path: one for one in plan.edits}, {one.path: one for one in again.edits}
+    parts = (
+        ("now also", [path for path in now if path not in before]),
+        ("no longer", [path for path in before if path not in now]),
+        ("otherwise", [path for path in now if path in before and now[path] != before[path]]),
+    )
+    said = [f"{word}: {', '.join(paths[:3])}{', ...' if len(paths) > 3 else ''}" for word, paths in parts if paths]
+    return "; ".join(said)
 
 
 async def resolve(action: Action, plan: Plan, hands: Hands, note: Note) -> Ended:
@@ -272,5 +285,5 @@ async def resolve(action: Action, plan: Plan, hands: Hands, note: Note) -> Ended
         ended = await action.verify(plan, hands, note)
     except Problem as problem:
         return Ended(Outcome.UNKNOWN, problem.sentence, at=hands.clock.now())
-    undo = plan.undo if ended.outcome is Outcome.OK else None
+    undo = (ended.undo or plan.undo) if ended.outcome is Outcome.OK else None
     return structs.replace(ended, undo=undo)

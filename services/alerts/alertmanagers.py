@@ -1,4 +1,4 @@
-"""The Alertmanagers that silences are set at: read at every peer, since alerts are not replicated; written to at one."""
+"""The Alertmanagers that silences are set at: read at every peer, since each has its own alerts; written to at one."""
 
 from __future__ import annotations
 

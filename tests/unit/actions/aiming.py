@@ -24,7 +24,7 @@ from services.model.workload import Healthy, Pod
 from services.ports import AccessAnswer, Snapshot
 from services.sanitize import safe_text
 from tests.unit.actions.stage import StageLocks, StageTrail, World
-from tui.flows import freeze, moved, replaced
+from tui.aiming import freeze, moved, replaced
 from tui.presenters.ordering import Ordering
 from tui.presenters.terms import Subject, parse_filter
 from widgets.table_view import TableView
