@@ -102,6 +102,11 @@ class Acting:
         return self._hands.clock
 
     @property
+    def hands(self) -> Hands:
+        """What actions are lent here."""
+        return self._hands
+
+    @property
     def cluster(self) -> str:
         """The identity of the cluster that is acted upon."""
         return self._cluster()

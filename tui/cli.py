@@ -135,8 +135,10 @@ def _of_hands(commands: Commands, selection: argparse.ArgumentParser) -> None:
     """Add what acts, and says what was done and told."""
     act = commands.add_parser("act", parents=[selection], help="plan an action, and run it with --yes; no screen")
     act.add_argument("action", metavar="ACTION", help="restart, scale, pause, cordon, ...: as in the action menu")
-    act.add_argument("target", metavar="TARGET", help="NAMESPACE/deployment/NAME, node/NAME")
-    for name, text in (("to", "rollback"), ("replicas", "scale"), ("image", "set-image"), ("container", "set-image")):
+    act.add_argument("target", nargs="+", metavar="TARGET", help="NAMESPACE/deployment/NAME, node/NAME; ALERT...")
+    asked = (("to", "rollback"), ("replicas", "scale"), ("image", "set-image"), ("container", "set-image"))
+    silenced = (("for", "silence, ack, extend: 15m, 1h"), ("comment", "silence, ack"), ("matchers", "silence"))
+    for name, text in (*asked, *silenced):
         act.add_argument(f"--{name}", default="", metavar="V", help=f"for {text}")
     act.add_argument("--dry-run", action="store_true", help="print the plan alone")
     act.add_argument("--yes", nargs="?", const="yes", default="", metavar="NAME", help="do it; =NAME types its name")

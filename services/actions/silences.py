@@ -296,7 +296,7 @@ class Expire(Ordinary):
 def _expiry(ref: Ref, wanted: Sequence[Wanted], ids: Sequence[tuple[str, str]]) -> Undo:
     """Return the end of silences that were set: by their ids where the server has told them, else by what they say."""
     until = max(one.ends for one in wanted)
-    words = "end it: what still fires is told again"
+    words = f"end it before {silencing.clock_words(until, wanted[0].starts)}: what still fires is told again"
     if not ids:
         return Undo("expire", ref, SILENCES, {"wanted": silencing.encoded(wanted)}, words, until)
     at, first = ids[0]

@@ -32,6 +32,8 @@ VOLATILE = frozenset({"pod", "instance", "pod_template_hash", "uid", "pod_ip", "
 UNTOLD = frozenset({"prometheus", "prometheus_replica", "replica", "severity"})
 """Labels that name no thing: who measured it, and how bad it is just now."""
 
+_BROAD = frozenset({"cluster", "instance", "job", "endpoint", "service", "container"})
+
 MANY = 25
 """Alerts hidden from which on the name has to be typed."""
 
@@ -166,7 +168,8 @@ def read_matchers(text: str) -> tuple[Matcher, ...]:
 def name_of(labels: Pairs) -> str:
     """Return an alert as it is listed: `CartDown{namespace="shop"}`."""
     known = dict(labels)
-    rest = ", ".join(f'{name}="{value}"' for name, value in labels if name not in UNTOLD | {"alertname"})
+    told = [(name, value) for name, value in labels if name not in UNTOLD | {"alertname"}]
+    rest = ", ".join(f'{name}="{value}"' for name, value in sorted(told, key=lambda one: (one[0] in _BROAD, one[0])))
     return f"{known.get('alertname', '')}{{{rest}}}"
 
 

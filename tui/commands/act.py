@@ -21,12 +21,14 @@ from services.engine import Desired, Engine
 from services.errors import Problem
 from services.model.action import Ended, Outcome, Plan, Progress, Stage, Target
 from services.model.message import OutboxRow
-from services.model.ref import Ref, Resource
+from services.model.ref import ALERTS, SILENCES, Ref, Resource
 from services.model.source import SourceState
+from services.monitoring import Monitoring
 from services.ports import Interest
 from services.redact import redact
 from services.sanitize import safe_text
 from tui.acting import Acting, Planned, console_actor, make_acting
+from tui.commands.act_alerts import acts_on_alerts, find, given_of
 from tui.commands.outbox import facts
 from tui.commands.setup import Setup, actor, prepare
 from tui.console import Scope
@@ -41,7 +43,7 @@ from widgets.viewmodels import Line
 WATCHED = frozenset({"pods", "nodes", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"})
 """Tables that are watched while an action on one of their rows runs."""
 
-PARAMETERS = ("to", "replicas", "image", "container")
+PARAMETERS = ("to", "replicas", "image", "container", "for", "comment", "matchers")
 
 
 def act(arguments: argparse.Namespace) -> int:
@@ -54,12 +56,21 @@ def act(arguments: argparse.Namespace) -> int:
         raise Problem(safe_text(f"There is no action {arguments.action[:40]}; there are {', '.join(BY_ID)}."))
     given = _given(arguments, listed)
     setup = prepare(arguments)
-    where = read_target(arguments.target, arguments.namespace, listed)
+    where = _where(arguments, listed)
     try:
         return asyncio.run(_act(setup, arguments, where, given))
     except Problem as problem:
         sys.stderr.write(f"{problem.sentence}\n")
         return ExitCode.FAILING
+
+
+def _where(arguments: argparse.Namespace, listed: Listed) -> tuple[Resource, str, str]:
+    """Return what is acted upon; alerts are looked for at their servers, so nothing is read of them here."""
+    if acts_on_alerts(listed):
+        return ALERTS, "", ""
+    if len(arguments.target) > 1:
+        raise Problem(safe_text(f"{listed.id} takes one target."))
+    return read_target(arguments.target[0], arguments.namespace, listed)
 
 
 def read_target(text: str, namespace: str, listed: Listed) -> tuple[Resource, str, str]:
@@ -88,6 +99,8 @@ def _names(resource: Resource) -> tuple[str, ...]:
 
 def _given(arguments: argparse.Namespace, listed: Listed) -> Mapping[str, str]:
     given = {name: getattr(arguments, name) for name in PARAMETERS if getattr(arguments, name)}
+    if acts_on_alerts(listed):
+        given = dict(given_of(listed, given, arguments.reason))
     known = {one.name for one in listed.parameters}
     for name in given:
         if name not in known:
@@ -107,6 +120,7 @@ async def _act(
     resource, namespace, name = where
     identity, config = setup.identity, setup.loaded.config
     acting: Acting | None = None
+    monitoring = Monitoring(config, identity.context, clock, lambda: engine.transport)
     outgoing = Outgoing(setup.folder, clock, console_actor(actor()), config) if config.notify else None
     try:
         tables = (resource.table,) if resource.table in WATCHED else ()
@@ -119,10 +133,14 @@ async def _act(
             text = f"Nothing was changed: the cluster did not answer within {arguments.timeout:.0f} s."
             raise Problem(safe_text(text)) from None
         past = Past(HistoryReader(setup.folder), lambda: setup.key) if config.history.enabled else None
-        acting = make_acting(engine, live, clock, setup, actor(), past, lambda: outgoing)
+        acting = make_acting(engine, live, clock, setup, actor(), past, lambda: outgoing, monitoring.alertmanagers)
         if acting is None:
             raise Problem(safe_text("The cluster is not connected."))
-        target = await _freeze(engine, resource, namespace, name)
+        if resource == ALERTS:
+            target, found = await find(arguments.target, BY_ID[arguments.action], acting.hands, engine.cluster)
+            given = {**found, **given}
+        else:
+            target = await _freeze(engine, resource, namespace, name)
         planned = await acting.plan(arguments.action, target, given)
         settings = config.context(identity.context)
         scope = Scope(identity.context, identity.cluster_name or identity.context, settings.word)
@@ -130,6 +148,7 @@ async def _act(
     finally:
         if outgoing is not None:
             outgoing.close()
+        await monitoring.close()
         await engine.close()
         if acting is not None:
             acting.close()
@@ -167,7 +186,9 @@ async def _carry_out(
 ) -> int:
     plan, verdict = planned.plan, planned.verdict
     lens = Lens(SystemClock().now(), mask=redact)
-    command = f"{scope.kubectl(plan.target.ref.namespace)} {plan.command}"
+    command = plan.command
+    if plan.target.resource not in (ALERTS, SILENCES):
+        command = f"{scope.kubectl(plan.target.ref.namespace)} {command}"
     where = Where(scope.cluster, scope.environment, command, acting.tells(plan))
     machine = arguments.output == "json"
     if isinstance(verdict, Deny):
@@ -180,7 +201,8 @@ async def _carry_out(
         if machine:
             sys.stdout.write(json.dumps(_facts(plan, None, (), lens)) + "\n")
         return ExitCode.OK
-    consent = Consent(arguments.reason.strip(), plan.typed if arguments.yes == plan.typed else "")
+    reason = arguments.reason.strip() or arguments.comment.strip()
+    consent = Consent(reason, plan.typed if arguments.yes == plan.typed else "")
     missing = consents(verdict, plan, acting.policy, consent)
     if missing:
         raise Problem(safe_text(f"Nothing was changed: {missing} (--reason TEXT; --yes={plan.typed} types the name)."))
