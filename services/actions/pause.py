@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from services.actions.keepers import check_keepers
 from services.actions.ordinary import Ordinary
-from services.actions.reading import at, fetch, patch, rehearse, slashed, spoken
+from services.actions.reading import at, fetch, patch, rehearse, spoken
 from services.actions.spec import Hands, Note, Refused
 from services.actions.watching import see_once
-from services.actions.workloads import patch_right, rollout_of
+from services.actions.workloads import patch_right, rollout_command, rollout_of
 from services.model.action import Ended, Fact, Plan, Target, Undo
 from services.model.severity import Severity
 from services.ports import Snapshot
@@ -45,7 +45,7 @@ class _Holding(Ordinary):
             edits=edits,
             writes=(write,),
             rights=(patch_right(target),),
-            command=f"rollout {self.id} {slashed(target)}",
+            command=self._command(target),
             expects="at once",
             undo=Undo("resume" if self.paused else "pause", target.ref, target.resource, {}, self._back()),
         )
@@ -60,6 +60,12 @@ class _Holding(Ordinary):
             text = "a new template waits, pods of both revisions stay; scaling still works, the deadline is not counted"
             return Fact("means", text, Severity.NOTICE)
         return Fact("means", "the roll-out goes on with the template as it is now")
+
+    def _command(self, target: Target) -> str:
+        """Return the command; Argo Rollouts has none that resumes without promoting too."""
+        if target.ref.kind == "Rollout" and not self.paused:
+            return f'patch rollouts.argoproj.io {target.ref.name} --type=merge -p \'{{"spec":{{"paused":null}}}}\''
+        return rollout_command(target, self.id)
 
     def _back(self) -> str:
         return "resume it" if self.paused else "pause it again"

@@ -10,7 +10,7 @@ import msgspec
 from services.actions.spec import Document, Hands, Refused
 from services.errors import Problem
 from services.kubernetes.history import diff_templates
-from services.kubernetes.writing import WriteFault, WriteProblem, spec_digest
+from services.kubernetes.writing import WriteFault, WriteProblem, digest_for
 from services.model.action import Edit, Fact, Target, Write
 from services.model.severity import Severity
 from services.sanitize import safe_text
@@ -61,15 +61,16 @@ def check_owner(document: Document, target: Target) -> None:
 def patch(target: Target, document: Document, body: object, content_type: str = MERGE, subresource: str = "") -> Write:
     """Return a patch of the object as it was read: its uid, version and spec are the preconditions."""
     ref = target.ref
+    path, encoded = target.resource.path(ref.namespace, ref.name, subresource), msgspec.json.encode(body)
     return Write(
         method="PATCH",
-        path=target.resource.path(ref.namespace, ref.name, subresource),
+        path=path,
         what=f"change {spoken(target)}",
-        body=msgspec.json.encode(body),
+        body=encoded,
         content_type=content_type,
         uid=str(at(document, "metadata", "uid") or ""),
         resource_version=str(at(document, "metadata", "resourceVersion") or ""),
-        spec=spec_digest(document),
+        spec=digest_for(path, encoded, document),
     )
 
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 from services.model.action import Parameter, Right, Target
 from services.model.ref import (
     ALERTS,
+    ARGO_ROLLOUTS,
     CRONJOBS,
     DAEMONSETS,
     DEPLOYMENTS,
@@ -29,7 +30,8 @@ from services.model.ref import (
 if TYPE_CHECKING:
     from services.actions.spec import Action
 
-WORKLOADS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS)
+WORKLOADS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, ARGO_ROLLOUTS)
+HELD = (DEPLOYMENTS, ARGO_ROLLOUTS)
 
 
 class Listed(Struct, frozen=True):
@@ -87,9 +89,20 @@ LISTED = (
         parameters=(_REPLICAS,),
         subresource="scale",
     ),
-    Listed("pause", "pause:Pause", "pause", "hold its roll-out", WORKLOADS[:1]),
-    Listed("resume", "pause:Resume", "resume", "let its roll-out go on", WORKLOADS[:1]),
-    Listed("set-image", "image:SetImage", "set image", "another image", WORKLOADS, parameters=_IMAGE),
+    Listed("pause", "pause:Pause", "pause", "hold its roll-out", HELD),
+    Listed("resume", "pause:Resume", "resume", "let its roll-out go on", HELD),
+    Listed("promote", "promote:Promote", "promote", "to the next step", (ARGO_ROLLOUTS,), subresource="status"),
+    Listed(
+        "promote-full",
+        "promote:PromoteFull",
+        "promote in full",
+        "to the end, without steps or analysis",
+        (ARGO_ROLLOUTS,),
+        subresource="status",
+    ),
+    Listed("abort", "abort:Abort", "abort", "back to the stable version", (ARGO_ROLLOUTS,), subresource="status"),
+    Listed("retry", "abort:Retry", "retry", "what was aborted, again", (ARGO_ROLLOUTS,), subresource="status"),
+    Listed("set-image", "image:SetImage", "set image", "another image", WORKLOADS[:3], parameters=_IMAGE),
     Listed(
         "evict-pod",
         "pods:EvictPod",

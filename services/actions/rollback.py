@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 
 from msgspec import structs
 
+from services.actions.deliveries import delivers_again, watch_back
 from services.actions.keepers import check_keepers
-from services.actions.reading import at, entries, fetch, patch, rehearse, slashed
+from services.actions.reading import at, entries, fetch, patch, rehearse, spoken
 from services.actions.spec import Document, Hands, Note, Refused
 from services.actions.watching import watch_rollout, workload_of
-from services.actions.workloads import patch_right, pods_touched, rollout_of
+from services.actions.workloads import patch_right, pods_touched, rollout_command, rollout_of
 from services.errors import Problem
+from services.kubernetes.history import HELD_BY_REPLICASETS
 from services.kubernetes.undo import Grounds, Part, candidates
 from services.kubernetes.undo import Rollback as WayBack
 from services.kubernetes.undo import rollback as way_back
@@ -50,17 +52,22 @@ class Rollback:
     id = "rollback"
 
     def available(self, row: object, snapshot: Snapshot, /) -> str:
-        """Not where there is one revision alone, nor while it is paused."""
+        """Not where there is one revision alone, nor while a Deployment is paused."""
         rollout = rollout_of(row, snapshot)
         if rollout is None:
             return ""
-        if rollout.workload.paused:
+        if rollout.workload.delivery is not None and rollout.workload.delivery.follows:
+            return _followed(rollout.workload.delivery.follows)
+        if rollout.workload.paused and rollout.workload.delivery is None:
             return "it is paused: resume it first"
         return "it has one revision only" if rollout.revision == 1 else ""
 
     async def plan(self, target: Target, given: Mapping[str, str], hands: Hands, /) -> Plan:
         """Return the way back to revision `to`, or to the best one there is."""
         document = await fetch(target, hands)
+        if name := str(at(document, "spec", "workloadRef", "name") or ""):
+            kind = str(at(document, "spec", "workloadRef", "kind") or "").lower()
+            raise Refused(safe_text(f"{spoken(target)}: {_followed(f'{kind}/{name}')}."))
         keepers = await check_keepers(document, target, hands)
         holders = await _holders(target, document, hands)
         observed = await hands.observed(target.ref)
@@ -78,11 +85,18 @@ class Rollback:
             target=target,
             title=f"Roll back {target.ref.key}",
             parameters={"to": str(way.revision.number)},
-            facts=(*_facts(target, document, way, current), *keepers, *warnings, *said, *_trap_facts(trap)),
+            facts=(
+                *_facts(target, document, way, current),
+                *delivers_again(target, document, way),
+                *keepers,
+                *warnings,
+                *said,
+                *_trap_facts(trap),
+            ),
             edits=edits if len(edits) <= SHOWN else _gathered(way),
             writes=(write, *(_deletion(pod) for pod in trap)),
             rights=(patch_right(target),),
-            command=f"rollout undo {slashed(target)} --to-revision={way.revision.number}",
+            command=rollout_command(target, "undo", f" --to-revision={way.revision.number}"),
             touches=await pods_touched(target, document, hands),
             expects=_expected(target, way, hands),
             undo=_undo(target, current),
@@ -106,7 +120,8 @@ class Rollback:
         """Watch until the revision is available, then until the alerts that fired on it have cleared."""
         wanted = await _template_of(plan, hands)
         name = f"{plan.target.ref.key} runs what revision {plan.parameters['to']} was"
-        ended = await watch_rollout(plan, hands, note, lambda found: _runs(found, wanted), name)
+        watch = watch_back if plan.target.ref.kind == "Rollout" else watch_rollout
+        ended = await watch(plan, hands, note, lambda found: _runs(found, wanted), name)
         alerts = [key for key in plan.state.get("alerts", "").split(",") if key]
         if ended.outcome is not Outcome.OK or not alerts:
             return ended
@@ -114,10 +129,14 @@ class Rollback:
 
 
 async def _holders(target: Target, document: Document, hands: Hands) -> Sequence[Document]:
-    kind = REPLICASETS if target.ref.kind == "Deployment" else CONTROLLERREVISIONS
+    kind = REPLICASETS if target.ref.kind in HELD_BY_REPLICASETS else CONTROLLERREVISIONS
     labels = at(document, "spec", "selector", "matchLabels") or {}
     selector = ",".join(f"{name}={value}" for name, value in labels.items())
     return await hands.find(kind, target.ref.namespace, **({"labelSelector": selector} if selector else {}))
+
+
+def _followed(name: str) -> str:
+    return f"its template is that of {name}: roll that back, and it follows"
 
 
 def _number(text: str) -> int:
@@ -259,7 +278,7 @@ def _expected(target: Target, way: WayBack, hands: Hands) -> str:
 
 async def _template_of(plan: Plan, hands: Hands) -> Document | None:
     """Return the pod template that the plan goes back to, None where its holder is gone."""
-    kind = REPLICASETS if plan.target.ref.kind == "Deployment" else CONTROLLERREVISIONS
+    kind = REPLICASETS if plan.target.ref.kind in HELD_BY_REPLICASETS else CONTROLLERREVISIONS
     try:
         holder = await hands.get(kind, plan.target.ref.namespace, plan.state["template"])
     except Problem as problem:

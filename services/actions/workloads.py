@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from services.actions.reading import at, entries
+from services.actions.reading import at, entries, slashed
 from services.actions.spec import Document, Hands
 from services.errors import Problem
 from services.model.action import Fact, Right, Target
-from services.model.ref import DAEMONSETS, DEPLOYMENTS, PODS, STATEFULSETS, Resource
+from services.model.ref import ARGO_ROLLOUTS, DAEMONSETS, DEPLOYMENTS, PODS, STATEFULSETS, Resource
 from services.model.severity import Severity
 from services.model.workload import Rollout
 from services.ports import Snapshot
@@ -28,6 +28,13 @@ def rollout_of(row: object, snapshot: Snapshot) -> Rollout | None:
     rows = snapshot.tables.get("rollouts", {})
     found = rows.get(f"{ref.kind}/{ref.key}") if ref is not None else None
     return found if isinstance(found, Rollout) else None
+
+
+def rollout_command(target: Target, verb: str, flags: str = "") -> str:
+    """Return the command for a roll-out: "rollout undo deployment/cart", "argo rollouts undo cart" for a Rollout."""
+    if target.ref.kind == ARGO_ROLLOUTS.kind:
+        return f"argo rollouts {verb} {target.ref.name}{flags}"
+    return f"rollout {verb} {slashed(target)}{flags}"
 
 
 def patch_right(target: Target, subresource: str = "") -> Right:

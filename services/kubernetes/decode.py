@@ -10,10 +10,18 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
-from services.kubernetes import decode_cluster, decode_config, decode_pods, decode_revisions, decode_workloads
+from services.kubernetes import (
+    decode_cluster,
+    decode_config,
+    decode_delivery,
+    decode_pods,
+    decode_revisions,
+    decode_workloads,
+)
 from services.kubernetes.wire_pod import WirePod
 from services.model.cluster import Usage
 from services.model.ref import (
+    ARGO_ROLLOUTS,
     CONFIGMAPS,
     CONTROLLERREVISIONS,
     CRONJOBS,
@@ -44,6 +52,7 @@ TYPED: Mapping[str, Resource] = {
         REPLICASETS,
         JOBS,
         CRONJOBS,
+        ARGO_ROLLOUTS,
     )
 }
 """The kinds decoded into types of their own, by live-state table; every other kind comes as a Table."""
@@ -160,6 +169,7 @@ _WIRE: Mapping[str, tuple[Any, Callable[[Any, str], Any]]] = {
     REPLICASETS.table: (decode_workloads.WireReplicaSet, decode_workloads.replicaset_of),
     JOBS.table: (decode_cluster.WireJob, decode_cluster.job_of),
     CRONJOBS.table: (decode_cluster.WireCronJob, decode_cluster.cronjob_of),
+    ARGO_ROLLOUTS.table: (decode_delivery.WireRollout, decode_delivery.rollout_of),
     REVISIONS: (decode_revisions.WireControllerRevision, decode_revisions.chosen_of),
     DIGESTS: (decode_config.WireConfigMap, decode_config.digest_of),
 }

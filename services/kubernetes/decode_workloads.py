@@ -29,6 +29,9 @@ class Annotations(Struct, frozen=True, gc=False):
     history: str | None = field(default=None, name="deployment.kubernetes.io/revision-history")
     cause: str | None = field(default=None, name="kubernetes.io/change-cause")
     template_generation: str | None = field(default=None, name="deprecated.daemonset.template.generation")
+    delivered: str | None = field(default=None, name="rollout.argoproj.io/revision")
+    delivered_before: str | None = field(default=None, name="rollout.argoproj.io/revision-history")
+    leaves_at: str | None = field(default=None, name="argo-rollouts.argoproj.io/scale-down-deadline")
 
 
 class WorkloadMeta(WireMeta, frozen=True, gc=False):
@@ -111,6 +114,7 @@ class WireDaemonSet(Struct, frozen=True, gc=False):
 
 class _HashLabel(Struct, frozen=True, gc=False):
     template_hash: str | None = field(default=None, name="pod-template-hash")
+    delivered: str | None = field(default=None, name="rollouts-pod-template-hash")
 
 
 class ReplicaSetMeta(Struct, frozen=True, gc=False, rename="camel"):
@@ -231,19 +235,21 @@ def replicaset_of(wire: WireReplicaSet, cluster: str) -> ReplicaSetInfo:
     meta, spec, status = wire.metadata, wire.spec or _ReplicaSetSpec(), wire.status or _NO_STATUS
     annotations = meta.annotations or _NO_ANNOTATIONS
     plain = WireMeta(meta.name, meta.namespace, meta.uid)
+    labels = meta.labels or _HashLabel()
     return ReplicaSetInfo(
         ref_of(plain, REPLICASETS, cluster),
         owner_of(meta.owner_references),
-        revision_number(annotations.revision),
-        annotations.history or "",
+        revision_number(annotations.revision or annotations.delivered),
+        annotations.history or annotations.delivered_before or "",
         1 if spec.replicas is None else spec.replicas,
         status.replicas or 0,
         status.ready_replicas or 0,
         images_of(spec.template),
         epoch(meta.creation_timestamp),
         annotations.cause or "",
-        (meta.labels.template_hash or "") if meta.labels else "",
+        labels.template_hash or labels.delivered or "",
         conditions_of(status.conditions),
+        epoch(annotations.leaves_at) if annotations.leaves_at else 0.0,
     )
 
 

@@ -12,6 +12,7 @@ from services.clock import Clock
 from services.config_schema import RolloutSettings
 from services.kubernetes.configs import ConfigChanges
 from services.kubernetes.decode import DIGESTS, REVISIONS
+from services.kubernetes.delivery import delivered
 from services.kubernetes.diagnosis import crashes, diagnose
 from services.kubernetes.happenings import (
     FOLLOWED,
@@ -25,11 +26,12 @@ from services.kubernetes.happenings import (
     scaled_event,
     template_events,
 )
-from services.kubernetes.joins import WORKLOADS, Joins, row_key
+from services.kubernetes.joins import EVERYWHERE, WORKLOADS, Joins, row_key
 from services.kubernetes.revisions import Revisions
 from services.kubernetes.symptoms import Symptoms
 from services.model.cluster import Job, KubeEvent, Node
 from services.model.ref import (
+    ARGO_ROLLOUTS,
     DEPLOYMENTS,
     EVENTS,
     NODES,
@@ -75,6 +77,7 @@ class Derivation:
         self._symptoms = Symptoms(settings)
         self._complete = False
         self._unasked: set[str] = set()
+        self._expected = set(EVERYWHERE)
         self._due = 0.0
 
     def use(self, settings: RolloutSettings) -> None:
@@ -102,10 +105,13 @@ class Derivation:
         self._joins.news.clear()
 
     def status(self, status: SourceStatus) -> None:
-        """Hand a source's state on; a kind that is refused has been heard of too."""
+        """Hand a source's state on; a kind that is refused has been heard of too, one that is asked for is expected."""
         self._sink.status(status)
+        table = status.source.removeprefix(f"{SOURCE}/")
+        if table in WORKLOADS:
+            self._expected.add(table)
         if status.state is SourceState.FORBIDDEN:
-            self._joins.seen.add(status.source.removeprefix(f"{SOURCE}/"))
+            self._joins.seen.add(table)
 
     def happened(self, events: Iterable[Event]) -> None:
         """Hand events on."""
@@ -139,7 +145,7 @@ class Derivation:
             del self._rollouts[key]
         changed = {key: row for key, row in upserts.items() if self._rollouts.get(key) != row}
         self._rollouts.update(changed)
-        if not self._complete and self._joins.seen.issuperset(WORKLOADS):
+        if not self._complete and self._joins.seen.issuperset(self._expected):
             self._complete = True
             self._sink.apply(SOURCE, Replace(ROLLOUTS, dict(self._rollouts)))
         elif changed or removals:
@@ -179,6 +185,8 @@ class Derivation:
         warnings = self._joins.warnings(uid, pods)
         row = diagnose(workload, self._joins.replicasets(uid), pods, now, warnings, self._settings)
         row = self._revisions.numbered(row)
+        if workload.delivery is not None:
+            row = delivered(row, workload.delivery, self._joins.replicasets(uid))
         self._await_places(uid, pods, now)
         before = self._rollouts.get(row_key(workload))
         if before is not None and before.ref.uid == uid:
@@ -243,7 +251,8 @@ class Derivation:
 
     def _tell_revisions(self, now: float) -> None:
         """Put revisions on the timeline, seen now or known from the cluster: the same ids either way."""
-        if not self._joins.revisions or DEPLOYMENTS.table not in self._joins.seen:
+        owners = self._expected & {DEPLOYMENTS.table, ARGO_ROLLOUTS.table}
+        if not self._joins.revisions or not owners <= self._joins.seen:
             return
         told: list[Event] = []
         for obj, live in self._joins.revisions.values():

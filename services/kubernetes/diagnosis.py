@@ -232,7 +232,7 @@ def _failing(pods: Iterable[Pod]) -> bool:
 
 def _refused(workload: Workload, replicasets: Sequence[ReplicaSetInfo], said: Sequence[KubeEvent]) -> Finding | None:
     """Quota, limits, admission: the controller is not allowed to create pods."""
-    if workload.ref.kind != "Deployment":
+    if workload.ref.kind not in ("Deployment", "Rollout"):
         # These controllers set no condition; only their events tell.
         told = next((one for one in said if one.reason == "FailedCreate" and one.about.uid == workload.ref.uid), None)
         missing = told is not None and workload.replicas < workload.desired

@@ -12,7 +12,7 @@ from services.kubernetes.decode_revisions import Chosen
 from services.kubernetes.decode_workloads import revision_number
 from services.kubernetes.rollout_status import condition
 from services.model.cluster import ConfigDigest, Job, KubeEvent, Node
-from services.model.ref import Ref
+from services.model.ref import ARGO_ROLLOUTS, Ref
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind, event_id
 from services.model.workload import Condition, ReplicaSetInfo, Rollout, Workload
@@ -69,7 +69,9 @@ def revision_events(
     if older:
         began[revision.revision] = _chosen_again_at(revision, workload, seen_at, live)
     images = {number: one.images for one in siblings for number in (one.revision, *_numbers(one)) if number}
-    about = structs.replace(revision.ref, kind="Deployment", name=revision.owner.name, uid=revision.owner.uid)
+    owner = revision.owner
+    group = ARGO_ROLLOUTS.group if owner.kind == ARGO_ROLLOUTS.kind else revision.ref.group
+    about = structs.replace(revision.ref, group=group, kind=owner.kind or "Deployment", name=owner.name, uid=owner.uid)
     events = []
     for number, at in began.items():
         if not at or seen_at - at > BACKFILL:

@@ -19,8 +19,14 @@ from services.model.workload import Revision
 
 REVISION = "deployment.kubernetes.io/revision"
 HISTORY = "deployment.kubernetes.io/revision-history"
+DELIVERED = "rollout.argoproj.io/revision"
+DELIVERED_BEFORE = "rollout.argoproj.io/revision-history"
 CAUSE = "kubernetes.io/change-cause"
 HASH = "pod-template-hash"
+HASHES = (HASH, "rollouts-pod-template-hash")
+"""The labels by which controllers tell the pods of two templates apart: the Deployment's, the Rollout's."""
+
+HELD_BY_REPLICASETS = ("Deployment", "Rollout")
 INFERRED = "inferred"
 """The mark of a revision that the cluster alone shows to have been good."""
 
@@ -41,14 +47,15 @@ class TemplateChange(Struct, frozen=True):
 def revisions(workload_raw: bytes, items_raw: bytes, kind: str) -> list[Revision]:
     """Return the revisions, newest first.
 
-    `workload_raw` is the workload's JSON, `items_raw` a List of ReplicaSets (Deployment) or ControllerRevisions
-    (StatefulSet, DaemonSet); what another controller owns is left out. Raises msgspec.DecodeError.
+    `workload_raw` is the workload's JSON, `items_raw` a List of ReplicaSets (Deployment, Rollout) or of
+    ControllerRevisions (StatefulSet, DaemonSet); what another controller owns is left out. Raises msgspec.DecodeError.
     """
     workload = _object(msgspec.json.decode(workload_raw))
     uid = _at(workload, "metadata", "uid")
     items = [_object(item) for item in _list(_object(msgspec.json.decode(items_raw)).get("items"))]
     owned = [item for item in items if _owner(item) == uid]
-    found = [_replicaset(item, workload) for item in owned] if kind == "Deployment" else _controlled(owned, workload)
+    held = kind in HELD_BY_REPLICASETS
+    found = [_replicaset(item, workload) for item in owned] if held else _controlled(owned, workload)
     found = [one for one in found if one.number > 0]
     return sorted(found, key=lambda one: one.number, reverse=True)
 
@@ -56,11 +63,13 @@ def revisions(workload_raw: bytes, items_raw: bytes, kind: str) -> list[Revision
 def _replicaset(item: dict[str, Any], workload: dict[str, Any]) -> Revision:
     meta, status = _object(item.get("metadata")), _object(item.get("status"))
     annotations = _object(meta.get("annotations"))
-    number = _number(annotations.get(REVISION))
+    number = _number(annotations.get(REVISION, annotations.get(DELIVERED)))
     template = _object(_at(item, "spec", "template"))
     labels = _object(_at(template, "metadata", "labels"))
-    labels.pop(HASH, None)
-    current = number == _number(_object(_at(workload, "metadata", "annotations")).get(REVISION))
+    for name in HASHES:
+        labels.pop(name, None)
+    marks = _object(_at(workload, "metadata", "annotations"))
+    current = number == _number(marks.get(REVISION, marks.get(DELIVERED)))
     ready = int(status.get("readyReplicas") or 0)
     return Revision(
         number,
@@ -71,20 +80,23 @@ def _replicaset(item: dict[str, Any], workload: dict[str, Any]) -> Revision:
         current,
         str(annotations.get(CAUSE) or ""),
         _writer(workload if current else item),
-        str(annotations.get(HISTORY) or ""),
+        str(annotations.get(HISTORY) or annotations.get(DELIVERED_BEFORE) or ""),
         ready,
         int(_at(item, "spec", "replicas") or 0),
-        "" if current else _inferred(item, ready),
+        "" if current else _inferred(item, ready, str(_at(workload, "status", "stableRS") or "")),
         msgspec.json.encode(template, order="sorted"),
     )
 
 
-def _inferred(item: dict[str, Any], ready: int) -> str:
+def _inferred(item: dict[str, Any], ready: int, stable: str) -> str:
     """Return "inferred" for an old ReplicaSet that the cluster itself shows to have been good.
 
     One that still has ready pods serves now. One that was rolled back to has been chosen by somebody as good: its
-    number moved on.
+    number moved on. Of a Rollout's it is the `stable` one alone (its pod template hash): what was given up on the way
+    may have pods too.
     """
+    if stable:
+        return INFERRED if _at(item, "metadata", "labels", HASHES[1]) == stable else ""
     chosen = _object(_at(item, "metadata", "annotations")).get(HISTORY)
     return INFERRED if ready or chosen else ""
 

@@ -9,6 +9,7 @@ from services.kubernetes.diagnosis import TELLING
 from services.kubernetes.happenings import TOLD
 from services.model.cluster import KubeEvent
 from services.model.ref import (
+    ARGO_ROLLOUTS,
     DAEMONSETS,
     DEPLOYMENTS,
     EVENTS,
@@ -22,7 +23,10 @@ from services.model.severity import Severity
 from services.model.workload import Pod, ReplicaSetInfo, Workload
 from services.ports import Change, Key, Replace
 
-WORKLOADS = (DEPLOYMENTS.table, STATEFULSETS.table, DAEMONSETS.table)
+EVERYWHERE = (DEPLOYMENTS.table, STATEFULSETS.table, DAEMONSETS.table)
+"""The workloads that every server has."""
+
+WORKLOADS = (*EVERYWHERE, ARGO_ROLLOUTS.table)
 JOINED = frozenset((*WORKLOADS, REPLICASETS.table, PODS.table, NODES.table, JOBS.table, EVENTS.table))
 """The tables that are joined; others are none of its business."""
 
@@ -56,7 +60,7 @@ class Joins:
     # What belongs together
 
     def replicasets(self, workload: str) -> list[ReplicaSetInfo]:
-        """Return the ReplicaSets of the Deployment with that uid."""
+        """Return the ReplicaSets of the Deployment or Rollout with that uid."""
         return list(self._replicasets.get(workload, {}).values())
 
     def pods(self, workload: str) -> list[Pod]:

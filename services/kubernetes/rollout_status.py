@@ -1,6 +1,6 @@
 """Says of a workload what `kubectl rollout status` says, word for word.
 
-Source: kubectl v0.36 pkg/polymorphichelpers/rollout_status.go.
+Source: kubectl v0.36 pkg/polymorphichelpers/rollout_status.go; for Rollouts argo-rollouts v1.10.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from services.kubernetes.decode_workloads import revision_number
+from services.model.delivery import DEGRADED, HEALTHY
 from services.model.workload import Condition, Workload
 
 TIMED_OUT = "ProgressDeadlineExceeded"
@@ -24,7 +25,7 @@ class RolloutStatus(NamedTuple):
 
 
 def rollout_status(workload: Workload, revision: int = 0) -> RolloutStatus:
-    """Return the status of a Deployment, StatefulSet or DaemonSet; raises ValueError for any other kind.
+    """Return the status of a Deployment, StatefulSet, DaemonSet or Rollout; raises ValueError for any other kind.
 
     `revision` above 0 pins a Deployment's revision, as `--revision` does.
     """
@@ -99,4 +100,14 @@ def _statefulset(workload: Workload, _revision: int) -> RolloutStatus:
     return RolloutStatus(f"statefulset rolling update complete {at}", True)
 
 
-_VIEWERS = {"Deployment": _deployment, "StatefulSet": _statefulset, "DaemonSet": _daemonset}
+def _rollout(workload: Workload, _revision: int) -> RolloutStatus:
+    """Return what `kubectl argo rollouts status` says (argo-rollouts pkg/kubectl-argo-rollouts/cmd/status)."""
+    delivery = workload.delivery
+    if delivery is None:
+        return RolloutStatus("", False)
+    text = f"{delivery.phase} - {delivery.message}" if delivery.message else delivery.phase
+    degraded = f"the rollout is in a degraded state with message: {delivery.message}"
+    return RolloutStatus(text, delivery.phase == HEALTHY, degraded if delivery.phase == DEGRADED else "")
+
+
+_VIEWERS = {"Deployment": _deployment, "StatefulSet": _statefulset, "DaemonSet": _daemonset, "Rollout": _rollout}

@@ -15,7 +15,7 @@ from services.kubernetes.decode import FAILURES, Undecodable, decode_list
 from services.kubernetes.decode_tables import decode_table
 from services.kubernetes.describe import describe
 from services.kubernetes.discovery import Discovery
-from services.kubernetes.history import revisions
+from services.kubernetes.history import HELD_BY_REPLICASETS, revisions
 from services.kubernetes.logs import LogStreams
 from services.kubernetes.transport import TABLE, Transport
 from services.kubernetes.yamltext import masked, to_yaml
@@ -80,7 +80,7 @@ class KubernetesSession:
         if resource is None:
             raise Problem(safe_text(f"A {ref.kind} keeps no revisions."))
         raw = await self.get_raw(resource, ref.namespace, ref.name)
-        holders = REPLICASETS if ref.kind == "Deployment" else CONTROLLERREVISIONS
+        holders = REPLICASETS if ref.kind in HELD_BY_REPLICASETS else CONTROLLERREVISIONS
         with _reading(f"the history of {ref.name}"):
             selector = _selector(msgspec.json.decode(raw))
         params = {"labelSelector": selector} if selector else {}

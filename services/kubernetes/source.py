@@ -16,6 +16,7 @@ from services.kubernetes.codecs import TableCodec, TypedCodec
 from services.kubernetes.credentials import Credentials
 from services.kubernetes.decode import DERIVED_FROM, TYPED
 from services.kubernetes.exec_plugin import LoginNeeded
+from services.kubernetes.optional import OPTIONAL, Offered
 from services.kubernetes.preview import preview_pods
 from services.kubernetes.pulse import Pulse
 from services.kubernetes.settings import ConnectionSettings
@@ -25,7 +26,7 @@ from services.kubernetes.usage import USAGE, UsagePoll
 from services.model.cluster import TableInfo
 from services.model.ref import NAMESPACES, PODS, Resource
 from services.model.source import SourceState, SourceStatus
-from services.ports import Delta, Interest, Sink
+from services.ports import Delta, Interest, Replace, Sink
 from services.sanitize import safe_text
 
 COLUMNS = "columns"
@@ -83,6 +84,9 @@ class KubernetesSource:
         self._watches: dict[str, TableWatch | UsagePoll] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
+        self._offered = Offered(self.transport, clock, self._changed.set)
+        self._looking: asyncio.Task[None] | None = None
+        self._without: set[str] = set()
 
     @property
     def needs_login(self) -> LoginNeeded | None:
@@ -99,7 +103,7 @@ class KubernetesSource:
                 await self._reshape()
                 await self._changed.wait()
         finally:
-            tasks = [pulse, *self._tasks.values()]
+            tasks = [pulse, *self._tasks.values(), *([self._looking] if self._looking is not None else [])]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -160,7 +164,7 @@ class KubernetesSource:
         generic = {resource.table: resource for resource in interest.generic if resource.table not in TYPED}
         wanted = [name for name in interest.tables if name in TYPED or name in USAGE or name in DERIVED_FROM]
         wanted += [resource.table for resource in interest.generic if resource.table in TYPED]
-        wanted = list(dict.fromkeys([*wanted, *generic]))
+        wanted = self._there(list(dict.fromkeys([*wanted, *generic])))
         for name in [name for name in self._watches if name not in wanted]:
             del self._watches[name]
             task = self._tasks.pop(name)
@@ -179,6 +183,21 @@ class KubernetesSource:
             if first:
                 await self._wait_for(watch)
                 first = False
+
+    def _there(self, wanted: list[str]) -> list[str]:
+        """Return the tables that the server has; one that it lacks is empty, and asked for when it has come."""
+        optional = [name for name in wanted if name in OPTIONAL]
+        if optional and self._looking is None:
+            self._looking = asyncio.ensure_future(self._offered.run())
+            for name in optional:
+                self._sink.status(SourceStatus(f"kubernetes/{name}", SourceState.LOADING, since=self._clock.now()))
+        there = self._offered.tables or frozenset()
+        lacking = {name for name in optional if name not in there} if self._offered.tables is not None else set()
+        for name in sorted(lacking - self._without):
+            self._sink.status(SourceStatus(f"kubernetes/{name}", SourceState.LIVE, since=self._clock.now()))
+            self._sink.apply(f"kubernetes/{name}", Replace(name, {}))
+        self._without = lacking
+        return [name for name in wanted if name not in OPTIONAL or name in there]
 
     async def _guarded(self, watch: TableWatch | UsagePoll, before: Sequence[TableWatch | UsagePoll]) -> None:
         """Run a table once others have had their rows, or their time.

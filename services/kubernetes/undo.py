@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from services.errors import Problem
-from services.kubernetes.history import CAUSE, HASH, INFERRED, diff_templates, revisions
+from services.kubernetes.history import CAUSE, HASHES, HELD_BY_REPLICASETS, INFERRED, diff_templates, revisions
 from services.model.workload import Healthy, Revision
 from services.sanitize import safe_text
 
@@ -83,9 +83,9 @@ def rollback(
 ) -> Rollback:
     """Return the way back to revision `to`, or with 0 to the best one there is. Raises CannotUndo.
 
-    `workload` is a Deployment, StatefulSet or DaemonSet, `holders` the ReplicaSets or ControllerRevisions beside it,
-    all as the server sent them. `observed` are the revisions that were seen healthy, by the number they had then.
-    `cause` becomes the Deployment's change-cause.
+    `workload` is a Deployment, StatefulSet, DaemonSet or Rollout, `holders` the ReplicaSets or ControllerRevisions
+    beside it, all as the server sent them. Without a number, `observed` are the revisions that were seen healthy, by
+    the number they had then. `cause` becomes the Deployment's change-cause.
     """
     known = candidates(workload, holders)
     if to:
@@ -119,7 +119,7 @@ def differences(now: Document, then: Document) -> tuple[Difference, ...]:
     found = [
         Difference(_part(one.path), one.path, one.old, one.new)
         for one in diff_templates(msgspec.json.encode(now), msgspec.json.encode(then))
-        if not one.path.endswith(f"labels.{HASH}")
+        if not one.path.endswith(tuple(f"labels.{name}" for name in HASHES))
     ]
     return tuple(sorted(found, key=lambda one: list(Part).index(one.part)))
 
@@ -158,6 +158,7 @@ def _best(
     marked = next((one for one in others if one.mark == INFERRED), None)
     if marked is not None:
         why = "it still has ready pods" if marked.ready else "it was chosen to go back to, or rolled out whole, before"
+        why = "it is the stable one" if _at(workload, "status", "stableRS") else why
         return marked, Grounds.INFERRED, f"inferred: {why}"
     left = rolled_back_from(known)
     allowed = next((one for one in others if one.number not in left), None)
@@ -168,8 +169,9 @@ def _best(
 
 
 def _no_history(workload: Document) -> str:
-    if _at(workload, "kind") == "Deployment":
-        return f'no rollout history found for deployment "{_at(workload, "metadata", "name")}"'
+    if _at(workload, "kind") in HELD_BY_REPLICASETS:
+        kind = str(_at(workload, "kind")).lower()
+        return f'no rollout history found for {kind} "{_at(workload, "metadata", "name")}"'
     return "no last revision to roll back to"
 
 
@@ -181,10 +183,10 @@ def _until(one: Revision, observed: Mapping[int, Healthy]) -> float:
 
 
 def _patch(workload: Document, holder: Document, template: Document, cause: str) -> tuple[bytes, str]:
-    if _at(workload, "kind") != "Deployment":
+    if _at(workload, "kind") not in HELD_BY_REPLICASETS:
         return msgspec.json.encode(holder.get("data")), STRATEGIC
     patch: list[dict[str, Any]] = [{"op": "replace", "path": "/spec/template", "value": template}]
-    if cause:
+    if cause and _at(workload, "kind") == "Deployment":
         if not _at(workload, "metadata", "annotations"):
             patch.append({"op": "add", "path": "/metadata/annotations", "value": {}})
         pointer = CAUSE.replace("~", "~0").replace("/", "~1")
@@ -197,9 +199,9 @@ def _template(holder: Document, now: Document) -> dict[str, Any]:
     held = _at(holder, "data", "spec", "template") if "data" in holder else _at(holder, "spec", "template")
     template = {name: value for name, value in dict(held or now).items() if name != "$patch"}
     labels = dict(_at(template, "metadata", "labels") or {})
-    if HASH in labels:
-        labels.pop(HASH)
-        template["metadata"] = {**template["metadata"], "labels": labels}
+    if not labels.keys().isdisjoint(HASHES):
+        kept = {name: value for name, value in labels.items() if name not in HASHES}
+        template["metadata"] = {**template["metadata"], "labels": kept}
     return template
 
 

@@ -35,6 +35,10 @@ DEADLINE = 40.0
 TRIES = 5
 """How often a request that lost a race is sent again."""
 
+STATUS = "/status"
+ABOUT = ("currentPodHash", "stableRS")
+"""The fields of a Rollout's status that say which versions its orders are about."""
+
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 _UNMEANT = frozenset({"apiVersion", "kind", "metadata", "status"})
 
@@ -46,6 +50,19 @@ def spec_digest(document: Mapping[str, Any]) -> str:
     """Return the SHA-256 (hex) of what an object wants: all of it but its metadata and its status, keys sorted."""
     meant = {name: value for name, value in document.items() if name not in _UNMEANT}
     return hashlib.sha256(msgspec.json.encode(meant, order="sorted")).hexdigest()
+
+
+def digest_for(path: str, body: bytes, document: Mapping[str, Any]) -> str:
+    """Return what an object must still want when a body is sent to a path: SHA-256 (hex).
+
+    That is its spec; where the status is written (a Rollout's orders), also the fields that are written, as they were,
+    and which versions they are about.
+    """
+    if not path.endswith(STATUS):
+        return spec_digest(document)
+    status, written = document.get("status") or {}, _object(body).get("status") or {}
+    ordered = {name: status[name] for name in {*written, *ABOUT} if status.get(name) not in (None, False, [])}
+    return spec_digest({**document, "ordered": ordered})
 
 
 def request_body(write: Write, *, dry_run: bool = False) -> bytes:
@@ -180,7 +197,7 @@ async def _caught_up(transport: Transport, write: Write, refused: WriteProblem) 
         raise _gone(write, "it was deleted meanwhile, and another one was made with its name")
     if refused.kind is WriteFault.INVALID and write.resource_version in {"", version}:
         raise refused
-    if write.spec and spec_digest(found) != write.spec:
+    if write.spec and digest_for(write.path, write.body, found) != write.spec:
         raise WriteProblem(
             safe_text(f"Could not {write.what}: somebody changed it since you looked; read it again, then decide."),
             WriteFault.CHANGED,

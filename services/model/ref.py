@@ -65,8 +65,10 @@ REPLICASETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
 CONTROLLERREVISIONS = Resource("apps", "v1", "controllerrevisions", "ControllerRevision")
 JOBS = Resource("batch", "v1", "jobs", "Job")
 CRONJOBS = Resource("batch", "v1", "cronjobs", "CronJob")
+ARGO_ROLLOUTS = Resource("argoproj.io", "v1alpha1", "rollouts", "Rollout")
+ANALYSISRUNS = Resource("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun")
 
-WORKLOAD_KINDS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS)
+WORKLOAD_KINDS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, ARGO_ROLLOUTS)
 
 ALERTS = Resource("", "v2", "alerts", "Alert", namespaced=False)
 SILENCES = Resource("", "v2", "silences", "Silence", namespaced=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from services.model.delivery import Delivery
 from services.model.ref import Ref
 from services.model.severity import Severity
 
@@ -31,7 +32,7 @@ class Owner(Struct, frozen=True, gc=False):
 
 
 class Workload(Struct, frozen=True, gc=False):
-    """A Deployment, StatefulSet or DaemonSet.
+    """A Deployment, StatefulSet, DaemonSet or Rollout.
 
     Counts follow `kubectl rollout status`: for a DaemonSet `desired` is desiredNumberScheduled, `updated`
     updatedNumberScheduled, `available` numberAvailable, `ready` numberReady, `replicas` currentNumberScheduled.
@@ -40,6 +41,7 @@ class Workload(Struct, frozen=True, gc=False):
     where the field is unset, `current` a StatefulSet's currentReplicas. `changed_by` is the field manager that last
     wrote the pod template, `changed_at` that manager's last write. `scaled_by` owns the
     number of replicas: who last set it to another value, by the scale subresource or by an edit.
+    `delivery` is what only a Rollout has.
     """
 
     ref: Ref
@@ -70,10 +72,14 @@ class Workload(Struct, frozen=True, gc=False):
     changed_by: str = ""
     changed_at: float = 0.0
     scaled_by: str = ""
+    delivery: Delivery | None = None
 
 
 class ReplicaSetInfo(Struct, frozen=True, gc=False):
-    """A ReplicaSet as one revision of a Deployment; `revision` 0 where the annotation is missing."""
+    """A ReplicaSet as one revision of a Deployment or Rollout; `revision` 0 where the annotation is missing.
+
+    `leaves_at` is when a blue-green Rollout scales it down: until then going back to it is instant (0: never).
+    """
 
     ref: Ref
     owner: Owner | None
@@ -87,6 +93,7 @@ class ReplicaSetInfo(Struct, frozen=True, gc=False):
     change_cause: str = ""
     template_hash: str = ""
     conditions: tuple[Condition, ...] = ()
+    leaves_at: float = 0.0
 
 
 class ContainerState(Struct, frozen=True, gc=False):

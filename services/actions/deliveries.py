@@ -1,0 +1,245 @@
+"""What actions on Argo Rollouts share: orders in the status, what they find, and how a delivery is watched.
+
+Source: argo-rollouts v1.10 pkg/kubectl-argo-rollouts/cmd/{promote,abort,retry}; when each makes sense follows Argo CD's
+resource_customizations/argoproj.io/Rollout/actions/discovery.lua.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+from msgspec import structs
+
+from services.actions.reading import MERGE, at, fetch, patch
+from services.actions.spec import Document, Hands, Note, Refused
+from services.actions.watching import PATIENCE, POLL, SLACK, not_there, workload_of
+from services.actions.workloads import rollout_of
+from services.errors import Problem
+from services.kubernetes.delivery import progress_words
+from services.kubernetes.rollout_status import rollout_status
+from services.kubernetes.undo import Rollback
+from services.kubernetes.wire import epoch
+from services.kubernetes.writing import WriteFault, WriteProblem, digest_for
+from services.model.action import Edit, Ended, Fact, Outcome, Plan, Progress, Stage, Target, Write
+from services.model.delivery import DEGRADED, HEALTHY, PAUSED, Delivery
+from services.model.ref import ARGO_ROLLOUTS, REPLICASETS
+from services.model.severity import Severity
+from services.model.workload import Workload
+from services.ports import Snapshot
+from services.sanitize import safe_text
+
+ARGO_ROLLOUT = (ARGO_ROLLOUTS.group, ARGO_ROLLOUTS.kind)
+STATUS = "status"
+ORDERS = ("abort", "promoteFull", "pauseConditions", "controllerPause", "currentStepIndex")
+"""What a status says that operators order, and not the controller alone."""
+
+HASH_LABEL = "rollouts-pod-template-hash"
+REVISION = "rollout.argoproj.io/revision"
+NOTHING = "nothing is on its way: what runs is the stable version"
+LONGEST = 3600.0
+"""Seconds that a delivery is watched at most: its steps may take their time, and its deadline counts anew for each."""
+
+
+class Scene(NamedTuple):
+    """A Rollout as it is on the server now, and the revision of its stable ReplicaSet (0 where that is not known)."""
+
+    document: Document
+    workload: Workload
+    delivery: Delivery
+    stable: int
+
+    @property
+    def images(self) -> str:
+        """The images that the spec names."""
+        return ", ".join(self.workload.images) or self.delivery.follows
+
+    @property
+    def where(self) -> str:
+        """How far it is: "Paused: CanaryPauseStep, step 1/4, 20 %"."""
+        delivery = self.delivery
+        words = f"{delivery.phase}: {delivery.message}" if delivery.message else delivery.phase
+        progress = progress_words(delivery)
+        return f"{words}, {progress}" if progress else words
+
+
+Rule = Callable[[Workload, Delivery], str]
+"""Why something makes no sense for a Rollout, "" where it does."""
+
+
+def grey(rule: Rule, row: object, snapshot: Snapshot) -> str:
+    """Return why an action is off for the row that is shown."""
+    rollout = rollout_of(row, snapshot)
+    if rollout is None or rollout.workload.delivery is None:
+        return ""
+    return rule(rollout.workload, rollout.workload.delivery)
+
+
+async def scene_of(target: Target, hands: Hands, rule: Rule) -> Scene:
+    """Return the Rollout as it is now. Raises Refused where the rule says that it makes no sense."""
+    document = await fetch(target, hands)
+    workload = workload_of(target, document)
+    if workload.delivery is None:
+        raise Refused(safe_text(f"{target.ref.key} is no Rollout."))
+    if why := rule(workload, workload.delivery):
+        raise Refused(safe_text(f"{target.ref.key}: {why}."))
+    return Scene(document, workload, workload.delivery, await stable_revision(workload, hands))
+
+
+async def stable_revision(workload: Workload, hands: Hands) -> int:
+    """Return the revision of the stable ReplicaSet, 0 where none is stable yet or it cannot be read."""
+    stable = workload.delivery.stable if workload.delivery is not None else ""
+    if not stable:
+        return 0
+    try:
+        found = await hands.find(REPLICASETS, workload.ref.namespace, labelSelector=f"{HASH_LABEL}={stable}")
+    except Problem:
+        return 0
+    owned = [one for one in found if _owner(one) == workload.ref.uid]
+    numbers = [str(at(one, "metadata", "annotations", REVISION) or "") for one in owned]
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+
+def _owner(document: Document) -> str:
+    owners = at(document, "metadata", "ownerReferences") or []
+    return next((str(one.get("uid")) for one in owners if one.get("controller")), "")
+
+
+def order(target: Target, document: Document, orders: object) -> Write:
+    """Return a patch of what the status orders: uid, version, and the orders as they were read are preconditions."""
+    return patch(target, document, {"status": orders}, MERGE, STATUS)
+
+
+async def rehearse_orders(write: Write, before: Document, hands: Hands) -> tuple[Write, tuple[Edit, ...], Fact]:
+    """Ask the server to take the orders without taking them: what would change in the status.
+
+    Returns the write for servers whose definition has no status subresource too (Argo Rollouts 0.9), then on the object
+    itself. Raises Problem where the server refuses.
+    """
+    try:
+        after = await hands.send(write, dry_run=True)
+    except WriteProblem as problem:
+        if problem.kind is WriteFault.UNREHEARSABLE:
+            return write, (), Fact("dry run", problem.sentence, Severity.WARN)
+        if problem.status != 404:
+            raise
+        path = write.path.removesuffix(f"/{STATUS}")
+        write = structs.replace(write, path=path, spec=digest_for(path, write.body, before))
+        after = await hands.send(write, dry_run=True)
+    edits = [_edit(name, at(before, STATUS, name), at(after, STATUS, name)) for name in ORDERS]
+    return write, tuple(one for one in edits if one.before != one.after), Fact("dry run", "the server would take it")
+
+
+def _edit(name: str, before: object, after: object) -> Edit:
+    return Edit(f"status.{name}", _text(before), _text(after))
+
+
+def _text(value: object) -> str:
+    if value in (None, [], False):
+        return ""
+    reasons = [str(at(one, "reason") or "") for one in value] if isinstance(value, list) else []
+    return ", ".join(reasons) if reasons else msgspec.json.encode(value).decode()
+
+
+Look = Callable[[Workload, Delivery], str]
+"""What an action has achieved: a sentence once it holds, "" while it does not; raises Gone where it cannot any more."""
+
+
+class Gone(Exception):  # noqa: N818 - it says what has become of the delivery
+    """What is watched for can no longer come; the sentence says why."""
+
+
+async def watch_delivery(plan: Plan, hands: Hands, note: Note, look: Look) -> Ended:
+    """Watch a Rollout until `look` has a sentence (OK) or raises (FAILED); UNKNOWN where it takes too long."""
+    clock = hands.clock
+    began, silent_since, said = clock.monotonic(), 0.0, ""
+    while True:
+        try:
+            workload = workload_of(plan.target, await fetch(plan.target, hands))
+            silent_since = 0.0
+        except Refused as refused:
+            return _ended(hands, Outcome.FAILED, refused.sentence)
+        except Problem as problem:
+            silent_since = silent_since or clock.monotonic()
+            if clock.monotonic() - silent_since > PATIENCE:
+                return _ended(hands, Outcome.UNKNOWN, problem.sentence)
+            await clock.sleep(POLL)
+            continue
+        status = rollout_status(workload)
+        try:
+            done = look(workload, workload.delivery) if workload.delivery is not None else ""
+        except Gone as gone:
+            return _ended(hands, Outcome.FAILED, str(gone))
+        if done:
+            return _ended(hands, Outcome.OK, done)
+        waited = clock.monotonic() - began
+        if waited > min(workload.progress_deadline + SLACK, LONGEST):
+            return _ended(hands, Outcome.UNKNOWN, f"still not done after {waited:.0f} s: {status.text}")
+        if status.text != said:
+            said = status.text
+            await note(Progress(Stage.VERIFY, safe_text(said)))
+        await clock.sleep(POLL)
+
+
+def unless_degraded(delivery: Delivery, key: str) -> None:
+    """Raise Gone where the controller has given up. Raises nothing else."""
+    if delivery.aborted or delivery.phase == DEGRADED:
+        raise Gone(f"{key} was given up: {delivery.message or delivery.phase}")
+
+
+def pods_facts(scene: Scene, extra: Sequence[Fact] = ()) -> list[Fact]:
+    """Return the lines that every plan for a Rollout begins with: what is on its way, and how far it is."""
+    stable = f"rev {scene.stable}" if scene.stable else "nothing yet"
+    facts = [Fact("delivers", f"rev {scene.workload.revision}   {scene.images}"), Fact("stable", stable)]
+    return [*facts, Fact("now", scene.where), *extra]
+
+
+async def watch_back(plan: Plan, hands: Hands, note: Note, took: Callable[[Document], bool], done: str) -> Ended:
+    """Watch a Rollout go back to another template: until it is Healthy, or waits at a step for a person.
+
+    `took` tells whether an object shows the change, `done` is the sentence of success.
+    """
+    found = await fetch(plan.target, hands)
+    if not took(found):
+        return _ended(hands, Outcome.FAILED, not_there(plan))
+
+    def look(_workload: Workload, delivery: Delivery) -> str:
+        if delivery.phase == HEALTHY and delivery.promoted:
+            return done
+        if delivery.phase == DEGRADED and not delivery.aborted:
+            raise Gone(f"{delivery.message}; the change is in place, but it does not come up")
+        if delivery.phase == PAUSED and not delivery.promoted:
+            where = progress_words(delivery)
+            return f"{done.partition(' runs ')[0]} is on its way back: {delivery.message}{where and f', {where}'}"
+        return ""
+
+    return await watch_delivery(plan, hands, note, look)
+
+
+async def watch_restarted(plan: Plan, hands: Hands, note: Note) -> Ended:
+    """Watch until the controller has replaced every pod that was older than `spec.restartAt`."""
+    when = plan.parameters["at"]
+
+    def look(workload: Workload, delivery: Delivery) -> str:
+        if delivery.restart_at != epoch(when):
+            raise Gone(not_there(plan))
+        ready = workload.ready >= workload.desired
+        return f"{plan.target.ref.key} has restarted" if delivery.restarted_at == epoch(when) and ready else ""
+
+    return await watch_delivery(plan, hands, note, look)
+
+
+def delivers_again(target: Target, document: Document, way: Rollback) -> list[Fact]:
+    """Return that a Rollout takes its steps on the way to a revision that is not the stable one."""
+    if (target.ref.group, target.ref.kind) != ARGO_ROLLOUT:
+        return []
+    stable = str(at(document, STATUS, "stableRS") or "")
+    if not stable or way.revision.name.endswith(f"-{stable}"):
+        return [Fact("means", "it is the stable version: no step is taken, and an abort is over")] if stable else []
+    text = "it is not the stable version: its steps, pauses and analyses are gone through again"
+    return [Fact("means", text, Severity.NOTICE)]
+
+
+def _ended(hands: Hands, outcome: Outcome, text: str) -> Ended:
+    return Ended(outcome, safe_text(text, 1000), at=hands.clock.now())
