@@ -139,13 +139,14 @@ class Acting:
 
     async def forbidden(self, target: Target) -> Mapping[str, str]:
         """Return, of the actions that an object is offered, those that this user may not do, each with the reason."""
-        listed = listed_for(target.ref.group, target.ref.kind)
-        answers = await asyncio.gather(*(self._hands.can(one.right(target)) for one in listed))
+        needed = {one.id: one.right(target) for one in listed_for(target.ref.group, target.ref.kind)}
+        rights = list(dict.fromkeys(needed.values()))
+        answers = dict(zip(rights, await asyncio.gather(*map(self._hands.can, rights)), strict=True))
         return {
-            one.id: f"you may not {one.verb} {one.right(target).resource.plural}"
-            + (f" ({answer.reason})" if answer.reason else "")
-            for one, answer in zip(listed, answers, strict=True)
-            if not answer.allowed
+            name: f"you may not {right.verb} {right.resource.plural}"
+            + (f" ({answers[right].reason})" if answers[right].reason else "")
+            for name, right in needed.items()
+            if not answers[right].allowed
         }
 
     async def plan(self, action: str, target: Target, given: Mapping[str, str]) -> Planned:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from services.actions.registry import BY_ID
+from services.actions.registry import BY_ID, LISTED
+from services.model.ref import Ref
 from tui.navigation import Navigation
 from tui.presenters.banner import Notice, present_found_out
+from tui.rights import Rights, hands_are_there
 
 if TYPE_CHECKING:
     from services.errors import Problem
@@ -47,12 +49,65 @@ class Acts(_Base):
         """Begin with nothing done."""
         self.running: list[Flow] = []
         self.done: list[Done] = []
+        self.rights = Rights(self.console_state.clock, self.work, self._rights_changed)  # type: ignore[attr-defined]
+        self._greyed: tuple[str, ...] = ()
 
     def act(self, name: str) -> None:
-        """Begin an action on what is shown under the cursor at this moment."""
+        """Begin an action on what is shown under the cursor at this moment, or say why that key is off."""
         from tui.flows import act
 
+        ref = self._aimed_at()
+        if ref is not None and (reason := self.rights.why_not(name, ref)):
+            self.rights.doubt(ref)
+            self.say(f"{BY_ID[name].label}: {reason}")
+            return
         act(self, name)  # type: ignore[arg-type]
+
+    def look_ahead(self) -> None:
+        """Find out what may not be done to the thing under the cursor; once a second, once the hands are there."""
+        front, console = self.front, self.console_state
+        if front is None or not self._handed:
+            return
+        from tui.aiming import freeze
+
+        subject = front.subject()
+        target = freeze(getattr(subject, "lead", subject), console.feed.snapshot()) if subject is not None else None
+        acting = console.acting() if console.acting is not None and target is not None else None
+        if target is not None and acting is not None:
+            self.rights.look(target, acting.forbidden)
+        greyed = tuple(self.why_off(one.id) for one in LISTED if one.footer)
+        if greyed != self._greyed:
+            self._greyed = greyed
+            front.show_footer()
+
+    def why_off(self, name: str) -> str:
+        """Return why an action that fits is off all the same: this user's rights, the policy, data that is too old."""
+        console, ref = self.console_state, self._aimed_at()
+        acting = console.acting() if console.acting is not None and self._handed else None
+        return (self.rights.why_not(name, ref) if ref is not None else "") or (
+            acting.why_not(name) if acting is not None else ""
+        )
+
+    @property
+    def _handed(self) -> bool:
+        """Whether what acts has been loaded already: nothing is shown earlier for want of it."""
+        return self.console_state.acting is not None and hands_are_there()
+
+    def _rights_changed(self) -> None:
+        if self.front is not None and self.front.is_attached:
+            self.front.show_footer()
+
+    def _aimed_at(self) -> Ref | None:
+        """Return the object under the cursor, or the one that an alert there speaks of."""
+        subject = self.front.subject() if self.front is not None else None
+        subject = getattr(subject, "lead", subject)
+        ref = getattr(getattr(subject, "workload", subject), "ref", None)
+        if ref is None and hasattr(subject, "entity") and self._handed:
+            from tui.aiming import freeze
+
+            target = freeze(subject, self.console_state.feed.snapshot())
+            ref = target.ref if target is not None else None
+        return ref if isinstance(ref, Ref) else None
 
     def why_not_act(self, name: str) -> str | None:
         """Return why an action is off here, "" where it may begin, None where it is not for what is shown."""

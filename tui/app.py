@@ -137,6 +137,7 @@ class QuarterdeckApp(
             self._said_until = 0.0
             front.say("")
         self.seek()
+        self.look_ahead()
         front.tick()
 
     def ask(

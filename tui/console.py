@@ -264,7 +264,8 @@ class Console(Struct):
         """Return what the header shows; where there is no cluster, only the monitoring is live or not."""
         summary = self.summary()
         nowhere = None if self.scope.context else summary.evidence
-        words = [part for part in (self.scope.words, narrowness(self.feed.snapshot().sources.values())) if part]
+        narrowed = narrowness(self.feed.snapshot().sources.values(), self.scope.namespaces)
+        words = [part for part in (self.scope.words, narrowed) if part]
         return Situation(
             cluster=self.scope.cluster,
             environment=self.scope.environment if nowhere is None else "",

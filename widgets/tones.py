@@ -17,6 +17,9 @@ from widgets.viewmodels import Tone
 ASCII_CLASS = "-ascii"
 """Put on the app, a screen or a widget: everything below draws ASCII."""
 
+REVERSED_TWICE = Style(bold=True, underline=True)
+"""What a reversed word is besides, on a line that is reversed as a whole."""
+
 
 class Toned(Widget):
     """A widget that paints ink. Themes set `$primary` (notice), `$warning`, `$error` (crit) and `$foreground-muted`.
@@ -122,8 +125,8 @@ class Toned(Widget):
             if component.has_rule("color"):
                 foreground = component.color
             added = component.text_style
-            # Reversed twice would not be seen: a reversed word stands out of a reversed line by being upright.
-            text_style += added + Style(reverse=False) if added.reverse and text_style.reverse else added
+            # Reversed twice would not be seen, and upright words would tear the line: they stand out by their weight.
+            text_style += added + REVERSED_TWICE if added.reverse and text_style.reverse else added
         if Layer.DIMMED in layer:
             # Colour and weight speak of fresh facts only; the words stay readable.
             text_style += Style(bold=False, underline=False)

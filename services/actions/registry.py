@@ -63,6 +63,7 @@ class Listed(Struct, frozen=True):
         return Right(self.verb, self.on or target.resource, target.ref.namespace, self.subresource)
 
 
+_LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 _REPLICAS = Parameter("replicas", "replicas", required=True)
 _IMAGE = (Parameter("image", "image", required=True), Parameter("container", "container"))
 
@@ -116,6 +117,14 @@ LISTED = (
     Listed("cordon", "nodes:Cordon", "cordon", "keep new pods away from the node", (NODES,)),
     Listed("uncordon", "nodes:Uncordon", "uncordon", "let pods come to the node again", (NODES,)),
     Listed("drain", "drain:Drain", "drain", "move every pod elsewhere", (NODES,), parameters=_DRAIN),
+    Listed(
+        "break-lock",
+        "locks:BreakLock",
+        "break the lock",
+        "of another operator; their name has to be typed",
+        (*WORKLOADS, PODS, NODES, JOBS, CRONJOBS),
+        on=_LEASES,
+    ),
     Listed("suspend-cronjob", "jobs:SuspendCronJob", "suspend", "begin no new run", (CRONJOBS,)),
     Listed("resume-cronjob", "jobs:ResumeCronJob", "resume", "run by the schedule again", (CRONJOBS,)),
     Listed(

@@ -310,6 +310,11 @@ class Leases:
         return datetime.fromtimestamp(self.clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def held(document: Mapping[str, Any]) -> tuple[str, Claim]:
+    """Return who holds a Lease (their identity, raw; "" for nobody) and what they wrote of it."""
+    return _holder(document), _claim(document)
+
+
 def renewed_at(document: Mapping[str, Any]) -> float:
     """Return when a Lease was last renewed by its holder's clock, epoch seconds: to show, never to decide by."""
     return epoch((document.get("spec") or {}).get("renewTime"))

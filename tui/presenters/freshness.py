@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -113,10 +113,14 @@ def present_state(reading: Reading, lens: Lens) -> Line:
     return (Span("loading" if reading.freshness is Freshness.LOADING else "waiting", Tone.MUTED),)
 
 
-def narrowness(sources: Iterable[SourceStatus]) -> str:
-    """Return what this user's rights leave out: "4 namespaces; nodes forbidden", "" when they leave out nothing."""
+def narrowness(sources: Iterable[SourceStatus], chosen: Sequence[str] = ()) -> str:
+    """Return what this user's rights leave out: "4 namespaces; nodes forbidden", "" when they leave out nothing.
+
+    The namespaces that were `chosen` are not said again.
+    """
     listed = list(sources)
-    scopes = list(dict.fromkeys(status.scope for status in listed if status.scope))
+    told = ("", *chosen, f"{len(chosen)} namespaces")
+    scopes = list(dict.fromkeys(status.scope for status in listed if status.scope not in told))
     refused = sorted(
         status.source.rpartition("/")[2].partition(".")[0]
         for status in listed

@@ -28,10 +28,10 @@ COLUMNS = (
 )
 PANE_COLUMNS = (
     Column("shape", "", 1),
-    Column("workload", "WORKLOAD", 16, weight=2),
+    Column("workload", "WORKLOAD", 19, weight=1),
     Column("ready", "READY", 7, right=True),
-    Column("what", "WHAT", 18, weight=3),
-    Column("age", "AGE", 6, right=True),
+    Column("what", "WHAT", 15, weight=2),
+    Column("age", "AGE", 4, right=True),
 )
 
 

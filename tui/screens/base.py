@@ -109,7 +109,8 @@ class BaseScreen(Screen[None]):
     def why_not(self, command: Command) -> str | None:
         """Return "" when the command works here now, a reason when it is off, None when it has no meaning here."""
         if command.id in BY_ID:
-            return self.deck.why_not_act(command.id)
+            fits = self.deck.why_not_act(command.id)
+            return self.deck.why_off(command.id) if fits == "" else fits
         known = hasattr(self, f"do_{command.id}") or hasattr(self.deck, f"do_{command.id}")
         return "" if known else None
 

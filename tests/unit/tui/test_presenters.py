@@ -184,6 +184,7 @@ def test_narrow_rights_in_words() -> None:
     assert narrowness([]) == ""
     assert narrowness([live, one("nodes")]) == "4 namespaces; nodes forbidden"
     assert narrowness([one("usage.pods")]) == ""
+    assert narrowness([live], ("a", "b", "c", "d")) == "", "what was chosen is said already"
     four = [one(table) for table in ("nodes", "jobs.batch", "events", "cronjobs.batch")]
     assert narrowness(four) == "cronjobs, events, jobs and more forbidden"
 

@@ -119,8 +119,9 @@ async def test_without_colour_the_cursors_line_still_shows_what_is_critical(monk
         plain = app.toned.tone_style(Tone.PLAIN, Layer.CURSOR)
         crit = app.toned.tone_style(Tone.CRIT, Layer.CURSOR)
         assert plain.reverse
-        assert not crit.reverse
+        assert crit.reverse, "the line is one line"
         assert crit.bold
+        assert crit.underline
 
 
 @pytest.mark.parametrize("place", ["widget", "screen", "app"])
