@@ -11,6 +11,7 @@ from services.model.ref import Ref
 from tui.navigation import Navigation
 from tui.presenters.banner import Notice, present_found_out
 from tui.rights import Rights, hands_are_there
+from widgets.viewmodels import BarVM
 
 if TYPE_CHECKING:
     from services.errors import Problem
@@ -39,6 +40,9 @@ class Acts(_Base):
 
         def leave(self) -> None:
             """Keep the place and end."""
+
+        def copy(self, text: str) -> None:
+            """Send a text to the terminal's clipboard."""
 
         def show_banner(self) -> None:
             """Show what needs a person now."""
@@ -183,4 +187,28 @@ class Acts(_Base):
 
     def log_action(self, plan: Plan, command: str, ended: Ended) -> None:
         """Remember what was done, for the action log."""
-        self.done.append(Done(ended.at, plan.title, command, ended))
+        self.done.append(Done(ended.at or self.console_state.clock.now(), plan.title, command, ended))
+        if self.front is not None and self.front.is_attached:
+            self.front.show_done()
+
+    def last_done(self) -> BarVM:
+        """Return the line of the last action, without anything where that is long ago."""
+        if not self.done:
+            return BarVM(())
+        from tui.presenters.done import present_strip
+
+        return present_strip(self.done, self.console_state.lens())
+
+    def do_done(self) -> None:
+        """Show the commands of all that was done from here; the one that is chosen is copied."""
+        from tui.presenters.done import present_log
+        from widgets.dialog import ChoiceMenu
+        from widgets.viewmodels import Span, Tone
+
+        def chosen(answer: str | None) -> None:
+            if answer:
+                self.copy(self.done[int(answer)].command)
+
+        title = (Span("Done from this console", Tone.STRONG), Span("  enter copies the command", Tone.MUTED))
+        listed = present_log(self.done, self.console_state.lens())
+        self.push_screen(ChoiceMenu(title, listed, empty="nothing was done from here yet"), chosen)

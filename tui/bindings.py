@@ -106,6 +106,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("log_mark", ("m",), "mark", "a line across the log, now", Group.LOG, ("logs",)),
     Command("actions", ("x",), "actions", "everything that can be done to it", Group.ACT, OBJECTS, 3),
     *(Command(one.id, (one.key,), one.label, one.text, Group.ACT, OBJECTS, one.footer) for one in LISTED if one.key),
+    Command("done", (), "done here", "the commands of all that was done from here, to copy", Group.ACT, ALL),
     Command("arm", ("exclamation_mark",), "arm", "arm actions for a while, and back", Group.ACT, ALL),
     Command("incident", ("I",), "incident", "declare an incident about what is under the cursor", Group.ACT, ALL),
     Command("incident_note", ("n",), "note", "add a note to the incident", Group.ACT, ("incident",), 1),

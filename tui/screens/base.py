@@ -37,6 +37,7 @@ class BaseScreen(Screen[None]):
         self.header = HeaderBar(id="header")
         self.footer = FooterBar(id="footer")
         self.banner: HeaderBar | None = None
+        self.did: HeaderBar | None = None
 
     def fit(self, columns: int, lines: int) -> BaseScreen:
         """Take the classes of a size before anything is styled, so that nothing is styled twice."""
@@ -52,6 +53,7 @@ class BaseScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show what is known at once."""
         self.show_banner()
+        self.show_done()
         self.show_all()
 
     def show_banner(self) -> None:
@@ -65,6 +67,17 @@ class BaseScreen(Screen[None]):
         self.banner.set_vm(BarVM((line,)))
         self.banner.display = bool(line)
 
+    def show_done(self) -> None:
+        """Show the last action's command and how it ended, or nothing after a while."""
+        line = self.deck.last_done()
+        if self.did is None:
+            if not line.left:
+                return
+            self.did = HeaderBar(id="did")
+            self.mount(self.did, before=self.footer)
+        self.did.set_vm(line)
+        self.did.display = bool(line.left)
+
     def show_all(self) -> None:
         """Show everything anew, from the feed's present picture."""
         self.show_header()
@@ -77,6 +90,7 @@ class BaseScreen(Screen[None]):
     def tick(self) -> None:
         """Let a second pass."""
         self.show_header()
+        self.show_done()
 
     def set_scope(self) -> None:
         """Take the console's new scope, where there are rows that it concerns."""
