@@ -140,6 +140,12 @@ def redact(text: str) -> str:
     return SafeText(result) if isinstance(text, SafeText) else result
 
 
+def prepare() -> None:
+    """Compile every pattern, which takes some milliseconds: not while the first rows are drawn."""
+    for _, pattern, _ in _RULES:
+        re.compile(pattern)
+
+
 def _holds(text: str, hints: tuple[str, ...]) -> bool:
     for hint in hints:  # noqa: SIM110 - half the time of any()
         if hint in text:

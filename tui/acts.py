@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
     _Base = Navigation
 else:
     _Base = object
+
+
+def _load_hands() -> None:
+    """Import what acts away from the screen's loop, which would stand still for it."""
+    for name in ("tui.acting", "services.kubernetes.hands", "cache.state.past"):
+        import_module(name)
 
 
 class Done(Struct, frozen=True):
@@ -139,16 +147,22 @@ class Acts(_Base):
     def look_back(self) -> None:
         """Find out how what a former console began has ended, and say it."""
         console = self.console_state
-        acting = console.acting() if console.acting is not None else None
-        if acting is None:
-            return
+
+        async def load() -> None:
+            await asyncio.to_thread(_load_hands)
+
+        def loaded(_nothing: None, _problem: Problem | None) -> None:
+            acting = console.acting() if console.acting is not None else None
+            if acting is not None:
+                self.work(acting.look_back, found_out)  # type: ignore[attr-defined]
 
         def found_out(found: tuple[tuple[str, Ended], ...] | None, _problem: Problem | None) -> None:
             if found:
                 console.notify(Notice.UNSETTLED, lambda lens: present_found_out(found, lens))
                 self.show_banner()
 
-        self.work(acting.look_back, found_out)  # type: ignore[attr-defined]
+        if console.acting is not None:
+            self.work(load, loaded)  # type: ignore[attr-defined]
 
     def may_leave(self) -> bool:
         """Return whether nothing runs; where something does, say what goes on and what ends, and ask."""

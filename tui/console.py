@@ -169,7 +169,7 @@ class Console(Struct):
     armed_until: float = 0.0
     notices: dict[Notice, Callable[[Lens], Line]] = {}
     kinds: tuple[ApiResource, ...] = ()
-    _summed: tuple[tuple[int, int, Scope], Summary] | None = None
+    _summed: tuple[tuple[int, int, Scope], Summary, Snapshot] | None = None
     _suspicion: Any = None
 
     def lens(self) -> Lens:
@@ -233,10 +233,15 @@ class Console(Struct):
     def summary(self) -> Summary:
         """Return the summary of what is known, computed once a publication and second."""
         snapshot: Snapshot = self.feed.snapshot()
-        mark = (snapshot.revision, int(self.clock.now()), self.scope)
-        if self._summed is None or self._summed[0] != mark:
-            self._summed = (mark, sum_up(snapshot, self.clock.now(), self.scope.test))
-        return self._summed[1]
+        mark, last = (snapshot.revision, int(self.clock.now()), self.scope), self._summed
+        if last is not None and last[0] == mark:
+            return last[1]
+        counted = None
+        if last is not None and last[0][2] == self.scope and _alike(last[2], snapshot):
+            counted = last[1].alerts
+        summary = sum_up(snapshot, self.clock.now(), self.scope.test, counted)
+        self._summed = (mark, summary, snapshot)
+        return summary
 
     def suspicion(self) -> Suspicion:
         """Return what remembers which changes are suspected of what; made when it is first asked for."""
@@ -280,3 +285,8 @@ class Console(Struct):
             pending=summary.alerts.pending if summary.alerts is not None else 0,
             frozen_since=self.frozen_since,
         )
+
+
+def _alike(one: Snapshot, other: Snapshot) -> bool:
+    """Return whether two pictures have the same alerts and workloads: a table that stays the same stays one object."""
+    return all(one.tables.get(table) is other.tables.get(table) for table in ("alerts", "rollouts"))

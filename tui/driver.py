@@ -12,7 +12,7 @@ from msgspec import structs
 from services.model.ref import Ref
 from services.ports import Snapshot
 from tui.presenters.lens import Lens
-from tui.presenters.ordering import HELPING, Ordering
+from tui.presenters.ordering import LARGE, Ordering
 from tui.presenters.terms import Test
 from tui.presenters.view import View
 from widgets.live_table import LiveTable
@@ -32,8 +32,10 @@ class TableDriver:
 
     `tall` says how many detail lines an object's row has; `extra` may add rows of another making below the ordered ones
     (key -> row), such as a line that stands for the rest. Until the operator has been at the rows, the cursor stays on
-    the first one.
+    the first one. `on_filled`, where given, is called when a big table, which is ordered in helpings, has been shown.
     """
+
+    on_filled: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -78,7 +80,7 @@ class TableDriver:
         self._rows = snapshot.tables.get(self.view.table, NOTHING)
         if self._helpings is not None:
             self._missed = None if self._missed is None or changed is None else self._missed | changed
-        elif len(self._rows if changed is None else changed) > HELPING and not self.ordering.held(now):
+        elif len(self._rows if changed is None else changed) > LARGE and not self.ordering.held(now):
             self._helpings, self._missed = self.ordering.in_helpings(self._rows), frozenset()
             self._next_helping(self._helpings)
         else:
@@ -96,6 +98,8 @@ class TableDriver:
         if self._missed is None or self._missed:
             self.ordering.update(self._rows, self._missed, self._lens().now)
         self.show(None)
+        if self.on_filled is not None:
+            self.on_filled()
 
     def _anew(self) -> None:
         """Give up ordering in helpings: the operator asked for another order, which comes at once."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from services.errors import Problem
 from services.model.source import SourceState, SourceStatus
+from services.redact import prepare
 from services.sanitize import safe_text
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Runtime:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self.on_fault)
         self._stopping = asyncio.Event()
+        loop.run_in_executor(None, prepare)
         await self._come_in()
         with self._lock:
             self._loop = loop

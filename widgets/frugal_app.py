@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
@@ -21,6 +22,12 @@ _SYNC_WORTH = 512
 """Bytes from which an update is bracketed (DEC private mode 2026); less goes out in one write."""
 _BACKLOG = 2
 _RETRY_SECONDS = 0.05
+_MANY_SPANS = 8
+"""Pieces of lines from which an update is written in a turn of the loop of its own: to draw it took long enough."""
+_BREATH_SECONDS = 0.002
+"""What lets everything that became due while an update was drawn have its turn before it is written."""
+
+Update = LayoutUpdate | ChopsUpdate
 
 
 class FrugalApp(App[ReturnType], Generic[ReturnType]):
@@ -33,6 +40,7 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
     _frame: LastFrame | None = None
     _frame_writer: WriterThread | None = None
     _frame_owed = False
+    _drawn: tuple[tuple[WriterThread, Update], ...] = ()
 
     def action_redraw(self) -> None:
         """Write every cell again: something else wrote on this terminal."""
@@ -45,6 +53,7 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
 
     def on_unmount(self) -> None:
         """Leave the terminal with its own pen."""
+        self._drawn = ()
         writer = self._terminal_writer
         if self._frame is not None and writer is not None and not writer._queue.full():
             writer.write(self._frame.release())
@@ -71,9 +80,20 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
             self._owe()
         elif writer is not self._frame_writer and isinstance(renderable, ChopsUpdate):
             self._paint_all()
+        elif self._drawn or isinstance(renderable, LayoutUpdate) or len(renderable.spans) > _MANY_SPANS:
+            if not self._drawn:
+                asyncio.get_running_loop().call_later(_BREATH_SECONDS, self._write_drawn)
+            self._drawn = (*self._drawn, (writer, renderable))
         else:
             self._write_update(writer, renderable)
         self.post_display_hook()
+
+    def _write_drawn(self) -> None:
+        """Write the updates that wait for it, unless the screen was left since."""
+        drawn, self._drawn = self._drawn, ()
+        for writer, update in drawn:
+            if writer is self._terminal_writer and self.screen_stack:
+                self._write_update(writer, update)
 
     def _owe(self) -> None:
         """Leave a frame out and try again soon."""
@@ -97,7 +117,7 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
         update = screen._compositor.render_update(full=True, screen_stack=self._background_screens)
         self._display(screen, update)
 
-    def _write_update(self, writer: WriterThread, update: LayoutUpdate | ChopsUpdate) -> None:
+    def _write_update(self, writer: WriterThread, update: Update) -> None:
         if self._frame is None:
             self._frame = LastFrame(self.console._color_system or ColorSystem.TRUECOLOR)
         size = update.region.size if isinstance(update, LayoutUpdate) else self.size

@@ -16,6 +16,9 @@ from widgets.table_view import TableView
 from widgets.tones import Toned
 from widgets.viewmodels import TableVM
 
+_FEW = 4
+"""Changed lines of which only the changed cells are drawn again: to look for them in many costs more than it saves."""
+
 
 class LiveTable(Toned, can_focus=True):
     """Draws a `TableVM`. The cursor and the marks belong to keys, never to places; see `TableView`."""
@@ -206,7 +209,8 @@ class LiveTable(Toned, can_focus=True):
 
     def on_resize(self) -> None:
         """Lay out for the new size; Textual repaints the whole of it."""
-        self._lay_out()
+        if not self._laid_out:
+            self._lay_out()
 
     def _after_move(self, moved: bool) -> None:
         self._repaint()
@@ -232,9 +236,11 @@ class LiveTable(Toned, can_focus=True):
         if not self._laid_out:
             return
         drawn, self._lines = self._lines, self._view.build()
-        regions = [
-            Region(x, y, width, 1) for y, line in enumerate(self._lines) for x, width in changed_runs(drawn[y], line)
-        ]
+        changed = [y for y, line in enumerate(self._lines) if line != drawn[y]]
+        if len(changed) > _FEW:
+            regions = [Region(0, y, self.size.width, 1) for y in changed]
+        else:
+            regions = [Region(x, y, width, 1) for y in changed for x, width in changed_runs(drawn[y], self._lines[y])]
         if regions:
             self._unpainted.update(region.y for region in regions)
             self.refresh(*regions)

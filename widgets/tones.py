@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.css.styles import RenderStyles
 from textual.dom import DOMNode
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -133,6 +135,10 @@ class Toned(Widget):
         if Layer.MARKED in layer:
             text_style += Style(bold=True)
         return Style.from_color((background + foreground).rich_color, background.rich_color) + text_style
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return the filters of its lines, without that for the terminal's own colours: a tone has none of them."""
+        return [one for one in super().get_line_filters() if not isinstance(one, ANSIToTruecolor)]
 
     def strip_of(self, line: InkLine) -> Strip:
         """Return a line of ink as a strip in this widget's styles."""

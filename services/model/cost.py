@@ -48,7 +48,7 @@ class CostPeriod(StrEnum):
     MONTH = "month"
 
 
-class CostShare(Struct, frozen=True, gc=False, order=True):
+class CostShare(Struct, frozen=True, gc=False, order=True, cache_hash=True):
     """What a cost is attributed to, as finely as it is known; for IDLE and FLAT only `name` says more.
 
     `team` is "" where neither the pod nor its namespace names one. `workload` is the kind of the controller, or Pod.

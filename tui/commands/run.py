@@ -6,6 +6,7 @@ import argparse
 import gc
 import os
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
 COLLECT = (2_000, 5, 10)
 """When garbage is collected: in small helpings, since a collection of 50,000 objects is felt at a key (20 ms)."""
 
+COLLECT_AFTER = 12.0
+"""Seconds after the start at which garbage is collected at all: rows are no garbage, and a look at them is felt."""
+
 WATCHED = (
     "deployments.apps",
     "statefulsets.apps",
     "daemonsets.apps",
+    "rollouts.argoproj.io",
     "replicasets.apps",
     "pods",
     "nodes",
@@ -110,6 +115,14 @@ def _open(arguments: argparse.Namespace, setup: Setup, terminal: Terminal, log: 
     open_scope(arguments, assembly.console, left)
     namespaces = (arguments.namespace,) if arguments.namespace else ()
     gc.freeze()
+    collecting = threading.Timer(COLLECT_AFTER, _collect)
+    collecting.daemon = True
+    collecting.start()
+    return assembly.run(place, interest_for(arguments.view, namespaces))
+
+
+def _collect() -> None:
+    """Leave what has been loaded alone for good, and begin to collect what comes after it."""
+    gc.freeze()
     gc.set_threshold(*COLLECT)
     gc.enable()
-    return assembly.run(place, interest_for(arguments.view, namespaces))

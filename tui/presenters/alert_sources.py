@@ -258,12 +258,18 @@ def silent_words(evidence: Evidence, lens: Lens) -> str:
     return "; ".join(said)
 
 
-def sum_up_alerts(summary: Summary, snapshot: Snapshot, now: float, scope: Test | None = None) -> Summary:
-    """Return a summary with the alerts in it: what fires counts where it is fresh, and is no news of a workload."""
+def sum_up_alerts(
+    summary: Summary, snapshot: Snapshot, now: float, scope: Test | None = None, counted: AlertCounts | None = None
+) -> Summary:
+    """Return a summary with the alerts in it: what fires counts where it is fresh, and is no news of a workload.
+
+    `counted` are the counts of these very alerts and workloads, where they are known.
+    """
     evidence = evidence_of(snapshot, now)
     if not evidence.configured:
         return summary
-    counts = count_alerts(snapshot.tables.get(ALERTS, {}).values(), snapshot.tables.get("rollouts", {}), scope)
+    alerts, workloads = snapshot.tables.get(ALERTS, {}), snapshot.tables.get("rollouts", {})
+    counts = counted or count_alerts(alerts.values(), workloads, scope)
     if not evidence.reading.trusted:
         return structs.replace(summary, alerts=counts, evidence=evidence)
     total = Counter(summary.counts) + Counter(counts.fresh)

@@ -100,7 +100,7 @@ def age(seconds: float) -> str:
     minutes, hours, days = total // 60, total // 3600, total // 86400
     if minutes < 60:
         return f"{minutes}m"
-    if hours < 10:
+    if hours < 8:
         return f"{hours}h{minutes % 60:02d}m"
     if hours < 48:
         return f"{hours}h"

@@ -13,8 +13,11 @@ from tui.presenters.terms import Subject, Test
 HOLD = 10.0
 """Seconds after the last key during which rows keep their places."""
 
-HELPING = 2_000
+HELPING = 500
 """Rows that are ordered at a time where a whole table comes at once: more would be felt at a key."""
+
+LARGE = 2_000
+"""Rows from which a table is ordered in helpings."""
 
 MANY = 0.25
 """Part of the rows from which a change is taken as a change of all: one by one costs four times as much."""
@@ -120,15 +123,22 @@ class Ordering:
         anew = Ordering(self._rank, self._subject, self._keep, self._severity)
         anew._test, anew._outside, anew._reverse = self._test, self._outside, self._reverse
         anew._rows = rows
-        items = iter(rows.items())
+        items, runs = iter(rows.items()), list[list[tuple[Any, str]]]()
         while helping := dict(islice(items, HELPING)):
             anew._take_more(helping)
+            runs.append(
+                sorted(((anew._ranks[key], key) for key in helping if key in anew._inside), reverse=self._reverse)
+            )
             yield
-        anew._sort()
+        while len(runs) > 1:
+            one, other, *rest = runs
+            runs = [*rest, sorted([*one, *other], reverse=self._reverse)]  # two runs: merged, not sorted anew
+            yield
+        order = [key for _, key in runs[0]] if runs else []
         yield
         self._rows, self._ranks, self._severities, self._inside = rows, anew._ranks, anew._severities, anew._inside
         self.counts, self.hidden, self.total = anew.counts, anew.hidden, anew.total
-        self.order, self.gone, self.moved, self.fresh_crit, self._stale = anew.order, {}, 0, 0, False
+        self.order, self.gone, self.moved, self.fresh_crit, self._stale = order, {}, 0, 0, False
 
     def object(self, key: str) -> Any:  # noqa: ANN401 - rows of every table go through here
         """Return the object of a key, also of one that is gone but still stands in the held order."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ALERT_SOURCES = ("alertmanager/", "prometheus/")
 ROLLOUT_SOURCES = tuple(f"{CONNECTION}/{table}" for table in rollouts.VIEW.sources)
+OPTIONAL_SOURCES = tuple(f"{CONNECTION}/{table}" for table in rollouts.VIEW.optional)
 
 
 class Summary(Struct, frozen=True):
@@ -69,8 +70,11 @@ class Summary(Struct, frozen=True):
         return self.whole and not self.failing
 
 
-def sum_up(snapshot: Snapshot, now: float, scope: Test | None = None) -> Summary:
-    """Return the summary of a snapshot. Workloads count one each; a symptom of the cluster counts as one."""
+def sum_up(snapshot: Snapshot, now: float, scope: Test | None = None, counted: AlertCounts | None = None) -> Summary:
+    """Return the summary of a snapshot. Workloads count one each; a symptom of the cluster counts as one.
+
+    `counted` are the counts of the alerts, where an earlier summary of the same tables has them.
+    """
     counts: dict[Severity, int] = {}
     hidden: dict[Severity, int] = {}
     workloads: Mapping[str, Rollout] = snapshot.tables.get(rollouts.VIEW.table, {})
@@ -89,7 +93,7 @@ def sum_up(snapshot: Snapshot, now: float, scope: Test | None = None) -> Summary
         return summary
     from tui.presenters.alert_sources import sum_up_alerts
 
-    return sum_up_alerts(summary, snapshot, now, scope)
+    return sum_up_alerts(summary, snapshot, now, scope, counted)
 
 
 def overall(snapshot: Snapshot, now: float) -> Reading:
@@ -99,6 +103,7 @@ def overall(snapshot: Snapshot, now: float) -> Reading:
     """
     connection = read(snapshot.sources.get(CONNECTION), now)
     known = [snapshot.sources.get(source) for source in ROLLOUT_SOURCES]
+    known += [status for source in OPTIONAL_SOURCES if (status := snapshot.sources.get(source)) is not None]
     allowed = [status for status in known if status is None or status.state is not SourceState.FORBIDDEN]
     tables = [read(status, now) for status in (allowed or known)]
     broken = [reading for reading in tables if reading.freshness not in (Freshness.FRESH, Freshness.STALE)]

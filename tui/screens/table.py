@@ -35,6 +35,7 @@ class TableScreen(CursorScreen):
         self.pane = Pane(self.table, id="pane")
         self.bar = FilterBar(id="filter")
         self._driver = TableDriver(self.table, view, console.lens)
+        self._driver.on_filled = self._show_pane
         self._filter = place.filter if place is not None else ""
         self._faults = False
         self._come_back = place
@@ -97,6 +98,9 @@ class TableScreen(CursorScreen):
         """Return how far this table may be believed: its own source and the connection."""
         readings = [self.console.reading("kubernetes")]
         readings += [self.console.reading(f"kubernetes/{table}") for table in self.view.sources]
+        known = self.console.feed.snapshot().sources
+        optional = (f"kubernetes/{table}" for table in self.view.optional)
+        readings += [self.console.reading(source) for source in optional if source in known]
         return worst(readings)
 
     def _show_pane(self) -> None:
