@@ -10,6 +10,7 @@ import msgspec
 from services.rehearsal import resources
 from services.rehearsal.churn import Churn
 from services.rehearsal.jsonic import Json, decode, encode
+from services.rehearsal.monitoring.rulebook import Rule
 from services.rehearsal.simulation import operations
 from services.rehearsal.wire.http1 import HttpServer, Reply, Request, Stream
 
@@ -56,6 +57,9 @@ class Admin:
             "start-server": self._start_server,
             "hang-server": self._hang_server,
             "flood-alerts": self._flood_alerts,
+            "slow-queries": self._slow_queries,
+            "add-rule": self._add_rule,
+            "remove-rule": self._remove_rule,
             "heal": self._heal,
             "plan": self._plan,
         }
@@ -174,6 +178,17 @@ class Admin:
 
     async def _flood_alerts(self, body: Json) -> None:
         self._estate.watchtower.flood(int(body["count"]))
+
+    async def _slow_queries(self, body: Json) -> None:
+        self._estate.watchtower.slow(str(body["containing"]), float(body["seconds"]))
+
+    async def _add_rule(self, body: Json) -> None:
+        labels, notes = body.get("labels", {}), body.get("annotations", {})
+        rule = Rule(str(body["alert"]), str(body["expr"]), float(body.get("for", 0)), labels, notes)
+        await self._estate.watchtower.add_rule(rule)
+
+    async def _remove_rule(self, body: Json) -> None:
+        self._estate.watchtower.remove_rule(str(body["alert"]))
 
     async def _heal(self, _: Json) -> None:
         self._estate.faults.heal()

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
 import pytest
+from msgspec import structs
 
-from services.config_endpoints import EndpointSettings
+from services.clock import ManualClock, SystemClock
+from services.config_endpoints import EndpointSettings, MetricSettings
+from services.config_secret import SecretRef
+from services.endpoint import Endpoint
+from services.errors import Problem
+from services.model.alert import Onset
+from services.model.severity import Severity
 from services.model.source import SourceState
+from services.prometheus.session import PrometheusSession
+from services.rehearsal.monitoring.rulebook import Rule
 from services.rehearsal.server import Options, Rehearsal
 from tests.contract.alerting import Seen, posted, shown, stamp
 from tests.contract.test_alertmanager import INHIBITING
+from tests.contract.test_prometheus_access import SLOW
+from tests.contract.test_prometheus_measured import alert
 from tests.monitoring.fixtures import require_monitoring
+from tests.monitoring.gateway import Gateway
 from tests.monitoring.servers import Monitoring, group, rule
+from tests.monitoring.web import PASSWORD, USER, Web
 
 NAMES = ("alertmanager-0", "alertmanager-1")
 PATIENCE = 60
@@ -29,6 +44,10 @@ RULES = group(
     rule("Silenced", "vector(2) > 1", labels={"severity": "warning", "service": "mail"}),
     rule("Pending", "vector(2) > 1", "1h", {"severity": "warning"}),
 )
+
+TRIAL = rule("Trial", "trial > 0", "1s", {"severity": "critical"})
+SPOILT = "{0} / on(cluster) {0} > 0"
+"""Several on either side for one and the same: no server can tell which belongs to which."""
 
 
 class Duo(Protocol):
@@ -49,6 +68,22 @@ class Duo(Protocol):
         """Let it answer nothing, or answer again."""
         ...
 
+    async def begin(self) -> None:
+        """Let what the rule "Trial" asks for come true; it holds for a second before it fires."""
+        ...
+
+    async def end(self) -> None:
+        """Let it be true no more."""
+        ...
+
+    async def spoil(self) -> None:
+        """Have a rule "Spoilt" that cannot be evaluated."""
+        ...
+
+    async def slow(self) -> str:
+        """Return a query that takes much longer than a second."""
+        ...
+
 
 class Real:
     """Real servers."""
@@ -57,8 +92,15 @@ class Real:
         first = monitoring.alertmanager(INHIBITING, clustered=True)
         self._peers = (first, monitoring.alertmanager(INHIBITING, peers=[first]))
         first.silence({"alertname": "Silenced"}, stamp(0), stamp(3600))
-        arguments = ["--rules.alert.resend-delay=2s"]
-        self.prometheus = monitoring.prometheus([RULES], alertmanagers=self._peers, arguments=arguments).url
+        self._exporter = monitoring.exporter()
+        for side in ("x", "y"):
+            self._exporter.set("spoilt", 1.0, side=side)
+        self.prometheus = monitoring.prometheus(
+            [RULES, group(TRIAL, rule("Spoilt", SPOILT.format("spoilt")), name="trials")],
+            scrape={"trials": self._exporter},
+            alertmanagers=self._peers,
+            arguments=["--rules.alert.resend-delay=2s", "--query.max-samples=2000000000"],
+        ).url
         self.alertmanagers = tuple(peer.url for peer in self._peers)
 
     async def die(self, number: int) -> None:
@@ -69,6 +111,18 @@ class Real:
 
     async def hang(self, number: int, *, on: bool) -> None:
         (self._peers[number].stall if on else self._peers[number].resume)()
+
+    async def begin(self) -> None:
+        self._exporter.set("trial", 1.0)
+
+    async def end(self) -> None:
+        self._exporter.set("trial", 0.0)
+
+    async def spoil(self) -> None:
+        """It is so from the start."""
+
+    async def slow(self) -> str:
+        return SLOW
 
 
 class Rehearsed:
@@ -88,6 +142,19 @@ class Rehearsed:
 
     async def hang(self, number: int, *, on: bool) -> None:
         self._tower.hang(NAMES[number], on=on)
+
+    async def begin(self) -> None:
+        await self._tower.add_rule(Rule("Trial", "vector(1) > 0", 1.0, {"severity": "critical"}, {}))
+
+    async def end(self) -> None:
+        self._tower.remove_rule("Trial")
+
+    async def spoil(self) -> None:
+        await self._tower.add_rule(Rule("Spoilt", SPOILT.format("kube_node_info"), 0.0, {}, {}))
+
+    async def slow(self) -> str:
+        self._tower.slow("node_load1", PATIENCE)
+        return "node_load1"
 
 
 @pytest.fixture(params=["real", "rehearsal"])
@@ -217,6 +284,100 @@ async def test_a_flood_is_shown_whole_and_ends_nothing(duo: Duo) -> None:
         assert before.items() <= said(seen).items()
         groups = [one for one in seen.live.snapshot().tables["alert-groups"].values() if len(one.members) > 20]
         assert sum(len(one.members) for one in groups) >= 5000
+
+
+async def test_a_rule_goes_pending_fires_and_ends_as_one_episode(duo: Duo) -> None:
+    async with watching(duo, young=0.0) as seen:
+        await until_alike(seen, duo)
+        await duo.begin()
+        await seen.until(lambda: seen.states().get("Trial") == "pending", "it pending")
+        pending = seen.alerts()["Trial"]
+        assert not [event for event in seen.events() if "Trial" in event.text]
+        await seen.until(lambda: seen.states().get("Trial") == "firing", "it firing", within=45.0)
+        await seen.until(lambda: "am-0" in seen.alerts()["Trial"].peers, "it at an Alertmanager")
+        alert = seen.alerts()["Trial"]
+        assert (alert.key, alert.onset, alert.onset_from) == (pending.key, pending.onset, Onset.ACTIVE_AT)
+        assert alert.fired_at - alert.onset > 0.9
+        await duo.end()
+        await seen.until(lambda: seen.states().get("Trial") == "ended", "its end", within=45.0)
+        told = [event for event in seen.events() if "Trial" in event.text]
+        assert min((event.at, event.text) for event in told) == (pending.onset, "Trial firing")
+        assert {event.payload["what"] for event in told} == {"began", "ended"}
+
+
+async def test_a_rule_that_fails_is_an_alert_in_the_servers_words(duo: Duo) -> None:
+    async with watching(duo) as seen:
+        await duo.spoil()
+        await seen.until(lambda: "AlertRuleFailing" in seen.states(), "the failing rule")
+        alert, peer = seen.alerts()["AlertRuleFailing"], seen.peers()["main"]
+        assert (alert.label("rule"), alert.severity) == ("Spoilt", Severity.WARN)
+        assert "many-to-many matching not allowed" in alert.annotation("summary")
+        assert (peer.sick_rules, [words.partition(":")[0] for words in peer.sick]) == (1, ["Spoilt"])
+
+
+async def test_a_slow_query_ends_in_time_and_does_not_hold_alerts_up(duo: Duo) -> None:
+    clock, now = ManualClock(), SystemClock().now()
+    endpoint = Endpoint("prometheus main", EndpointSettings(url=duo.prometheus, timeout=1), clock, jitter=lambda: 1.0)
+    session = PrometheusSession([endpoint], MetricSettings(), SystemClock())
+    query = await duo.slow()
+    try:
+        for _ in range(3):
+            began = time.monotonic()
+            with pytest.raises(Problem, match=r"did not answer within 1 s|timed out"):
+                await session.alert_values(alert(f"{query} > 1"), now - 600, now, 60)
+            assert time.monotonic() - began < 2.0
+        with pytest.raises(Problem, match="left alone for 5 s"):
+            await session.alert_values(alert("vector(1) > 0"), now - 600, now, 60)
+        assert await endpoint.get("/api/v1/rules", [("type", "alert")]), "alerts go on"
+        await clock.advance(5.1)
+        assert await session.alert_values(alert("vector(1) > 0"), now - 600, now, 60)
+        assert endpoint.queries.reopens_in == 0
+    finally:
+        await endpoint.close()
+
+
+async def test_the_whole_pane_behind_certificates_passwords_tenants_and_prefixes(
+    duo: Duo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = Web(tmp_path, basic=True, tls=True, client_certificate=True)
+    secrets = {"password": PASSWORD, "bearer": "s3cret", "tenant": "shop"}
+    for name, words in secrets.items():
+        monkeypatch.setenv(name.upper(), words)
+    with (
+        Gateway(duo.prometheus, prefix="/prom", web=web) as guarded,
+        Gateway(duo.alertmanagers[0], prefix="/tenants/shop", bearer="s3cret", tenant="shop") as gated,
+    ):
+        main = EndpointSettings(
+            url=guarded.url,
+            username=USER,
+            password=SecretRef("env:PASSWORD"),
+            ca_file=str(web.authority),
+            client_cert=str(web.certificate),
+            client_key=str(web.key),
+            timeout=5,
+        )
+        tenant = {"X-Scope-OrgID": "env:TENANT"}
+        ours = EndpointSettings(url=gated.url, bearer=SecretRef("env:BEARER"), headers=tenant, timeout=5)
+        async with shown({"am": ours}, {"main": main}, young=0.0) as seen:
+            await seen.until(lambda: "firing" in seen.states().values() and seen.peers()["main"].rules, "the alerts")
+            await seen.until(
+                lambda: any({"am", "main"} <= {*one.peers} for one in seen.alerts().values()), "one of both"
+            )
+            assert seen.status("alertmanager/am") is seen.status("prometheus/main") is SourceState.LIVE
+        stranger = {"client_cert": str(web.stranger), "client_key": str(web.stranger_key)}
+        for settings, sentence in (
+            (structs.replace(main, password=SecretRef("env:TENANT")), "does not accept the credentials"),
+            (structs.replace(main, **stranger), "could not agree on TLS|broke the connection off"),
+            (structs.replace(main, ca_file=""), "certificate that is not trusted"),
+            (structs.replace(main, url=guarded.url.removesuffix("/prom")), "check the URL's path prefix"),
+            (structs.replace(ours, headers={}), "does not accept the credentials"),
+            (structs.replace(ours, bearer=None), "does not accept the credentials"),
+        ):
+            endpoint = Endpoint("tried", settings, SystemClock())
+            with pytest.raises(Problem, match=sentence) as refusal:
+                await endpoint.get("/api/v1/status/buildinfo" if settings.username else "/api/v2/status")
+            assert not [words for words in ("s3cret", PASSWORD) if words in refusal.value.sentence]
+            await endpoint.close()
 
 
 async def test_a_deadline_is_kept_by_every_server(duo: Duo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -9,7 +10,11 @@ from typing import NamedTuple, Self
 
 import httpx
 
+from tests.monitoring.web import PASSWORD, USER, Web
+
 PASSED_ON = ("content-type", "accept")
+
+_BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
 
 class Asked(NamedTuple):
@@ -33,11 +38,15 @@ class Canned(NamedTuple):
 class Gateway:
     """Forwards to `upstream` what has the wanted `bearer` and `tenant` (X-Scope-OrgID); a context manager.
 
+    `web` makes it speak TLS and ask for a client certificate and a password as that says; it knows only what lies below
+    `prefix`, which it takes off.
     `asked` are the requests that came; `answer`, when set, is given instead of the server's; `hold` is cleared to let
     requests hang until it is set again.
     """
 
-    def __init__(self, upstream: str, *, bearer: str = "", tenant: str = "") -> None:
+    def __init__(
+        self, upstream: str, *, bearer: str = "", tenant: str = "", prefix: str = "", web: Web | None = None
+    ) -> None:
         self.asked: list[Asked] = []
         self.answer: Canned | None = None
         self.hold = threading.Event()
@@ -45,6 +54,8 @@ class Gateway:
         self._upstream = httpx.Client(base_url=upstream, trust_env=False, timeout=30.0)
         self._bearer = bearer
         self._tenant = tenant
+        self._prefix = prefix
+        self.web = web
         gateway = self
 
         class Forward(BaseHTTPRequestHandler):
@@ -70,10 +81,15 @@ class Gateway:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Forward)
         self._server.daemon_threads = True
+        if web is not None and web.tls:
+            self._server.socket = web.context().wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        scheme = self.web.scheme if self.web is not None else "http"
+        return f"{scheme}://127.0.0.1:{self._server.server_port}{self._prefix}"
 
     def handle(self, asked: Asked) -> Canned:
         """Answer one request."""
@@ -85,8 +101,14 @@ class Gateway:
             return Canned(401, b"who are you?\n")
         if self._tenant and asked.headers.get("x-scope-orgid") != self._tenant:
             return Canned(401, b"no org id\n")
+        if self.web is not None and self.web.basic and asked.headers.get("authorization") != _BASIC:
+            return Canned(401, b"Unauthorized\n")
+        if not asked.path.startswith(f"{self._prefix}/"):
+            return Canned(404, b"404 page not found\n")
         headers = {name: asked.headers[name] for name in PASSED_ON if name in asked.headers}
-        answer = self._upstream.request(asked.method, asked.path, content=asked.body, headers=headers)
+        answer = self._upstream.request(
+            asked.method, asked.path.removeprefix(self._prefix), content=asked.body, headers=headers
+        )
         return Canned(answer.status_code, answer.content, answer.headers.get("content-type", "text/plain"))
 
     def __enter__(self) -> Self:

@@ -126,9 +126,9 @@ class Monitoring:
         """Start an exporter whose series the test sets."""
         return self._stack.enter_context(Exporter())
 
-    def gateway(self, upstream: str, **wanted: str) -> Gateway:
+    def gateway(self, upstream: str, *, bearer: str = "", tenant: str = "") -> Gateway:
         """Start a proxy in front of `upstream`; see Gateway."""
-        return self._stack.enter_context(Gateway(upstream, **wanted))
+        return self._stack.enter_context(Gateway(upstream, bearer=bearer, tenant=tenant))
 
     def web(self, *, basic: bool = False, tls: bool = False, client_certificate: bool = False) -> Web:
         """Make certificates and a web config: how a server wants to be asked."""

@@ -35,10 +35,11 @@ class Web:
         self.config = folder / "web.yml"
         self.authority = folder / "ca.crt"
         self.certificate, self.key = folder / "client.crt", folder / "client.key"
+        self.server, self.server_key = folder / "server.crt", folder / "server.key"
         self.stranger, self.stranger_key = folder / "stranger.crt", folder / "stranger.key"
         document: dict[str, Any] = {"basic_auth_users": {USER: _HASH}} if basic else {}
         if self.tls:
-            server, server_key = folder / "server.crt", folder / "server.key"
+            server, server_key = self.server, self.server_key
             _issue(self.authority, {(server, server_key): "server", (self.certificate, self.key): "console"})
             _issue(folder / "other.crt", {(self.stranger, self.stranger_key): "stranger"})
             settings = {"cert_file": str(server), "key_file": str(server_key)}
@@ -50,6 +51,15 @@ class Web:
     @property
     def scheme(self) -> str:
         return "https" if self.tls else "http"
+
+    def context(self) -> ssl.SSLContext:
+        """Return what a server of ours needs to speak TLS like that."""
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        made.load_cert_chain(self.server, self.server_key)
+        if self.client_certificate:
+            made.load_verify_locations(self.authority)
+            made.verify_mode = ssl.CERT_REQUIRED
+        return made
 
     def client(self, url: str, timeout: float = 10.0) -> httpx.Client:
         """Return a client that is let in."""

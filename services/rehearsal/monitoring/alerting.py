@@ -115,6 +115,26 @@ class Alerting:
         horizon = newest - HISTORY
         self.episodes = [one for one in self.episodes if one.ended_at > horizon]
 
+    def add(self, group: Group) -> None:
+        """Evaluate the rules of one more group from now on, at once the first time; raise QueryError as it parses."""
+        states = [RuleState(group, rule, parse(rule.expr)) for rule in group.rules]
+        self.groups.append(group)
+        self.states += states
+        for _ in self._evaluate([self._done], states if self._done else []):
+            pass
+
+    def remove(self, name: str) -> None:
+        """Forget the group of that name: what its rules found has ended. Raise KeyError when there is none."""
+        gone = [state for state in self.states if state.group.name == name]
+        if not gone:
+            raise KeyError(name)
+        for state in gone:
+            for episode in state.open.values():
+                episode.ended_at = self._done
+        self.groups = [group for group in self.groups if group.name != name]
+        self.states = [state for state in self.states if state.group.name != name]
+        self._marks += 1
+
     def active(self) -> list[Episode]:
         """Return what is pending or firing."""
         return [one for state in self.states for one in state.open.values()]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from services.rehearsal.monitoring.alerting import Alerting, RuleState
 
 MOST_POINTS = 11_000
+MOST_SECONDS = 120.0
+"""What a query may take where the request does not say."""
 _STATUS = {"bad_data": 400, "execution": 422, "timeout": 503, "not_found": 404, "internal": 500}
 VERSION = "2.55.1"
 Answer = Callable[["_Parameters"], Any]
@@ -92,6 +94,8 @@ class Prometheus:
         self.started = now()
         self.prepare: Callable[[], Awaitable[None]] = _nothing
         """Awaited before every answer, so that series and rules are up to date."""
+        self.work: Callable[[str, float], Awaitable[None]] = _at_once
+        """Awaited before a query (its text, the seconds it may take) is answered; raises QueryError at the limit."""
         self.peers: Callable[[], tuple[list[str], list[str]]] = lambda: ([], [])
         """Returns the Alertmanagers' URLs: those that answer, those that were dropped."""
         self._answers: dict[str, Answer] = {
@@ -127,7 +131,11 @@ class Prometheus:
             return Reply(405, b"Method Not Allowed\n", {"Allow": "GET, OPTIONS, POST"})
         await self.prepare()
         try:
-            data = answer(_Parameters(request, self._now()))
+            given = _Parameters(request, self._now())
+            if steps.startswith("query"):
+                most = given.seconds("timeout") if given.text("timeout") else MOST_SECONDS
+                await self.work(given.text("query"), most)
+            data = answer(given)
         except QueryError as error:
             body: Json = {"status": "error", "errorType": error.kind, "error": error.message}
             return _json(body, _STATUS.get(error.kind, 400))
@@ -305,6 +313,10 @@ rule_files:
 
 
 async def _nothing() -> None:
+    pass
+
+
+async def _at_once(_query: str, _most: float) -> None:
     pass
 
 

@@ -7,13 +7,14 @@ import math
 import uuid
 from typing import TYPE_CHECKING
 
+from services.rehearsal.clock import sleep_until
 from services.rehearsal.monitoring.alerting import INTERVAL, Alerting
 from services.rehearsal.monitoring.alertmanager import Peer, Sent, lives_until, resent
 from services.rehearsal.monitoring.catalogue import EstateCatalogue
 from services.rehearsal.monitoring.estate import Estate
 from services.rehearsal.monitoring.families import edge, kube, machines, objects
 from services.rehearsal.monitoring.prometheus import Prometheus
-from services.rehearsal.monitoring.promql.tree import Matcher
+from services.rehearsal.monitoring.promql.tree import Matcher, QueryError
 from services.rehearsal.monitoring.rulebook import RuleBook
 from services.rehearsal.monitoring.silences import Silence, Silences
 
@@ -47,6 +48,9 @@ class Station:
         self.catalogue.more = self.alerting.version
         self.prometheus = Prometheus(self.catalogue, self.alerting, clock.now, plan.cluster, world.rewrite)
         self.prometheus.prepare = self.prepare
+        self.prometheus.work = self._work
+        self.slow: dict[str, float] = {}
+        """Seconds that a query takes whose text contains this."""
         self.prometheus.started = chronicle.since - _RAN_BEFORE
         self.alerting.always("Watchdog", self.prometheus.started + INTERVAL)
         self.silences = Silences()
@@ -81,6 +85,14 @@ class Station:
             self.estate.refresh()
             for _ in self.alerting.catch_up(self._clock.now()):
                 await asyncio.sleep(0)
+
+    async def _work(self, query: str, most: float) -> None:
+        """Take as long as a query does that is said to be slow; raise QueryError where that is too long."""
+        takes = max((seconds for text, seconds in self.slow.items() if text in query), default=0.0)
+        if takes:
+            await sleep_until(self._clock, self._clock.now() + min(takes, most))
+        if takes > most:
+            raise QueryError("query timed out in expression evaluation", "timeout")
 
     def _sent(self) -> list[Sent]:
         """Return the firing alerts as Prometheus has last sent them."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.rehearsal.monitoring.chronicle import Chronicle
+from services.rehearsal.monitoring.promql.tree import QueryError
+from services.rehearsal.monitoring.rulebook import Group
 from services.rehearsal.wire.http1 import HttpServer, Reply, Request
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
     from services.rehearsal.clock import Clock
     from services.rehearsal.estate.blueprint import Blueprint
+    from services.rehearsal.monitoring.rulebook import Rule
     from services.rehearsal.monitoring.station import Station
     from services.rehearsal.scenarios.registry import Hush
     from services.rehearsal.simulation.world import World
@@ -117,6 +120,24 @@ class Watchtower:
         """Let so many alerts of a drill fire; 0 ends them."""
         self.station.estate.flood = count
 
+    def slow(self, text: str, seconds: float) -> None:
+        """Let every query that contains this text take so long; 0 ends that."""
+        self.station.slow.pop(text, None)
+        if seconds:
+            self.station.slow[text] = seconds
+
+    async def add_rule(self, rule: Rule) -> None:
+        """Evaluate one more rule, in a group of its name; raise ValueError where its expression is none."""
+        await self.station.prepare()
+        try:
+            self.station.alerting.add(Group(rule.name, [rule]))
+        except QueryError as error:
+            raise ValueError(error.message) from None
+
+    def remove_rule(self, name: str) -> None:
+        """Take such a rule back, which ends its alerts. Raise KeyError when there is none of that name."""
+        self.station.alerting.remove(name)
+
     async def heal(self) -> None:
         """Take every fault back."""
         self._hung.clear()
@@ -124,3 +145,4 @@ class Watchtower:
             await self.start(name)
         if self._station is not None:
             self._station.estate.flood = 0
+            self._station.slow.clear()
