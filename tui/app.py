@@ -31,6 +31,7 @@ from tui.scoping import Scoping
 from tui.screens.base import BaseScreen
 from tui.screens.deck import DeckScreen
 from tui.sharemode import ShareMode
+from tui.tells import Tells
 from tui.themes import is_native, theme_name, themes
 from widgets.frugal_app import FrugalApp
 from widgets.key_order import OrderedKeys
@@ -50,7 +51,7 @@ def _keys() -> list[BindingType]:
 
 
 class QuarterdeckApp(
-    CrashHygiene, ShareMode, ComingBack, Scoping, Acts, Alerting, Navigation, OrderedKeys[None], FrugalApp[None]
+    CrashHygiene, ShareMode, ComingBack, Scoping, Acts, Tells, Alerting, Navigation, OrderedKeys[None], FrugalApp[None]
 ):
     """One console on one cluster. Keys are looked up in the registry, for the place in front."""
 
@@ -88,6 +89,7 @@ class QuarterdeckApp(
         if rows and self._place.seen_at:
             self._left = (rows, self._place.seen_at)
         self.begin_acting()
+        self.begin_telling()
 
     def on_mount(self) -> None:
         """Open the place that was left, then begin to watch."""
@@ -126,6 +128,7 @@ class QuarterdeckApp(
         if self.sought is not None:
             self.seek()
         self.look_under(changes)
+        self.look_after(changes)
         if (front := self.front) is not None and front.is_attached:
             front.take(changes)
 

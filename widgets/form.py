@@ -19,6 +19,7 @@ from widgets.dialog import ARMED_AFTER
 from widgets.modal import Modal
 from widgets.prompt import LineInput, printable
 from widgets.text_view import TextView
+from widgets.ticks import TickRow
 from widgets.viewmodels import BarVM, Choice, KeyHint, Line, Span, TextVM, Tone
 
 _LABEL_CELLS = 10
@@ -26,13 +27,17 @@ _LABEL_CELLS = 10
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: a line of text, or one of `options`. `required` text must not be empty when it is confirmed."""
+    """One field: a line of text, one of `options`, or several (`many`, parted by commas).
+
+    `required` text must not be empty when it is confirmed.
+    """
 
     id: str
     label: str
     value: str = ""
     options: tuple[Choice, ...] = ()
     required: bool = False
+    many: bool = False
 
 
 class OptionRow(HeaderBar, can_focus=True):
@@ -41,6 +46,12 @@ class OptionRow(HeaderBar, can_focus=True):
     @dataclass
     class Left(Message):
         """Enter was pressed: the next field is wanted."""
+
+    @dataclass
+    class Taken(Message):
+        """Another option was taken."""
+
+        row: OptionRow
 
     def __init__(self, options: Sequence[Choice], value: str) -> None:
         super().__init__()
@@ -57,12 +68,12 @@ class OptionRow(HeaderBar, can_focus=True):
         self._show()
 
     def on_focus(self) -> None:
-        """Say that keys move here."""
-        self._show()
+        """Say that keys move here, as soon as they do."""
+        self.call_next(self._show)
 
     def on_blur(self) -> None:
         """Say that they do not."""
-        self._show()
+        self.call_next(self._show)
 
     def on_key(self, event: events.Key) -> None:
         """Move, take, or leave."""
@@ -76,8 +87,16 @@ class OptionRow(HeaderBar, can_focus=True):
             self.post_message(self.Left())
         elif taken is not None:
             event.stop()
-            self._at = taken
-            self._show()
+            self._take(taken)
+
+    def step(self) -> None:
+        """Take the next option; after the last the first."""
+        self._take((self._at + 1) % max(1, len(self._options)))
+
+    def _take(self, at: int) -> None:
+        self._at = at
+        self._show()
+        self.post_message(self.Taken(self))
 
     def _show(self) -> None:
         spans: list[Span] = []
@@ -125,13 +144,13 @@ class AnswerRow(HeaderBar, can_focus=True):
     def on_focus(self) -> None:
         """Let the time run."""
         self._since = self._clock()
-        self.show()
+        self.call_next(self.show)
         self.set_timer(self._armed_after, self.show)
 
     def on_blur(self) -> None:
         """What is typed into a field confirms nothing."""
         self._since = None
-        self.show()
+        self.call_next(self.show)
 
     def on_key(self, event: events.Key) -> None:
         """Confirm with the key; enter answers what stands focused: Cancel."""
@@ -189,9 +208,7 @@ class FormDialog(Modal[bool]):
         self._submit = submit
         self._busy = False
         self._aside = aside
-        self._inputs: dict[str, LineInput | OptionRow] = {
-            field.id: OptionRow(field.options, field.value) if field.options else LineInput() for field in fields
-        }
+        self._inputs: dict[str, LineInput | OptionRow | TickRow] = {field.id: _row_of(field) for field in fields}
         self.note = TextView(wrap=True, focusable=False, classes="form--note")
         self.answers = AnswerRow(key, label, clock, armed_after)
 
@@ -254,6 +271,11 @@ class FormDialog(Modal[bool]):
         event.stop()
         self.action_step(1)
 
+    def on_tick_row_left(self, event: TickRow.Left) -> None:
+        """Enter in a row of ticks: the next field."""
+        event.stop()
+        self.action_step(1)
+
     def on_answer_row_answered(self, event: AnswerRow.Answered) -> None:
         """Leave, or hand the values over once."""
         event.stop()
@@ -270,3 +292,9 @@ class FormDialog(Modal[bool]):
         self._busy = True
         self._say((Span("writing it down", Tone.MUTED),))
         self._submit(self.values)
+
+
+def _row_of(field: Field) -> LineInput | OptionRow | TickRow:
+    if field.many:
+        return TickRow(field.options, field.value)
+    return OptionRow(field.options, field.value) if field.options else LineInput()

@@ -128,10 +128,14 @@ def fault_of(text: str) -> str:
 def fill(template: Template, values: Mapping[str, str]) -> tuple[str, str]:
     """Return subject and text, clean, masked and within their lengths; lines whose fields are all empty are left out.
 
+    So is a colon at the end of the subject that nothing follows.
+
     `values` are raw. A field that is not among them is empty. Of `text` and `detail` the lines stay lines.
     """
     clean = {name: _lines(value) for name, value in values.items() if name in FIELDS}
     subject = " ".join(_filled(template.subject, clean).split())
+    if template.subject.endswith("}"):
+        subject = subject.removesuffix(":")
     lines: list[str] = []
     for line in template.text.splitlines():
         names = [hole[1] for hole in _HOLE.finditer(line) if hole[1]]

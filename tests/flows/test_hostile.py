@@ -127,7 +127,7 @@ async def _alerts(deck: Deck) -> None:
         await deck.settle()
         assert isinstance(deck.app.screen, AlertScreen)
         assert_safe(deck, "one alert")
-        await deck.press("G", "T", "c")
+        await deck.press("G", "W", "c")
         assert_safe(deck, "one alert, at its end, a longer window")
         await deck.press("escape")
 
@@ -138,7 +138,7 @@ async def _explained(deck: Deck) -> None:
         await deck.settle()
         assert isinstance(deck.app.screen, ExplainScreen)
         assert_safe(deck, "explained")
-        await deck.press("T", "G")
+        await deck.press("W", "G")
         assert_safe(deck, "explained, a longer window")
         await deck.press("escape")
     for alert in deck.live.snapshot().tables["alerts"].values():

@@ -155,6 +155,10 @@ class BaseScreen(Screen[None]):
         """Return what an incident that is declared here would be about, None where that is nothing in particular."""
         return None
 
+    def topic(self) -> object | None:
+        """Return what people are told of from here, None for nothing in particular."""
+        return self.subject()
+
     def seen_identity(self) -> str:
         """Return the uid of what was painted under the cursor, "" where nobody knows."""
         return ""

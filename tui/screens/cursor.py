@@ -22,7 +22,7 @@ NEEDS_ROW = frozenset({"open", "explain", "describe", "yaml", "logs", "previous_
 ALERT = "Alert"
 OF_ALERTING = frozenset({ALERT, "Silence", "Peer"})
 """Kinds of rows that are no objects of the cluster, though an alert's labels may name one."""
-HAS_LOGS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Pod", "Job", "ReplicaSet"})
+HAS_LOGS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Rollout", "Pod", "Job", "ReplicaSet"})
 
 
 class CursorScreen(BaseScreen):
@@ -85,6 +85,11 @@ class CursorScreen(BaseScreen):
         """Return the object under the cursor, where it is one of the cluster or an alert."""
         target = self.target()
         return target[1] if target is not None and not isinstance(target[1], CostLine | Incident) else None
+
+    def topic(self) -> object | None:
+        """Return what is under the cursor: an incident too."""
+        target = self.target()
+        return target[1] if target is not None and isinstance(target[1], Incident) else self.subject()
 
     def seen_identity(self) -> str:
         """Return the uid of the row that was painted under the cursor."""

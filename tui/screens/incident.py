@@ -45,6 +45,10 @@ class IncidentScreen(ReadingScreen):
         """The timeline."""
         return self.told
 
+    def topic(self) -> object | None:
+        """Return the incident: it is what people are told of."""
+        return self.incident
+
     @property
     def incident(self) -> Incident | None:
         """The incident as it is now."""

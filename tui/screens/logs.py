@@ -69,6 +69,12 @@ class LogScreen(ReadingScreen):
         if self._pump is not None:
             self._pump.stop()
 
+    def topic(self) -> object | None:
+        """Return the workload as it is known, else the object the logs are of."""
+        rows = self.console.feed.snapshot().tables.get("rollouts", {})
+        found: object = rows.get(f"{self.ref.kind}/{self.ref.key}", self.ref)
+        return found
+
     def anew(self) -> LogScreen:
         """Return the same logs, streamed again."""
         made = LogScreen(self.console, self.ref, self.previous)
