@@ -30,7 +30,7 @@ COMMANDS = {
 }
 """Each command, with the module of `tui.commands` and the function that runs it."""
 
-SCENARIOS = ("calm", "bad-deploy", "node-down", "noisy-neighbour", "everything-down", "node-trouble")
+SCENARIOS = ("calm", "bad-deploy", "node-down", "noisy-neighbour", "everything-down", "node-trouble", "bad-canary")
 """What the rehearsal estate can play, as its own list says; named here too, so that help needs nothing loaded."""
 
 
@@ -84,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", parents=[screen], help="open it on a rehearsal estate, no cluster needed")
     demo.add_argument("--scenario", default="bad-deploy", choices=SCENARIOS, help="what goes wrong there")
     demo.add_argument("--size", default="small", choices=["small", "large"], help="12 nodes, or 10,000 pods")
+    demo.add_argument("--rollouts", action="store_true", help="with Argo Rollouts, a canary and a blue-green workload")
     demo.add_argument("--seed", type=int, default=7, help="names, images and reasons come from it")
     demo.add_argument("--serve", action="store_true", help="no screen: serve, print the kubeconfig's path and URLs")
     demo.add_argument("--port", type=int, default=0, help="with --serve: the port to listen on")

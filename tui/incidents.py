@@ -106,7 +106,7 @@ def links_of(subject: object, rollouts: Mapping[str, Any]) -> tuple[IncidentLink
     if isinstance(subject, Alert):
         links = [IncidentLink(safe_text(subject.name), None, subject.fingerprint, subject.onset)]
         entity = subject.entity
-        for kind in ("Deployment", "StatefulSet", "DaemonSet"):
+        for kind in ("Deployment", "StatefulSet", "DaemonSet", "Rollout"):
             row = rollouts.get(f"{kind}/{entity.namespace}/{entity.workload}")
             if row is not None:
                 links.append(IncidentLink(safe_text(row.ref.key), row.ref, "", row.since))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from services.actions.deliveries import (
     NOTHING,
     Gone,
@@ -21,6 +23,7 @@ from services.actions.ordinary import Ordinary
 from services.actions.reading import patch, rehearse
 from services.actions.spec import Hands, Note
 from services.actions.workloads import patch_right, pods_touched
+from services.kubernetes.writing import digest_for
 from services.model.action import Edit, Ended, Fact, Plan, Target, Tier, Undo, Write
 from services.model.delivery import BLUE_GREEN, CANARY, HEALTHY, Delivery
 from services.model.severity import Severity
@@ -185,21 +188,30 @@ class PromoteFull(Ordinary):
 async def _writes(
     target: Target, scene: Scene, orders: Mapping[str, object], hands: Hands
 ) -> tuple[tuple[Write, ...], tuple[Edit, ...], tuple[Fact, ...]]:
-    """Return the requests in the plugin's order, the status first, and what the server's dry run says of each."""
+    """Return the requests, and what the server's dry run says of each: what holds it by hand is let go first.
+
+    The plugin sends the status first: a controller that looks in between finds a Rollout that is held without a reason,
+    pauses it anew, and the promotion is lost.
+    """
     writes: list[Write] = []
     edits: list[Edit] = []
     facts: list[Fact] = []
-    if orders:
-        write, changed, fact = await rehearse_orders(order(target, scene.document, orders), scene.document, hands)
-        writes.append(write)
-        edits += changed
-        facts.append(fact)
+    document = scene.document
     if scene.workload.paused:
-        write = patch(target, scene.document, {"spec": {"paused": False}})
-        found, said = await rehearse(write, scene.document, hands)
+        write = patch(target, document, {"spec": {"paused": False}})
+        found, said = await rehearse(write, document, hands)
         writes.append(write)
         edits += found
-        facts += said if not facts else ()
+        facts += said
+    if orders:
+        first = order(target, document, orders)
+        write, changed, fact = await rehearse_orders(first, document, hands)
+        if scene.workload.paused:
+            let_go = {**document, "spec": {**document["spec"], "paused": False}}
+            write = structs.replace(write, spec=digest_for(write.path, write.body, let_go))
+        writes.append(write)
+        edits += changed
+        facts += () if facts else (fact,)
     return tuple(writes), tuple(edits), tuple(facts)
 
 

@@ -11,13 +11,11 @@ from msgspec import Struct
 from services.model.alert import Entity, Pairs
 from services.model.ref import (
     CRONJOBS,
-    DAEMONSETS,
-    DEPLOYMENTS,
     JOBS,
     NODES,
     PODS,
     REPLICASETS,
-    STATEFULSETS,
+    WORKLOAD_KINDS,
 )
 from services.model.workload import Owner
 
@@ -78,9 +76,7 @@ class Entities:
         self._replicasets = tables.get(REPLICASETS.table, _NO_ROWS)
         self._jobs = tables.get(JOBS.table, _NO_ROWS)
         self._nodes = tables.get(NODES.table, _NO_ROWS)
-        self._workloads = [
-            tables.get(each.table, _NO_ROWS) for each in (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, CRONJOBS)
-        ]
+        self._workloads = [tables.get(each.table, _NO_ROWS) for each in (*WORKLOAD_KINDS, CRONJOBS)]
         self._addresses: dict[str, str] | None = None
         self._elsewhere: Entities | None = None
         self._known: dict[tuple[Pairs, str], Entity] = {}

@@ -80,8 +80,8 @@ def _words(row: Rollout, delivery: Delivery) -> tuple[str, str]:
     if not row.workload.desired:
         return row.what, ""
     progress = progress_words(delivery)
-    words = f"{delivery.phase}: {delivery.message}" if delivery.message else delivery.phase
-    what = f"{words}  {progress}" if progress else words
+    words = f"{delivery.phase} {progress}" if progress else delivery.phase
+    what = f"{words}: {delivery.message}" if delivery.message else words
     if delivery.phase == DEGRADED:
         return what, delivery.message or "the controller calls it degraded and does not say why"
     if _undecided(delivery):

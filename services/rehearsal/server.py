@@ -147,7 +147,7 @@ class Rehearsal:
         for entry in engine.world.store.collection(SERVICES).ordered():
             engine.endpoints.at_rest(entry.namespace, entry.name)
         self.catalogue.add(builder.custom)
-        if self.options.rollouts:
+        if self.options.rollouts or self.scenario.rollouts:
             delivery.furnish(engine.world, engine.kubelet, self.plan)
             self.catalogue.add(ROLLOUTS)
         self.watchtower = Watchtower(engine.world, self.plan, self.clock)

@@ -40,7 +40,9 @@ from tui.presenters.lens import Lens
 from tui.presenters.outbox import present_told
 from widgets.viewmodels import Line
 
-WATCHED = frozenset({"pods", "nodes", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"})
+WATCHED = frozenset(
+    {"pods", "nodes", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "rollouts.argoproj.io", "jobs.batch"}
+)
 """Tables that are watched while an action on one of their rows runs."""
 
 PARAMETERS = ("to", "replicas", "image", "container", "for", "comment", "matchers")

@@ -25,6 +25,7 @@ READY_WITHIN = 60.0
 def _command(arguments: argparse.Namespace, folder: str) -> list[str]:
     words = [sys.executable, "-m", "services.rehearsal", "--folder", folder]
     words += ["--scenario", arguments.scenario, "--size", arguments.size, "--seed", str(arguments.seed)]
+    words += ["--rollouts"] if getattr(arguments, "rollouts", False) else []
     return [*words, "--exit-with-parent"] + (["--port", str(arguments.port)] if arguments.port else [])
 
 

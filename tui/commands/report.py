@@ -31,7 +31,7 @@ from tui.presenters.freshness import Freshness
 from tui.presenters.lens import WORDS, Lens, plural
 from tui.presenters.summary import Summary, sum_up
 
-WANTED = (*rollouts.VIEW.sources, "nodes", "jobs.batch", "events")
+WANTED = (*rollouts.VIEW.sources, *rollouts.VIEW.optional, "nodes", "jobs.batch", "events")
 
 
 class Told(Struct, frozen=True):

@@ -34,6 +34,7 @@ TOLD_BY = (
     "deployments.apps",
     "statefulsets.apps",
     "daemonsets.apps",
+    "rollouts.argoproj.io",
     "replicasets.apps",
     "nodes",
     "jobs.batch",

@@ -56,7 +56,7 @@ def present_facts(rollout: Rollout, lens: Lens) -> list[Line]:
         state += f" for {lens.age(rollout.since)}"
     word = Span(f" {WORDS[rollout.severity]}  ", tone)
     lines.append(labelled("STATE", lens.badge(rollout.severity), word, Span(state)))
-    because = rollout.cause or rollout.what
+    because = rollout.cause or (rollout.what if workload.delivery is None else "")
     if because:
         lines.append(labelled("BECAUSE", Span(lens.text(because, 400), tone)))
     if rollout.last_words:
@@ -64,7 +64,8 @@ def present_facts(rollout: Rollout, lens: Lens) -> list[Line]:
     changed = change(rollout, lens)
     if changed:
         lines.append(labelled("CHANGED", Span(lens.text(changed))))
-    lines.append(labelled("ROLLOUT", Span(lens.text(rollout.status, 200))))
+    if workload.delivery is None:
+        lines.append(labelled("ROLLOUT", Span(lens.text(rollout.status, 200))))
     if rollout.deadline_at and not rollout.done:
         left = rollout.deadline_at - lens.now
         passed = f"progress deadline passed {lens.age(rollout.deadline_at)} ago"

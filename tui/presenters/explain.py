@@ -27,7 +27,10 @@ MOST_SUSPECTS = 3
 
 
 class Known(Struct, frozen=True):
-    """What is known around a workload when it is explained. `kubectl` is how a command for it begins, raw."""
+    """What is known around a workload when it is explained. `kubectl` is how a command for it begins, raw.
+
+    `delivery` are the lines that only a Rollout has.
+    """
 
     alerts: Sequence[Alert] = ()
     suspects: Sequence[Suspect] = ()
@@ -35,6 +38,7 @@ class Known(Struct, frozen=True):
     revisions: Sequence[Revision] = ()
     kubectl: str = "kubectl"
     keys: Mapping[str, str] = {}
+    delivery: Sequence[Line] = ()
 
 
 def alerts_of(row: Rollout, snapshot: Snapshot) -> list[Alert]:
@@ -62,7 +66,8 @@ def present_explanation(row: Rollout | None, known: Known, lens: Lens) -> list[L
     """Return the explanation: STATE, ALERT, BECAUSE, CHANGED, SUSPECT with its score's lines, links, YOU CAN."""
     if row is None:
         return [labelled("STATE", lens.badge(Severity.UNKNOWN), Span(" gone: the server no longer lists it"))]
-    lines = [_state(row, lens), *_alerts(known.alerts, lens), *_because(row, lens), *_changed(row, known, lens)]
+    lines = [_state(row, lens), *_alerts(known.alerts, lens), *_because(row, lens), *known.delivery]
+    lines += _changed(row, known, lens)
     lines += [*_suspects(known.suspects, row, lens), *_links(known.alerts, lens)]
     return [*lines, *_you_can(row, known, lens)]
 
@@ -73,7 +78,7 @@ def _state(row: Rollout, lens: Lens) -> Line:
     if row.since and row.severity <= Severity.NOTICE:
         state += f" for {lens.age(row.since)}"
     spans = [lens.badge(row.severity), Span(f" {WORDS[row.severity]}  ", tone), Span(state)]
-    if not row.done:
+    if not row.done and workload.delivery is None:
         status = row.status.partition("rollout to finish: ")[2] or row.status
         spans.append(Span(f"   {lens.text(status.rstrip('.'), 160)}", Tone.MUTED))
     if row.deadline_at and not row.done:
@@ -108,7 +113,7 @@ def _links(alerts: Sequence[Alert], lens: Lens) -> list[Line]:
 
 
 def _because(row: Rollout, lens: Lens) -> list[Line]:
-    because = row.cause or row.what
+    because = row.cause or (row.what if row.workload.delivery is None else "")
     lines = [labelled("BECAUSE", Span(lens.text(because, 400), TONES[row.severity]))] if because else []
     if row.last_words:
         lines.append(labelled("", Span("last words  ", Tone.MUTED), Span(f'"{lens.text(row.last_words, 400)}"')))
@@ -160,6 +165,7 @@ def _you_can(row: Rollout, known: Known, lens: Lens) -> list[Line]:
         known_of = lens.text(seen or made)
         spans += [Span(keys["rollback"], Tone.KEY), Span(f" roll back to rev {back.number}")]
         spans.append(Span(f" ({known_of})   " if known_of else "   ", Tone.MUTED))
+    spans += _steer(row, keys)
     for name, words in (("logs", "logs"), ("previous_logs", "logs of the run before"), ("diff", "what changed")):
         if keys.get(name) and (name != "diff" or len(known.revisions) > 1):
             spans += [Span(keys[name], Tone.KEY), Span(f" {words}   ")]
@@ -169,10 +175,23 @@ def _you_can(row: Rollout, known: Known, lens: Lens) -> list[Line]:
         spans.append(Span("a restart would start the same image", Tone.MUTED))
     lines = [labelled("YOU CAN", *spans)]
     if back is not None:
-        named = f"{row.ref.kind.lower()}/{row.ref.name}"
-        command = f"{known.kubectl} rollout undo {named} --to-revision={back.number}"
+        command = f"{known.kubectl} {_undo(row)} --to-revision={back.number}"
         lines.append(labelled("BY HAND", Span(lens.text(command, 600))))
     return lines
+
+
+def _steer(row: Rollout, keys: Mapping[str, str]) -> list[Span]:
+    """Return that a delivery on its way can be promoted or aborted, or an aborted one tried again."""
+    delivery = row.workload.delivery
+    if delivery is None or delivery.promoted or not keys.get("actions"):
+        return []
+    return [Span(keys["actions"], Tone.KEY), Span(" retry   " if delivery.aborted else " promote, abort   ")]
+
+
+def _undo(row: Rollout) -> str:
+    if row.workload.delivery is not None:
+        return f"argo rollouts undo {row.ref.name}"
+    return f"rollout undo {row.ref.kind.lower()}/{row.ref.name}"
 
 
 def revision_before(revisions: Sequence[Revision]) -> Revision | None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from msgspec import Struct
 
 from services.model.alert import Alert, AlertState, Matcher
-from services.model.ref import DAEMONSETS, DEPLOYMENTS, STATEFULSETS
+from services.model.ref import ARGO_ROLLOUTS, DAEMONSETS, DEPLOYMENTS, STATEFULSETS
 from services.model.workload import Rollout
 from services.ports import Snapshot
 from tui.presenters.alert_sources import ALERTS, Evidence, silent_words
@@ -26,6 +26,7 @@ NEAR = 4
 _KINDS = {
     **dict.fromkeys(("deploy", "deployment", "deployments", "deployment.apps"), DEPLOYMENTS.kind),
     **dict.fromkeys(("sts", "statefulset", "statefulsets", "statefulset.apps"), STATEFULSETS.kind),
+    **dict.fromkeys(("ro", "rollout", "rollouts", "rollout.argoproj.io"), ARGO_ROLLOUTS.kind),
     **dict.fromkeys(("ds", "daemonset", "daemonsets", "daemonset.apps"), DAEMONSETS.kind),
 }
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}", re.IGNORECASE)

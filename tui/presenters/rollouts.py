@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from services.model.ref import DAEMONSETS, DEPLOYMENTS, STATEFULSETS, WORKLOAD_KINDS, Resource
+from services.model.ref import ARGO_ROLLOUTS, DAEMONSETS, DEPLOYMENTS, STATEFULSETS, WORKLOAD_KINDS, Resource
 from services.model.severity import Severity
 from services.model.workload import Rollout
 from tui.presenters.lens import TONES, Lens, countdown, tag
@@ -12,7 +12,7 @@ from tui.presenters.terms import Subject
 from tui.presenters.view import View
 from widgets.viewmodels import Column, Line, Row, Span, Tone
 
-SHORT_KIND = {"Deployment": "deploy", "StatefulSet": "sts", "DaemonSet": "ds"}
+SHORT_KIND = {"Deployment": "deploy", "StatefulSet": "sts", "DaemonSet": "ds", "Rollout": "ro"}
 
 COLUMNS = (
     Column("shape", "", 1),
@@ -161,6 +161,7 @@ VIEW = View(
     noun="workload",
     table="rollouts",
     sources=(DEPLOYMENTS.table, STATEFULSETS.table, DAEMONSETS.table, "replicasets.apps", "pods"),
+    optional=(ARGO_ROLLOUTS.table,),
     columns=COLUMNS,
     row=present_row,
     subject=subject,
@@ -173,7 +174,19 @@ VIEW = View(
         "age": lambda rollout: -(rollout.since or rollout.workload.created_at),
         "ready": lambda rollout: (rollout.workload.ready - rollout.workload.desired, rollout.ref.name),
     },
-    aliases=("ro", "workloads", "wk", "deploy", "dp", "deployments", "sts", "statefulsets", "ds", "daemonsets"),
+    aliases=(
+        "ro",
+        "workloads",
+        "wk",
+        "deploy",
+        "dp",
+        "deployments",
+        "sts",
+        "statefulsets",
+        "ds",
+        "daemonsets",
+        "rollout",
+    ),
     resource_of=kind_of,
     empty="no workloads here",
 )

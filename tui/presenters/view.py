@@ -20,7 +20,8 @@ class View(Struct, frozen=True):
     """A table an operator can ask for by name.
 
     `table` is the live-state table it shows, `sources` the tables that must be watched for it. `ranks` are its orders
-    by name, the first being the one it opens with (worst first); `ref` gives an object's identity.
+    by name, the first being the one it opens with (worst first); `ref` gives an object's identity. `optional` are
+    tables that it is made from too, where the server has them.
     """
 
     id: str
@@ -38,6 +39,7 @@ class View(Struct, frozen=True):
     severity: Callable[[Any], Severity] | None = None
     resource_of: Callable[[Any], Resource | None] = lambda _: None
     empty: str = ""
+    optional: tuple[str, ...] = ()
 
     @property
     def first_rank(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from msgspec import structs
 from textual.containers import Container
 from textual.widget import Widget
 
@@ -34,6 +35,7 @@ from widgets.chart_layout import ChartVM
 from widgets.viewmodels import BarVM, Line
 
 CHARTS = ("errors", "p95", "rate", "cpu", "memory")
+KEYS = ("rollback", "actions", "logs", "previous_logs", "diff", "incident")
 REFRESH = 30.0
 """Seconds between two looks at the values while the screen is open."""
 
@@ -87,7 +89,8 @@ class ExplainScreen(WorkloadScreen):
 
     def head_lines(self, rollout: Rollout | None, lens: Lens) -> list[Line]:
         """Return the explanation."""
-        return present_explanation(rollout, self._known(rollout), lens)
+        known = structs.replace(self._known(rollout), delivery=self.delivery_lines(rollout, lens))
+        return present_explanation(rollout, known, lens)
 
     def _known(self, rollout: Rollout | None) -> Known:
         if rollout is None:
@@ -101,7 +104,7 @@ class ExplainScreen(WorkloadScreen):
             changes=self.console.suspicion().changes,
             revisions=revisions,
             kubectl=self.console.scope.kubectl(self.ref.namespace),
-            keys={name: keymap.key(name) for name in ("rollback", "logs", "previous_logs", "diff", "incident")},
+            keys={name: keymap.key(name) for name in KEYS},
         )
 
     def _suspects(self, rollout: Rollout, alerts: Sequence[Alert]) -> Sequence[Suspect]:

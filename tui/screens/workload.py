@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -15,14 +16,16 @@ from textual.worker import Worker
 from cache.state.past import Past, observed_healthy
 from cache.state.records import Place
 from services.errors import Problem
+from services.kubernetes.analysis import Analysis, analysis_of
 from services.model.cluster import KubeEvent, Usage
-from services.model.ref import Ref, Resource
+from services.model.ref import ANALYSISRUNS, Ref, Resource
 from services.model.workload import Healthy, Pod, Revision, Rollout
 from services.ports import Changes
 from tui.bindings import Command
 from tui.console import Console
 from tui.driver import TableDriver
 from tui.presenters import rollouts
+from tui.presenters.delivery import judged, present_delivery, replicasets_of
 from tui.presenters.detail import folded, pods_of
 from tui.presenters.freshness import present_state
 from tui.presenters.lens import Lens
@@ -66,6 +69,7 @@ class WorkloadScreen(CursorScreen):
         self._revisions: Sequence[Revision] = ()
         self._observed: Mapping[int, Healthy] = {}
         self._reading: Worker[None] | None = None
+        self._analyses: dict[str, Analysis] = {}
 
     def compose(self) -> ComposeResult:
         """Lay out header, facts, the three tables and footer."""
@@ -104,14 +108,39 @@ class WorkloadScreen(CursorScreen):
         """Return the workload: an incident declared here is about it."""
         return self.rollout
 
+    def seen_identity(self) -> str:
+        """Return the workload's uid: actions here are about it, whichever of its parts is under the cursor."""
+        return self.ref.uid
+
     def _ask(self) -> None:
         """Ask for the history and the events, each by itself: one that fails takes nothing from the other."""
         self._asked_at = self.console.clock.monotonic()
         about = [self.ref, *(pod.ref for pod in pods_of(self.console.feed.snapshot(), self.ref))]
         self.deck.ask(lambda session: session.history(self.ref), self._revisions_arrived)
         self.deck.ask(lambda session: session.events(about), self._events_arrived)
+        for one in judged(self.rollout):
+            self._ask_analysis(one.name)
         if self.console.past is not None and (past := self.console.past()) is not None:
             self._reading = self.run_worker(partial(self._read, past), group="observed", exclusive=True)
+
+    def _ask_analysis(self, name: str) -> None:
+        """Read what an analysis has measured; one that may not be read is shown as the status names it."""
+
+        def arrived(answer: bytes | None, _problem: Problem | None) -> None:
+            if answer is not None and self.is_attached:
+                with contextlib.suppress(Problem):
+                    self._analyses[name] = analysis_of(answer)
+                    self._show_head()
+
+        self.deck.ask(lambda session: session.get_raw(ANALYSISRUNS, self.ref.namespace, name), arrived)
+
+    def delivery_lines(self, rollout: Rollout | None, lens: Lens) -> list[Line]:
+        """Return how a Rollout delivers, nothing for any other workload."""
+        if rollout is None or rollout.workload.delivery is None:
+            return []
+        replicasets = replicasets_of(self.console.feed.snapshot(), self.ref)
+        back = self.console.keymap.key("rollback")
+        return present_delivery(rollout, replicasets, self._analyses, lens, back)
 
     async def _read(self, past: Past) -> None:
         """Read on a thread what consoles saw of the revisions."""
@@ -190,7 +219,7 @@ class WorkloadScreen(CursorScreen):
 
     def head_lines(self, rollout: Rollout | None, lens: Lens) -> list[Line]:
         """Return what is said of the workload: its facts, and what its pods ask for and use."""
-        lines = present_head(rollout, lens)
+        lines = [*present_head(rollout, lens), *self.delivery_lines(rollout, lens)]
         if rollout is not None:
             usage: Mapping[str, Usage] = self.console.feed.snapshot().tables.get("usage.pods", {})
             lines += present_usage(list(self._content["pods"].values()), usage, lens)

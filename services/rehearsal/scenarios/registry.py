@@ -52,6 +52,8 @@ class Scenario:
     outage: Outage | None = None
     hushes: Callable[[Blueprint, float], list[Hush]] | None = None
     """The silences in force when the estate is shown, at the given moment."""
+    rollouts: bool = False
+    """Whether Argo Rollouts is installed, though nobody asked for it."""
 
 
 def find(name: str) -> Scenario:
@@ -62,4 +64,4 @@ def find(name: str) -> Scenario:
     return found
 
 
-NAMES = ("calm", "bad-deploy", "node-down", "noisy-neighbour", "everything-down", "node-trouble")
+NAMES = ("calm", "bad-deploy", "node-down", "noisy-neighbour", "everything-down", "node-trouble", "bad-canary")
