@@ -111,9 +111,9 @@ def meaning(hidden: Sequence[Alert], chosen: frozenset[str], lens: Lens) -> Sequ
     listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
     others = sum(alert.key not in chosen for alert in hidden)
     receivers = sorted({each for alert in hidden if alert.state is AlertState.FIRING for each in alert.receivers})
-    beside = (Span(f"  {others} not chosen by you", Tone.WARN),) if others else ()
-    said = f"hides {plural(len(hidden), 'alert')} now{': ' if names else ''}{listed}"
-    lines: list[Line] = [(Span(lens.text(said, 200)), *beside)]
+    beside = (Span(f", {others} not chosen by you", Tone.WARN),) if others else ()
+    said = Span(f"hides {plural(len(hidden), 'alert')} now")
+    lines: list[Line] = [(said, *beside, Span(lens.text(f": {listed}", 200) if names else ""))]
     if receivers:
         lines.append((Span(lens.text(f"mutes {', '.join(receivers)}", 200), Tone.MUTED),))
     return tuple(lines)

@@ -51,7 +51,7 @@ class SetSilence(Ordinary):
         rows = hands.snapshot().tables.get("alerts", {})
         facts, risky = silencing.preview(hidden, chosen if target.resource != SILENCES else frozenset(), rows)
         first = wanted[0]
-        named = any(one.name == "alertname" and one.is_equal for one in first.matchers)
+        named = silencing.names_alerts(first.matchers)
         return Plan(
             action=self.id,
             target=target,
@@ -67,7 +67,7 @@ class SetSilence(Ordinary):
                 Fact("until", f"{silencing.clock_words(first.ends, now)}, {_span(first)}"),
                 Fact("comment", first.comment),
                 *facts,
-                *([] if named else [Fact("any name", "its matchers do not name one alert", Severity.WARN)]),
+                *([] if named else [Fact("any name", "its matchers do not say which alerts by name", Severity.WARN)]),
                 *silencing.silent_facts(seen, (one.at for one in wanted)),
                 silencing.DRY_RUN,
             ),

@@ -165,6 +165,16 @@ def read_matchers(text: str) -> tuple[Matcher, ...]:
     return matchers
 
 
+def names_alerts(matchers: Sequence[Matcher]) -> bool:
+    """Tell whether matchers say which alerts are meant: a name, or a choice of names, and no pattern of them."""
+    return any(
+        one.name == "alertname"
+        and one.is_equal
+        and not (one.is_regex and re.search(r"[.*+?\[]", re.sub(r"\\.", "", one.value)))
+        for one in matchers
+    )
+
+
 def name_of(labels: Pairs) -> str:
     """Return an alert as it is listed: `CartDown{namespace="shop"}`."""
     known = dict(labels)
