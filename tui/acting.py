@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cache.ledger.ledger import Beside
     from cache.live import LiveState
     from cache.state.past import Past
+    from services.actions.shell import Container
     from services.alerts.alertmanagers import Alertmanagers
     from services.engine import Engine
     from services.model.message import Message
@@ -86,6 +87,7 @@ class Acting:
         outgoing: Callable[[], Outgoing | None] = lambda: None,
     ) -> None:
         self.armed = Armed()
+        self.kubectl_environment: Mapping[str, str] = {}
         self.policy = policy
         self.trail = trail
         self._hands = hands
@@ -233,6 +235,12 @@ class Acting:
                 outgoing.nudge()
         return ended
 
+    async def containers(self, target: Target, selector: str) -> tuple[Container, ...]:
+        """Return where a shell may be opened: in a pod, or in the pods that a workload selects. Raises Problem."""
+        from services.actions.shell import containers_of
+
+        return await containers_of(self._hands, target, selector)
+
     def close(self) -> None:
         """Say that this console runs nothing any more."""
         self.trail.close()
@@ -333,7 +341,7 @@ def make_acting(
     trail = LedgerTrail(folder, clock, actor, told)
     locks = ClusterLocks(Leases(hands, actor.console), MachineLocks(folder))
     policy, tell = config.policy_of(context), live.sink().happened
-    return Acting(
+    acting = Acting(
         AlertingHands(hands, lambda: alertmanagers(engine.cluster)),
         trail,
         locks,
@@ -343,6 +351,9 @@ def make_acting(
         tell=tell,
         outgoing=outgoing,
     )
+    if setup.identity.paths:
+        acting.kubectl_environment = {"KUBECONFIG": os.pathsep.join(setup.identity.paths)}
+    return acting
 
 
 async def _silent(_progress: Progress) -> None:

@@ -209,7 +209,7 @@ K9S: tuple[Cousin, ...] = (
     Cousin("r", "table", "restart / drain", Kin.INERT, "what changes a workload is a Shift key here: {restart}"),
     Cousin("i", "table", "set image", Kin.INERT, "{actions} sets an image, after a question"),
     Cousin("a", "table", "attach", Kin.OURS, "acknowledges an alert; attach is not offered, {logs} shows the logs"),
-    Cousin("s", "table", "shell / scale", Kin.INERT, "{actions} scales, after a question"),
+    Cousin("s", "table", "shell / scale", Kin.OURS, "opens a shell, after a question; {actions} scales"),
     Cousin("u", "table", "used by / uncordon", Kin.INERT, "{actions} uncordons, after a question"),
     Cousin("t", "table", "transfer / trigger", Kin.OURS, "opens the timeline; {actions} triggers a CronJob"),
     Cousin("f", "table", "port-forwards", Kin.OURS, "only rows with a fault, and back"),

@@ -105,6 +105,11 @@ def act(app: QuarterdeckApp, name: str) -> None:
 
 def begin(app: QuarterdeckApp, acting: Acting, listed: Listed, target: Target, given: Mapping[str, str]) -> None:
     """Ask for what an action needs to know, then plan it; what is put back knows it already."""
+    if listed.id == "shell":
+        from tui.shell import open_shell
+
+        open_shell(app, acting, listed, target, given)
+        return
     why = {"comment"} if acting.policy.wants_reason(listed.id) else set()
     missing = [one for one in listed.parameters if (one.required or one.name in why) and not given.get(one.name)]
     if not missing or given.keys() & {"wanted", "until", "ids"}:

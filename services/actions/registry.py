@@ -118,6 +118,17 @@ LISTED = (
     Listed("uncordon", "nodes:Uncordon", "uncordon", "let pods come to the node again", (NODES,)),
     Listed("drain", "drain:Drain", "drain", "move every pod elsewhere", (NODES,), parameters=_DRAIN),
     Listed(
+        "shell",
+        "shell:Shell",
+        "shell",
+        "in one of its containers",
+        (PODS, *WORKLOADS[:3]),
+        "s",
+        verb="create",
+        subresource="exec",
+        on=PODS,
+    ),
+    Listed(
         "break-lock",
         "locks:BreakLock",
         "break the lock",
