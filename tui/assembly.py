@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from msgspec import structs
-
 from cache.live import LiveState
-from cache.state.records import HistoryStatus, Place
+from cache.state.records import Place
 from services.clock import Clock
-from services.errors import Problem
-from services.model.ref import Resource
-from services.model.source import SourceState, SourceStatus
-from services.model.text import SafeText
 from services.ports import Interest
 from services.redact import redact
-from services.sanitize import safe_text
+from tui.announcing import Announcing
 from tui.app import QuarterdeckApp
 from tui.beside import Beside
-from tui.commands.setup import FIRST_TABLES, Setup, actor, retarget, seed
+from tui.commands.setup import Setup, actor
 from tui.console import Console, Scope
 from tui.crash import CrashLog, loop_handler
 from tui.glyphs import ASCII, UNICODE
 from tui.keymap import keymap_of
-from tui.presenters.banner import Notice, present_broken, present_ledger, present_login
-from tui.presenters.freshness import CONNECTION
-from tui.presenters.lens import Lens
+from tui.masking import Masking
 from tui.runtime import Runtime
 from tui.signals import SignalWatch
+from tui.steering import Steers
 from tui.terminal import Terminal
-from widgets.viewmodels import Line
 
 if TYPE_CHECKING:
     from cache.state.past import Past
     from cache.state.store import StateStore
     from services.engine import Desired, Engine
-    from services.kubernetes.exec_plugin import LoginNeeded
     from services.ports import ClusterSession
     from tui.acting import Acting
     from tui.outgoing import Outgoing
@@ -49,19 +38,11 @@ if TYPE_CHECKING:
 STOP_WITHIN = 3.0
 """Seconds the service thread has to end once the screen is gone."""
 
-
-PARTS = {
-    "services": "nothing is watched any more: ctrl-c leaves, then start again",
-    "stay": "rows still come, but history and causes do not: ctrl-c leaves, then start again",
-    "history": "history is written no more, all else goes on; start again when there is time",
-}
-"""What the end of a part means, by the name of its thread."""
-
 HISTORY_AFTER = 4.0
 """Seconds after the first frame at which the database is opened for writing: not while the first rows are awaited."""
 
 
-class Assembly:
+class Assembly(Announcing, Masking, Steers):
     """One run of the program, from the parsed command to the exit code. Implements `tui.console.Steering`.
 
     `wanted` is what a page is about, to be opened as soon as it is known.
@@ -131,38 +112,6 @@ class Assembly:
             labels=settings.labels,
             colour=settings.colour,
         )
-
-    # Share mode
-
-    def _private(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Return the names that only the kubeconfig tells."""
-        from urllib.parse import urlsplit
-
-        identity = self.setup.identity
-        with contextlib.suppress(Problem):
-            return [
-                ("cluster", (*self.contexts(), identity.cluster_name)),
-                ("host", (urlsplit(identity.server).hostname or "",)),
-                ("user", (identity.user,)),
-            ]
-        return [("user", (identity.user,))]
-
-    async def _salt(self) -> bytes:
-        reference = self.setup.loaded.config.ui.share_salt
-        return (await reference.resolve()).reveal().encode() if reference is not None else b""
-
-    def _share_from_the_start(self) -> None:
-        """Mask names before anything is drawn; without the salt they are this session's own, which is said."""
-        salt = b""
-        if self.console.salt is not None:
-            from concurrent.futures import ThreadPoolExecutor
-
-            with ThreadPoolExecutor(1) as pool:
-                try:
-                    salt = pool.submit(asyncio.run, self._salt()).result()
-                except Problem as problem:
-                    self._notes.append(f"share mode: names are this session's own: {problem.sentence}")
-        self.console.share(salt)
 
     # One run
 
@@ -325,91 +274,6 @@ class Assembly:
             return None
         return Past(HistoryReader(self.setup.folder), lambda: self.setup.key)
 
-    def _login_needed(self, needed: LoginNeeded | None) -> None:
-        if needed is None:
-            self.notify(Notice.LOGIN, None)
-        else:
-            self.notify(Notice.LOGIN, lambda lens: present_login(needed, self.console.keymap.key("login"), lens))
-
-    def notify(self, notice: Notice, present: Callable[[Lens], Line] | None) -> None:
-        """Let something stand above everything else, or no longer. Any thread."""
-        self.console.notify(notice, present)
-        self.tell_app(lambda app: app.show_banner())
-
-    def thread_died(self, line: SafeText) -> None:
-        """Say what the end of a thread means, and what to do; called on the thread that died, before it ends."""
-        name = threading.current_thread().name
-        meaning = PARTS.get(name, f"a part of this program ({safe_text(name, 40)}) has ended; the screen goes on")
-        if name == "services":
-            now = self.clock.now()
-            self.live.status(SourceStatus(CONNECTION, SourceState.FAILED, since=now, error=safe_text(meaning)))
-            self.live.publish()
-        self.notify(Notice.BROKEN, lambda lens: present_broken(meaning, line.partition(": ")[2], lens))
-
-    def _ledger_wrong(self, sentence: SafeText) -> None:
-        self.notify(Notice.LEDGER, lambda lens: present_ledger(sentence, lens))
-        self.tell_app(lambda app: app.say(sentence))
-
-    def _stay_broke(self, error: BaseException) -> None:
-        line = self.log.report(error, "the service thread").partition(": ")[2]
-        self.notify(Notice.BROKEN, lambda lens: present_broken(PARTS["stay"], line, lens))
-
-    def _history_changed(self, status: HistoryStatus) -> None:
-        sentence = status.notice or status.sentence
-        if sentence:
-            self.tell_app(lambda app: app.say(sentence))
-
-    def tell_app(self, act: Callable[[QuarterdeckApp], None]) -> None:
-        """Do something with the screen, on its own loop. Any thread."""
-        app = self.app
-        if app is not None and app.is_running:
-            with contextlib.suppress(RuntimeError):
-                app.call_later(act, app)
-
     def _keep_place(self, place: Place) -> None:
         if self.store is not None:
             self.store.save_place(self.setup.key, place)
-
-    # Steering
-
-    def contexts(self) -> tuple[str, ...]:
-        """Return the names of the contexts there are. Raises Problem."""
-        from services.kubernetes.kubeconfig import contexts
-
-        return contexts(self.setup.identity.paths or None)
-
-    def go_to_context(self, name: str) -> None:
-        """Leave this cluster for another. Raises Problem where the kubeconfig cannot say which."""
-        self.setup = retarget(self.setup, name)
-        self.interest = structs.replace(self.interest, namespaces=(), generic=())
-        self.console.scope = self.saved_scope()
-        self.console.login = self.setup.loaded.config.context(name).login
-        self.live.clear()
-        seed(self.live, self.setup, FIRST_TABLES, self.clock)
-        self.runtime.move(self._desired)
-
-    def want(self, resource: Resource) -> None:
-        """Watch one more kind, through the server's own Table."""
-        if all(one.table != resource.table for one in self.interest.generic):
-            self.interest = structs.replace(self.interest, generic=(*self.interest.generic, resource))
-            self.runtime.reconcile(self._desired)
-
-    def widen(self, namespaces: tuple[str, ...]) -> None:
-        """Watch these namespaces (empty: all) where so far only others were."""
-        watched = self.interest.namespaces
-        if watched and not (namespaces and set(namespaces) <= set(watched)):
-            self.interest = structs.replace(self.interest, namespaces=namespaces)
-            self.runtime.reconcile(self._desired)
-
-    def login_command(self) -> tuple[tuple[str, ...], dict[str, str]] | None:
-        """Return the words and the environment of the login to run with the terminal, None when there is none."""
-        if self.console.login:
-            return self.console.login, {}
-        command = self.runtime.engine.login_command() if self.runtime.engine is not None else None
-        return (command.argv, dict(command.env)) if command is not None else None
-
-    def logged_in(self) -> None:
-        """Ask everything again with what the login left behind."""
-        engine = self.runtime.engine
-        if engine is not None:
-            self.runtime.call(engine.logged_in)
