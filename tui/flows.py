@@ -190,6 +190,10 @@ class Flow:
         """Return what begins it with the answers of a form."""
         return lambda given: cls(app, acting, listed, target, given).ask()
 
+    @property
+    def _what(self) -> str:
+        return f"{self._listed.id} {self._target.ref.uid}"
+
     # The plan
 
     def ask(self) -> None:
@@ -234,7 +238,8 @@ class Flow:
         wants_reason = self._acting.policy.wants_reason(plan.action)
         said = self._given.get("comment", "").strip()
         asked = [one for one in asks_for(plan, allow, reason=wants_reason) if one[0] != "reason" or not said]
-        fields = [Field(name, label, "", (), True) for name, label in asked]
+        kept = app.reasons.get(self._what, "")
+        fields = [Field(name, label, kept if name == "reason" else "", (), True) for name, label in asked]
 
         def submit(values: Mapping[str, str]) -> None:
             consent = Consent(values.get("reason", "").strip() or said, values.get("typed", "").strip())
@@ -247,6 +252,7 @@ class Flow:
 
         def left(answer: bool | None) -> None:
             app.confirming = None
+            app.reasons[self._what] = dialog.values.get("reason", "")
             if answer and confirmed:
                 self._begin(Orders(plan, confirmed[0]))
 
@@ -315,6 +321,8 @@ class Flow:
             said = problem.sentence if problem is not None else "the service thread has ended"
             ended = Ended(Outcome.UNKNOWN, said)
         self._ended = ended
+        if ended.outcome is not Outcome.CANCELLED:
+            app.reasons.pop(self._what, None)
         app.log_action(orders.plan, where.command, ended)
         if self._run is None:
             app.say(f"{self.words}: {ended.outcome.value}: {ended.text}")
@@ -343,14 +351,13 @@ class Flow:
         if key == "c":
             self._app.copy(where.command)
         elif key == "T" and (words := self._words) is not None:
-            self._app.work(lambda: words.outgoing.tell(words.messages), self._queued)
+            from tui.telling import tell_words
+
+            tell_words(self._app, words)
         elif key == "U" and self._ended is not None and self._ended.undo is not None:
             undo(self._app, self._acting, self._ended.undo)
         elif self._ended is None and not key:
             self._app.say(f"{self.words} goes on; its end will be said here")
-
-    def _queued(self, _done: None, problem: Problem | None) -> None:
-        self._app.say(problem.sentence if problem is not None else "told: :outbox shows what became of it")
 
 
 def undo(app: QuarterdeckApp, acting: Acting, inverse: Undo) -> None:

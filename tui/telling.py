@@ -16,10 +16,12 @@ from tui.presenters.telling import LABELS, Scene, Topic, about_topic, kinds_for,
 from widgets.dialog import MessageDialog, sentence_lines
 from widgets.draft_dialog import DraftDialog
 from widgets.form import Field
+from widgets.plan_dialog import RunDialog
 from widgets.ticks import APART
-from widgets.viewmodels import Choice, Line, Span, Tone
+from widgets.viewmodels import Choice, KeyHint, Line, Span, Tone
 
 if TYPE_CHECKING:
+    from tui.acting import Words
     from tui.app import QuarterdeckApp
     from tui.outgoing import Outgoing
 
@@ -43,6 +45,26 @@ def tell(app: QuarterdeckApp, subject: object | None) -> None:
     scene = Scene(console.scope.context, console.scope.cluster, console.actor, console.clock.now())
     topic = topic_of(subject, scene, snapshot.tables.get(INCIDENTS, {}).values(), snapshot.events)
     Draft(app, outgoing, topic, scene).open()
+
+
+def tell_words(app: QuarterdeckApp, words: Words) -> None:
+    """Queue what was previewed; where that is refused, say why and keep it at hand: its key tries again."""
+
+    def queued(_: None, problem: Problem | None) -> None:
+        if problem is None:
+            app.follow(words.messages)
+            return
+        lens = app.console_state.lens()
+        preview = draft(words.messages, words.outgoing.config.notify, lens)
+        lines = [*sentence_lines(lens.text(problem.sentence, 400), tone=Tone.WARN), (), *preview]
+        title = (Span("Not told", Tone.STRONG), Span("  and not lost", Tone.MUTED))
+        app.push_screen(RunDialog(title, lines, (KeyHint("T", "tell"), KeyHint("esc", "close"))), again)
+
+    def again(key: str | None) -> None:
+        if key == "T":
+            tell_words(app, words)
+
+    app.work(lambda: words.outgoing.tell(words.messages), queued)
 
 
 class Draft:

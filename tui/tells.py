@@ -19,7 +19,10 @@ else:
 
 
 class Tells(_Base):
-    """The part of the app that tells. `drafts` holds what was typed and not sent, by what it is about."""
+    """The part of the app that tells. `drafts` holds what was typed and not sent, by what it is about.
+
+    `reasons` are those typed for actions that were not done, by action and object.
+    """
 
     if TYPE_CHECKING:
 
@@ -30,6 +33,7 @@ class Tells(_Base):
         """Begin with nothing told."""
         self.drafts: dict[str, Mapping[str, str]] = {}
         self.followed: list[Followed] = []
+        self.reasons: dict[str, str] = {}
 
     def do_tell(self) -> None:
         """Tell people about what is under the cursor at this moment."""
