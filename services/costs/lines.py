@@ -16,6 +16,10 @@ Limits = Mapping[CostPeriod, tuple[int, int]]
 """Warning and critical amount of a period, in micro-USD; 0: none."""
 
 
+SEVERAL = "(several)"
+"""Stands for the team of a namespace that belongs to more than one; no label can be called so."""
+
+
 class Amounts(NamedTuple):
     """What each share has cost in the three periods so far."""
 
@@ -72,6 +76,8 @@ class Sheet:
                 self._teams[place] = share.team
             else:
                 self._rows[place] = list(map(add, row, values))
+                if self._teams[place] != share.team:
+                    self._teams[place] = SEVERAL
 
     def lines(self) -> dict[str, CostLine]:
         """Return every line that costs or cost anything, by its key."""
@@ -82,7 +88,7 @@ class Sheet:
         by, kind, name, namespace, workload = place
         rate, before, used, today, week, month, pods, pods_before = row
         measured = used if self._known and kind is CostKind.WORKLOAD else -1
-        team = self._teams[place] if by is not CostBy.NAMESPACE else ""
+        team = self._teams[place]
         return CostLine(
             by, kind, name, rate, before, measured, today, week, month, pods, pods_before, namespace, team, workload
         )

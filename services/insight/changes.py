@@ -10,7 +10,7 @@ from msgspec import structs
 
 from services.insight.correlation import DAY, LATEST, Context, Named
 from services.model.change import Change, ChangeKind
-from services.model.ref import PODS, REPLICASETS, Ref
+from services.model.ref import NAMESPACES, PODS, REPLICASETS, Ref
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind
 from services.model.workload import Owner, Pod, ReplicaSetInfo, Rollout
@@ -18,6 +18,12 @@ from services.ports import Snapshot
 
 REACH = DAY + LATEST
 """Seconds back for which changes are gathered."""
+
+FOUNDED = 1800.0
+"""Seconds after the oldest namespace was made in which a cluster is still being set up."""
+
+JOINED = "Ready"
+"""What the timeline says of a node that came up."""
 
 _KINDS = {
     EventKind.SCALE: ChangeKind.SCALE,
@@ -40,8 +46,18 @@ def changes_of(snapshot: Snapshot, now: float) -> tuple[Change, ...]:
     events = [event for event in snapshot.events if event.at >= since]
     rows: Mapping[str, Rollout] = snapshot.tables.get("rollouts", {})
     sets: Mapping[str, ReplicaSetInfo] = snapshot.tables.get(REPLICASETS.table, {})
-    found = [*_rollouts(events, rows, sets, since), *_others(events)]
+    born = [one.created_at for one in snapshot.tables.get(NAMESPACES.table, {}).values() if one.created_at]
+    until = min(born) + FOUNDED if born else 0.0
+    changes = [*_rollouts(events, rows, sets, since), *_others(events)]
+    found = [structs.replace(one, founding=_came_with_it(one, until)) for one in changes]
     return tuple(sorted(found, key=lambda change: (-change.start, change.id)))
+
+
+def _came_with_it(change: Change, until: float) -> bool:
+    """Return whether a change was a part of setting the cluster up, which went on until a moment."""
+    if change.start > until or change.healthy is False:
+        return False
+    return change.revision == 1 or (change.kind is ChangeKind.NODE and change.text == JOINED)
 
 
 def context_of(

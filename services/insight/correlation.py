@@ -77,18 +77,30 @@ def trouble_of(alert: Alert, context: Context = NO_CONTEXT) -> Trouble:
 
 def suspects(about: Alert | Trouble, changes: Iterable[Change], context: Context = NO_CONTEXT) -> tuple[Suspect, ...]:
     """Return the changes suspected of an alert or a trouble, the strongest first."""
-    trouble = about if isinstance(about, Trouble) else trouble_of(about, context)
-    found = (judge(trouble, change, context).suspect for change in changes)
-    return tuple(sorted((one for one in found if one is not None), key=_strongest_first))
+    return tuple(_the(one) for one in verdicts(about, changes, context) if one.suspect)
 
 
 def verdicts(about: Alert | Trouble, changes: Iterable[Change], context: Context = NO_CONTEXT) -> tuple[Verdict, ...]:
     """Return what was found about every change: suspects first, then the others with the reason, the latest first."""
     trouble = about if isinstance(about, Trouble) else trouble_of(about, context)
-    judged = [judge(trouble, change, context) for change in changes]
+    judged = _less_founding([judge(trouble, change, context) for change in changes])
     suspected = sorted((one for one in judged if one.suspect), key=lambda one: _strongest_first(_the(one)))
     cleared = sorted((one for one in judged if not one.suspect), key=lambda one: (-one.change.start, one.change.id))
     return (*suspected, *cleared)
+
+
+def _less_founding(judged: list[Verdict]) -> list[Verdict]:
+    """Clear what came with the cluster itself, unless it is all there is to suspect, and then say so."""
+    later = any(one.suspect and not one.change.founding for one in judged)
+    return [_weighed(one, later) if one.change.founding and one.suspect else one for one in judged]
+
+
+def _weighed(one: Verdict, later: bool) -> Verdict:
+    if later:
+        return Verdict(one.change, None, "came with the cluster itself, and later changes are suspected")
+    suspect = _the(one)
+    alone = ScoreLine("came with the cluster itself: suspected only since nothing later is", 0)
+    return Verdict(one.change, Suspect(suspect.change, suspect.score, (*suspect.lines, alone), suspect.band))
 
 
 def suspects_of_group(

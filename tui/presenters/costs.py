@@ -264,7 +264,7 @@ def present_cost_row(key: str, line: CostLine, lens: Lens) -> Row:
             Span(dollars(line.month)),
             Span(used, Tone.MUTED),
             Span(f"{line.pods:,}" if own else "", Tone.MUTED),
-            Span(lens.text(line.team) if line.by is CostBy.WORKLOAD else "", Tone.MUTED),
+            Span(lens.text(line.team) if line.by is not CostBy.TEAM else "", Tone.MUTED),
         ),
     )
 

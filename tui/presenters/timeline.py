@@ -181,9 +181,17 @@ def _happening(key: str, event: Event, lens: Lens) -> Row:
 def _gap(key: str, gap: Gap, lens: Lens) -> Row:
     sign = lens.glyphs.mark("gap")
     lasted = age(gap.ended - gap.began)
-    words = f"for {lasted}, from {clock(gap.began)} to {clock(gap.ended)} {sign}"
+    words = f"for {lasted}, from {_since(gap)} to {clock(gap.ended)} {sign}"
     cells = (clock(gap.ended, seconds=True), sign, sign * 3, f"{sign} nobody watched", words)
     return Row(key, tuple(Span(cell, Tone.MUTED) for cell in cells))
+
+
+def _since(gap: Gap) -> str:
+    """Return when a gap began, with its day where that is not the one it ended on."""
+    began, ended = (datetime.fromtimestamp(at, UTC) for at in (gap.began, gap.ended))
+    if began.date() == ended.date():
+        return f"{began:%H:%M}"
+    return f"{began:%a %H:%M}" if (ended - began).days < 6 else f"{began:%d %b %H:%M}"
 
 
 def present_title(

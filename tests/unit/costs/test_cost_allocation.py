@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.costs.allocation import IDLE, Allocation, Rates
-from services.costs.lines import Amounts, Sheet
+from services.costs.lines import SEVERAL, Amounts, Sheet
 from services.costs.prices import PriceBook
 from services.model.cost import CostBy, CostKind, CostLine, CostShare
 from services.model.workload import Owner
@@ -182,6 +182,15 @@ def sheet(rates: Rates) -> dict[str, CostLine]:
     for share in made.shares:
         made.add(share)
     return made.lines()
+
+
+def test_a_namespace_has_the_team_of_all_that_is_in_it() -> None:
+    made = allocation()
+    for name, namespace, team in (("a", "shop", "x"), ("b", "shop", "x"), ("c", "data", "x"), ("d", "data", "y")):
+        made.put(name, pod(name, namespace, labels=(f"team={team}",)), None)
+    lines = sheet(made.rates(usage=False)).values()
+    teams = {line.name: line.team for line in lines if line.by is CostBy.NAMESPACE and line.kind is CostKind.WORKLOAD}
+    assert teams == {"shop": "x", "data": SEVERAL}
 
 
 def test_a_namespace_called_idle_is_not_what_is_idle() -> None:

@@ -11,6 +11,7 @@ from services.insight.changes import changes_of, context_of
 from services.insight.correlation import Trouble, suspects
 from services.model.alert import Alert, AlertState, Entity
 from services.model.change import ChangeKind
+from services.model.cluster import Namespace
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind
@@ -207,3 +208,29 @@ def test_a_rollout_is_suspected_of_what_ails_a_node_its_pods_run_on() -> None:
     for node, score in (("node-7", 55), ("node-8", 0)):
         found = suspects(Trouble(Entity("c1", node=node), NOW - 240), changes_of(here, NOW), context_of(here))
         assert (found[0].score if found else 0) == score
+
+
+@pytest.mark.parametrize(
+    ("change", "at", "founding"),
+    [
+        ("rev 1  v1", NOW - 3600, True),
+        ("rev 2  v1→v2", NOW - 3600, False),
+        ("rev 1  v1", NOW - 600, False),
+    ],
+    ids=["first revision", "second revision", "a new workload in an old cluster"],
+)
+def test_what_came_with_the_cluster_is_told_apart(change: str, at: float, founding: bool) -> None:
+    born = Namespace(Ref("c1", "", "Namespace", "", "kube-system"), "Active", NOW - 3900)
+    (found,) = changes_of(snapshot(event(EventKind.ROLLOUT, at, change), namespaces={"kube-system": born}), NOW)
+    assert found.founding is founding
+    trouble = event(EventKind.UNHEALTHY, at + 1, "CrashLoop")
+    (ill, *_) = changes_of(snapshot(event(EventKind.ROLLOUT, at, change), trouble, namespaces={"k": born}), NOW)
+    assert not ill.founding, "one that never became well is what it is"
+
+
+def test_a_node_that_joined_came_with_the_cluster_and_one_that_failed_did_not() -> None:
+    born = Namespace(Ref("c1", "", "Namespace", "", "kube-system"), "Active", NOW - 3900)
+    node = Ref("c1", "", "Node", "", "n1")
+    events = [event(EventKind.NODE, NOW - 3800 + at, text, ref=node) for at, text in enumerate(("Ready", "NotReady"))]
+    changes = changes_of(snapshot(*events, namespaces={"kube-system": born}), NOW)
+    assert {one.text: one.founding for one in changes} == {"Ready": True, "NotReady": False}

@@ -210,6 +210,16 @@ def test_a_group_is_judged_by_its_earliest_and_says_what_speaks_against() -> Non
     assert suspects_of_group([], [rollout()]) == ()
 
 
+def test_what_came_with_the_cluster_is_suspected_only_where_nothing_later_is() -> None:
+    first = structs.replace(rollout(), id="first", founding=True)
+    (alone,) = suspects(alert("a", T0 + 90), [first])
+    assert (alone.score, alone.lines[-1].points) == (suspects(alert("a", T0 + 90), [rollout()])[0].score, 0)
+    assert "suspected only since nothing later is" in alone.lines[-1].reason
+    judged = verdicts(alert("a", T0 + 90), [first, rollout()])
+    assert [(one.change.id, one.suspect is not None) for one in judged] == [(rollout().id, True), ("first", False)]
+    assert judged[1].reason == "came with the cluster itself, and later changes are suspected"
+
+
 def test_the_onsets_of_an_alert_come_from_what_is_known() -> None:
     known = Context(onsets={"a": [T0 - 7200, T0 - 3600, T0 + 90]})
     (found,) = suspects(alert("a", T0 + 90), [rollout()], known)
