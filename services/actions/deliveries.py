@@ -37,6 +37,7 @@ ORDERS = ("abort", "promoteFull", "pauseConditions", "controllerPause", "current
 
 HASH_LABEL = "rollouts-pod-template-hash"
 REVISION = "rollout.argoproj.io/revision"
+LEAVES = "argo-rollouts.argoproj.io/scale-down-deadline"
 NOTHING = "nothing is on its way: what runs is the stable version"
 LONGEST = 3600.0
 """Seconds that a delivery is watched at most: its steps may take their time, and its deadline counts anew for each."""
@@ -230,10 +231,17 @@ async def watch_restarted(plan: Plan, hands: Hands, note: Note) -> Ended:
     return await watch_delivery(plan, hands, note, look)
 
 
-def delivers_again(target: Target, document: Document, way: Rollback) -> list[Fact]:
-    """Return that a Rollout takes its steps on the way to a revision that is not the stable one."""
+def delivers_again(
+    target: Target, document: Document, holders: Sequence[Document], way: Rollback, now: float
+) -> list[Fact]:
+    """Return if a Rollout takes its steps on the way to a revision: not to the stable one, nor to pods still there."""
     if (target.ref.group, target.ref.kind) != ARGO_ROLLOUT:
         return []
+    holder = next((one for one in holders if at(one, "metadata", "uid") == way.revision.uid), {})
+    leaves_at = epoch(str(at(holder, "metadata", "annotations", LEAVES) or ""))
+    if leaves_at > now and way.revision.ready:
+        text = f"its pods still run for {leaves_at - now:.0f} s: until then going back is instant, without a pause"
+        return [Fact("means", text)]
     stable = str(at(document, STATUS, "stableRS") or "")
     if not stable or way.revision.name.endswith(f"-{stable}"):
         return [Fact("means", "it is the stable version: no step is taken, and an abort is over")] if stable else []

@@ -87,7 +87,7 @@ class Rollback:
             parameters={"to": str(way.revision.number)},
             facts=(
                 *_facts(target, document, way, current),
-                *delivers_again(target, document, way),
+                *delivers_again(target, document, holders, way, hands.clock.now()),
                 *keepers,
                 *warnings,
                 *said,

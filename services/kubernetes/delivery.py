@@ -69,6 +69,19 @@ def left_by_abort(row: Rollout) -> str:
     return f"aborted: the spec still names {image}; {back}"
 
 
+def because(row: Rollout) -> str:
+    """Return why a workload is as it is, without what the lines on its delivery say already."""
+    delivery = row.workload.delivery
+    if delivery is None:
+        return row.cause or row.what
+    left = left_by_abort(row)
+    said = (f"; {left}", f"; {delivery.message}", left, delivery.message)
+    cause = row.cause
+    for words in said:
+        cause = cause.removesuffix(words) if words else cause
+    return cause
+
+
 def _words(row: Rollout, delivery: Delivery) -> tuple[str, str]:
     """Return what the row says and why, where no pod says more."""
     if left := left_by_abort(row):

@@ -42,13 +42,14 @@ def present_delivery(
     delivery = row.workload.delivery
     if delivery is None:
         return []
-    lines = [_head(delivery, lens), *_steps(delivery, lens), *_parts(delivery, replicasets, lens)]
-    for one in delivery.judgements:
-        lines += _analysis(one, analyses.get(one.name), lens)
+    lines = [_head(delivery, lens)]
     if left := left_by_abort(row):
         spans = [Span(lens.text(left.removeprefix("aborted: "), 300), Tone.WARN)]
         spans += [Span("   "), Span(back, Tone.KEY), Span(" undoes it")] if back else []
         lines.append(labelled("ABORTED", *spans))
+    lines += [*_steps(delivery, lens), *_parts(delivery, replicasets, lens)]
+    for one in delivery.judgements:
+        lines += _analysis(one, analyses.get(one.name), lens)
     return lines
 
 

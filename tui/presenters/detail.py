@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
+from services.kubernetes.delivery import because
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.workload import Pod, Rollout
@@ -56,9 +57,8 @@ def present_facts(rollout: Rollout, lens: Lens) -> list[Line]:
         state += f" for {lens.age(rollout.since)}"
     word = Span(f" {WORDS[rollout.severity]}  ", tone)
     lines.append(labelled("STATE", lens.badge(rollout.severity), word, Span(state)))
-    because = rollout.cause or (rollout.what if workload.delivery is None else "")
-    if because:
-        lines.append(labelled("BECAUSE", Span(lens.text(because, 400), tone)))
+    if cause := because(rollout):
+        lines.append(labelled("BECAUSE", Span(lens.text(cause, 400), tone)))
     if rollout.last_words:
         lines.append(labelled("", Span("last words  ", Tone.MUTED), Span(f'"{lens.text(rollout.last_words, 400)}"')))
     changed = change(rollout, lens)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct, structs
 
 from services.insight.correlation import Trouble
+from services.kubernetes.delivery import because
 from services.model.alert import Alert, AlertState, Entity
 from services.model.change import Change, Suspect
 from services.model.metric import Golden
@@ -113,8 +114,8 @@ def _links(alerts: Sequence[Alert], lens: Lens) -> list[Line]:
 
 
 def _because(row: Rollout, lens: Lens) -> list[Line]:
-    because = row.cause or (row.what if row.workload.delivery is None else "")
-    lines = [labelled("BECAUSE", Span(lens.text(because, 400), TONES[row.severity]))] if because else []
+    cause = because(row)
+    lines = [labelled("BECAUSE", Span(lens.text(cause, 400), TONES[row.severity]))] if cause else []
     if row.last_words:
         lines.append(labelled("", Span("last words  ", Tone.MUTED), Span(f'"{lens.text(row.last_words, 400)}"')))
     return lines
