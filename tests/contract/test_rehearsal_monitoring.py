@@ -19,6 +19,8 @@ import httpx
 import pytest
 import yaml
 
+from services.model.action import Outcome
+from tests.contract.operating import operator
 from tests.monitoring.fixtures import require_monitoring
 from tests.monitoring.servers import Monitoring, await_alert, group, rule
 
@@ -448,3 +450,23 @@ def test_a_peer_dies_and_comes_back_without_alerts(estate: Rehearsed) -> None:
     assert status["cluster"]["status"] == "settling"
     assert httpx.get(f"{second}/api/v2/alerts", timeout=_PATIENCE).json() == []
     assert httpx.get(f"{second}/api/v2/silences", timeout=_PATIENCE).json() != []
+
+
+async def test_a_silence_of_ours_is_amtool_s_too_and_the_other_way_round(estate: Rehearsed) -> None:
+    first, second = estate.alertmanagers
+    async with operator({"am-1": first, "am-2": second}) as one:
+        target = await one.alert("Watchdog")
+        plan = await one.plan("silence", target, comment="INC-42", for_="1h")
+        assert plan.typed == "Watchdog"
+        ended = await one.run(plan)
+        assert ended.outcome is Outcome.OK, ended.text
+        assert ended.undo is not None
+        listed = json.loads(tool("amtool", f"--alertmanager.url={second}", "silence", "query", "-o", "json"))
+        (mine,) = [each for each in listed if each["comment"] == "INC-42"]
+        assert mine["id"] == ended.undo.ref.uid
+        tool("amtool", f"--alertmanager.url={first}", "silence", "expire", mine["id"])
+        plan = await one.plan("ack", target)
+        assert (await one.run(plan)).outcome is Outcome.OK
+        listed = json.loads(tool("amtool", f"--alertmanager.url={second}", "silence", "query", "-o", "json"))
+        assert any(each["comment"].startswith("ACK! alice") for each in listed)
+        assert (await one.do("expire", target)).outcome is Outcome.OK

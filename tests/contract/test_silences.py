@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from msgspec import structs
 
-from services.actions import silencing
-from services.actions.guard import Consent
+from services.actions import silenced
 from services.actions.registry import action
-from services.actions.runner import Orders, Runner
-from services.alerts.alertmanagers import Alertmanagers
-from services.alerts.hands import AlertingHands
-from services.alerts.peers import peers_of
-from services.clock import SystemClock
-from services.config_endpoints import EndpointSettings
-from services.config_policy import Policy
-from services.endpoint import Endpoint
-from services.model.action import Ended, Outcome, Plan, Progress, Target
-from services.model.ref import ALERTS, SILENCES, Ref
+from services.actions.runner import resolve
+from services.kubernetes.writing import WriteFault, WriteProblem
+from services.model.action import Outcome, Plan, Progress, Target
+from services.model.ref import SILENCES, Ref
 from tests.contract.alerting import posted
+from tests.contract.operating import Operator, operator
 from tests.controlplane.process import until
 from tests.monitoring.fixtures import require_monitoring
 from tests.monitoring.servers import Alertmanager, Monitoring
 from tests.monitoring.tcp import Cutting
-from tests.unit.actions.stage import StageHands, StageLocks, StageTrail, World
 
 ROUTED = {
     "route": {
@@ -75,60 +66,6 @@ def pair() -> Iterator[Pair]:
     require_monitoring()
     with Monitoring() as monitoring:
         yield Pair(monitoring)
-
-
-class Operator:
-    """Plans and runs alert actions on some Alertmanagers."""
-
-    def __init__(self, urls: Mapping[str, str], timeout: int = 3) -> None:
-        clock = SystemClock()
-        self.endpoints = {
-            name: Endpoint(f"alertmanager {name}", EndpointSettings(url=url, timeout=timeout), clock)
-            for name, url in urls.items()
-        }
-        self.alertmanagers = Alertmanagers(peers_of({}, self.endpoints))
-        world = World()
-        stage = StageHands(world)
-        stage.clock = clock
-        self.hands = AlertingHands(stage, lambda: self.alertmanagers)
-        trail, locks = StageTrail(world), StageLocks(world)
-        found = __import__("services.actions.guard", fromlist=["Circumstances"]).Circumstances(now=clock.now())
-        self.runner = Runner(self.hands, trail, locks, Policy(), lambda _: structs.replace(found, now=clock.now()))
-        self.notes: list[Progress] = []
-
-    async def alert(self, name: str) -> Target:
-        """Return the alert of a name as a screen freezes it."""
-        seen = await silencing.look(self.hands)
-        key = next(one.key for each in seen for one in each.alerts if dict(one.labels)["alertname"] == name)
-        return Target(Ref("c", "", "Alert", "", name, key), ALERTS)
-
-    async def plan(self, what: str, target: Target, **given: str) -> Plan:
-        return await action(what).plan(target, {name.rstrip("_"): text for name, text in given.items()}, self.hands)
-
-    async def run(self, plan: Plan) -> Ended:
-        async def note(progress: Progress) -> None:
-            self.notes.append(progress)
-
-        consent = Consent("tried", plan.typed)
-        return await self.runner.run(action(plan.action), Orders(plan, consent), note)
-
-    async def do(self, what: str, target: Target, **given: str) -> Ended:
-        return await self.run(await self.plan(what, target, **given))
-
-    async def undo(self, ended: Ended) -> Ended:
-        assert ended.undo is not None
-        plan = await self.plan(ended.undo.action, Target(ended.undo.ref, ended.undo.resource), **ended.undo.parameters)
-        return await self.run(plan)
-
-
-@asynccontextmanager
-async def operator(urls: Mapping[str, str], **more: int) -> Any:
-    one = Operator(urls, **more)
-    try:
-        yield one
-    finally:
-        for endpoint in one.endpoints.values():
-            await endpoint.close()
 
 
 async def test_a_silence_hides_what_its_preview_said_is_extended_ended_and_set_again(pair: Pair) -> None:
@@ -239,9 +176,6 @@ async def test_a_connection_that_breaks_leaves_nothing_unknown(pair: Pair, at: s
 
 
 async def test_a_stalled_server_is_unknown_and_found_out_later(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    from services.actions import silenced
-    from services.actions.runner import resolve
-
     monkeypatch.setattr(silenced, "PATIENCE", 0.5)
     pair.hold(posted("Stalled", app="cart"))
     async with operator({"am-1": pair.first.url}, timeout=1) as one:
@@ -264,8 +198,6 @@ async def test_a_stalled_server_is_unknown_and_found_out_later(pair: Pair, monke
 
 
 async def _send(one: Operator, plan: Plan) -> None:
-    from services.kubernetes.writing import WriteFault, WriteProblem
-
     with pytest.raises(WriteProblem) as raised:
         await action(plan.action).execute(plan, one.hands, _quiet)
     assert raised.value.kind is WriteFault.UNKNOWN
