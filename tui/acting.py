@@ -159,10 +159,10 @@ class Acting:
         plan = await action_of(action).plan(target, given, self._hands)
         return Planned(plan, await self._runner.judge(plan))
 
-    async def run(self, orders: Orders, note: Note) -> Ended:
-        """Do what was confirmed; how it ended, which stands on the timeline too."""
+    async def run(self, orders: Orders, note: Note, stopped: Callable[[], str] = lambda: "") -> Ended:
+        """Do what was confirmed; how it ended, which stands on the timeline too. `stopped` says why it is to stop."""
         self._done.append((self.clock.now(), orders.plan.target.ref.uid))
-        ended = await self._runner.run(action_of(orders.plan.action), orders, note)
+        ended = await self._runner.run(action_of(orders.plan.action), orders, note, stopped)
         if ended.intent:
             self._tell([self._event(orders.plan, ended)])
         if (outgoing := self._outgoing()) is not None:

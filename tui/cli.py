@@ -141,6 +141,8 @@ def _of_hands(commands: Commands, selection: argparse.ArgumentParser) -> None:
     silenced = (("for", "silence, ack, extend: 15m, 1h"), ("comment", "silence, ack"), ("matchers", "silence"))
     for name, text in (*asked, *silenced):
         act.add_argument(f"--{name}", default="", metavar="V", help=f"for {text}")
+    for name, text in (("empty-dirs", "lose what pods keep in emptyDirs"), ("unmanaged", "evict what nobody manages")):
+        act.add_argument(f"--{name}", default="", action="store_const", const="true", help=f"for drain: {text}")
     act.add_argument("--dry-run", action="store_true", help="print the plan alone")
     act.add_argument("--yes", nargs="?", const="yes", default="", metavar="NAME", help="do it; =NAME types its name")
     act.add_argument("--reason", default="", metavar="TEXT", help="why: it stands in the audit trail")

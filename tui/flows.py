@@ -18,8 +18,10 @@ from services.model.ref import ALERTS
 from services.ports import Snapshot
 from tui.aiming import OF_ALERTING, Aim, Watched, aims, freeze, moved, replaced, row_of
 from tui.bindings import printed
+from tui.blocked import show_blocked
 from tui.presenters.action import Where, asks_for, named, present_end, present_plan, present_progress, present_title
 from tui.presenters.lens import Lens
+from tui.presenters.steps import present_steps
 from widgets.dialog import ChoiceMenu, MessageDialog, sentence_lines
 from widgets.form import Field, FormDialog
 from widgets.plan_dialog import PlanDialog, RunDialog
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from tui.acting import Acting, Planned, Words
     from tui.app import QuarterdeckApp
 
-CONFIRM = "y"
+CONFIRM, STOP = "y", "s"
+STOPPED = "stopped, as asked"
 
 
 def acting_of(app: QuarterdeckApp) -> Acting | None:
@@ -181,6 +184,7 @@ class Flow:
         self._run: RunDialog | None = None
         self._ended: Ended | None = None
         self._words: Words | None = None
+        self._stopped = ""
         self._watched: Watched | None = None
 
     @classmethod
@@ -218,6 +222,9 @@ class Flow:
     def _show(self, found: Planned | None, problem: Problem | None) -> None:
         if found is None:
             self._refused(problem.sentence if problem is not None else "the server did not answer")
+        elif isinstance(found.verdict, Deny) and found.plan.blocked == found.verdict.reason:
+            again = Flow.after(self._app, self._acting, self._listed, self._target)
+            show_blocked(self._app, found.plan, self._where(found.plan), self._listed, self._given, again)
         elif isinstance(found.verdict, Deny):
             self._refused(found.verdict.reason)
         else:
@@ -259,6 +266,7 @@ class Flow:
         confirmed: list[Consent] = []
         title, lines = present_title(plan, where, lens), present_plan(plan, allow, where, lens)
         dialog = PlanDialog(title, lines, fields, submit, key=CONFIRM, label=self._listed.label.capitalize())
+        dialog.list_steps(present_steps(plan.steps, lens))
         self._dialog = dialog
         app.confirming = self
         app.push_screen(dialog, left)
@@ -286,7 +294,8 @@ class Flow:
     def _begin(self, orders: Orders) -> None:
         app, lens = self._app, self._app.console_state.lens()
         where = self._where(orders.plan)
-        run = self._run = RunDialog(present_title(orders.plan, where, lens), (), (_GOES_ON,))
+        stays = {STOP: self._stop} if orders.plan.steps else {}
+        run = self._run = RunDialog(present_title(orders.plan, where, lens), (), (_GOES_ON,), stays=stays)
         loop = asyncio.get_running_loop()
 
         async def note(progress: Progress) -> None:
@@ -300,7 +309,8 @@ class Flow:
         app.running.append(self)
         app.push_screen(run, left)
         app.work(
-            lambda: self._acting.run(orders, note), lambda ended, problem: self._over(ended, problem, orders, where)
+            lambda: self._acting.run(orders, note, lambda: self._stopped),
+            lambda ended, problem: self._over(ended, problem, orders, where),
         )
 
     @property
@@ -311,7 +321,14 @@ class Flow:
     def _progress(self, progress: Progress) -> None:
         self._seen.append(progress)
         if self._run is not None and self._ended is None:
-            self._run.show(present_progress(self._seen, self._app.console_state.lens()), (_GOES_ON,))
+            lens = self._app.console_state.lens()
+            table = present_steps(progress.steps, lens, running=True) if progress.steps else None
+            stop = (KeyHint(STOP, "stop"),) if progress.steps and not self._stopped else ()
+            self._run.show(present_progress(self._seen, lens), (*stop, _GOES_ON), table=table)
+
+    def _stop(self) -> None:
+        """Ask for nothing more; what was asked for goes on."""
+        self._stopped = STOPPED
 
     def _over(self, ended: Ended | None, problem: Problem | None, orders: Orders, where: Where) -> None:
         app = self._app

@@ -116,8 +116,12 @@ class Modal(ModalScreen[Answer], Generic[Answer]):
         rows = min(max(1, self.body_rows(outer - 4)), height - _FRAME_ROWS - 1 - self.fixed_rows)
         if self._box is not None:
             self._box.styles.width = outer
-            for widget in self._box.query(".-fits"):
-                widget.styles.height = max(1, rows)
+            self.share(max(1, rows), outer - 4)
+
+    def share(self, rows: int, _width: int) -> None:
+        """Give the rows there are to what is to be fitted, in a body of so many cells."""
+        for widget in self.query(".-fits"):
+            widget.styles.height = rows
 
     def answer(self, result: Answer) -> None:
         """Give the answer, once."""

@@ -12,17 +12,63 @@ from textual.widget import Widget
 
 from widgets.dialog import ARMED_AFTER
 from widgets.form import Field, FormDialog
+from widgets.live_table import LiveTable
 from widgets.modal import Modal
 from widgets.text_view import TextView
-from widgets.viewmodels import KeyHint, Line, Span, TextVM, Tone
+from widgets.viewmodels import KeyHint, Line, Span, TableVM, TextVM, Tone
+
+WIDE = 150
+"""The most cells of a dialog that has a table."""
+
+LEAST = 4
+"""The rows that a table keeps where there is little room, its header among them."""
+
+
+class StepTable(LiveTable):
+    """What an action does object by object, below its text; as high as its rows, hidden while there are none."""
+
+    DEFAULT_CSS = """
+    StepTable { height: auto; margin-top: 1; }
+    """
+
+    def __init__(self, vm: TableVM | None) -> None:
+        super().__init__(classes="plan--steps")
+        self.display = False
+        if vm is not None:
+            self.show(vm)
+
+    def show(self, vm: TableVM) -> None:
+        """Show other rows."""
+        self.display = bool(vm.order)
+        self.set_vm(vm)
+
+    @property
+    def rows(self) -> int:
+        """The lines it wants: a blank one, the header, its rows."""
+        return len(self.vm.order) + 2 if self.display else 0
+
+    def share(self, text: TextView, rows: int, width: int) -> None:
+        """Divide rows with the text above: that has what it wants as long as the table keeps its least."""
+        if not self.display:
+            return
+        mine = min(self.rows, max(rows - text.rows_at(width - 1), min(self.rows, LEAST)))
+        text.styles.height = max(1, rows - mine)
+        self.styles.height = max(1, mine - 1)
 
 
 class PlanDialog(FormDialog):
     """A plan, the fields that must be filled in, and Cancel, which stands focused, beside the one confirm key.
 
+    A `table` below the plan turns its pages while the answers or a field have the keys.
+
     The key is live `armed_after` seconds after the answers were reached. `disarm` takes it away for good and says why:
     what was read no longer holds. Keys that are `offer`ed answer through `chosen` and leave the dialog.
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pagedown", "turn(1)", show=False),
+        Binding("pageup", "turn(-1)", show=False),
+    ]
 
     def __init__(
         self,
@@ -37,6 +83,7 @@ class PlanDialog(FormDialog):
         armed_after: float = ARMED_AFTER,
     ) -> None:
         super().__init__(title, fields, submit, key=key, label=label, clock=clock, armed_after=armed_after)
+        self.table = StepTable(None)
         self.text = TextView(TextVM((), lines), wrap=True, focusable=False, classes="-fits")
         self.chosen = ""
         self.disarmed = ""
@@ -45,11 +92,17 @@ class PlanDialog(FormDialog):
     def body(self) -> Iterable[Widget]:
         """Return the plan above the fields."""
         yield self.text
+        yield self.table
         yield from super().body()
 
     def body_rows(self, width: int) -> int:
         """Return the rows of the plan."""
-        return self.text.rows_at(width - 1)
+        return self.text.rows_at(width - 1) + self.table.rows
+
+    def share(self, rows: int, width: int) -> None:
+        """Divide the rows between the plan's text and its table."""
+        super().share(rows, width)
+        self.table.share(self.text, rows, width)
 
     @property
     def fixed_rows(self) -> int:
@@ -65,6 +118,18 @@ class PlanDialog(FormDialog):
     def armed(self) -> bool:
         """Whether the confirm key is live."""
         return self.answers.armed
+
+    def action_turn(self, pages: int) -> None:
+        """Turn the table's page."""
+        if pages > 0:
+            self.table.action_page_down()
+        else:
+            self.table.action_page_up()
+
+    def list_steps(self, table: TableVM) -> None:
+        """Show a table below the plan; called before it is opened."""
+        self.table.show(table)
+        self.widest = WIDE if self.table.display else self.widest
 
     def offer(self, keys: Iterable[KeyHint]) -> None:
         """Let these keys answer too; called before it is opened."""
@@ -90,7 +155,7 @@ class PlanDialog(FormDialog):
 class RunDialog(Modal[str]):
     """Shows something that goes on: `show` replaces its text, and the keys that answer it now. Esc answers "".
 
-    Leaving it does not end what goes on.
+    Leaving it does not end what goes on. A key that `stays` does something and leaves the dialog open.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -104,10 +169,15 @@ class RunDialog(Modal[str]):
         lines: Sequence[Line],
         keys: Sequence[KeyHint] = (),
         *,
+        table: TableVM | None = None,
+        stays: Mapping[str, Callable[[], None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         armed_after: float = ARMED_AFTER,
     ) -> None:
         super().__init__(title, keys)
+        self.table = StepTable(table)
+        self.widest = WIDE if self.table.display else self.widest
+        self._stays = stays or {}
         self._keys = {one.key: one for one in keys}
         self._clock = clock
         self._armed_after = armed_after
@@ -115,28 +185,42 @@ class RunDialog(Modal[str]):
         self.text = TextView(TextVM((), lines), wrap=True, classes="-fits")
 
     def body(self) -> Iterable[Widget]:
-        """Return the text."""
+        """Return the text, and the table."""
         yield self.text
+        yield self.table
 
     def body_rows(self, width: int) -> int:
-        """Return the rows of the text."""
-        return self.text.rows_at(width - 1)
+        """Return the rows of both."""
+        return self.text.rows_at(width - 1) + self.table.rows
+
+    def share(self, rows: int, width: int) -> None:
+        """Divide the rows between text and table."""
+        super().share(rows, width)
+        self.table.share(self.text, rows, width)
 
     def opened(self) -> None:
-        """Let the text take the keys that scroll."""
-        self.text.focus()
+        """Let the table take the keys that scroll, where there is one, else the text."""
+        (self.table if self.table.display else self.text).focus()
 
     @property
     def armed(self) -> bool:
         """Whether its keys are live."""
         return self._clock() - self._changed_at >= self._armed_after
 
-    def show(self, lines: Sequence[Line], keys: Sequence[KeyHint] = (), aside: Line = ()) -> None:
-        """Show another text; keys that were not there before are live only a while later."""
+    def show(
+        self, lines: Sequence[Line], keys: Sequence[KeyHint] = (), aside: Line = (), table: TableVM | None = None
+    ) -> None:
+        """Show another text, and another table where one is given; new keys are live only a while later."""
         if {one.key for one in keys} - set(self._keys):
             self._changed_at = self._clock()
         self._keys = {one.key: one for one in keys}
         self.text.set_vm(TextVM((), lines))
+        if table is not None:
+            shown = self.table.display
+            self.table.show(table)
+            self.widest = WIDE if self.table.display else self.widest
+            if self.is_mounted and self.table.display and not shown:
+                self.table.focus()
         if self.is_mounted:
             self.set_hints(keys, aside)
             self.fit()
@@ -154,5 +238,7 @@ class RunDialog(Modal[str]):
         event.stop()
         if hint.reason:
             self.set_hints(tuple(self._keys.values()), (Span(hint.reason, Tone.WARN),))
+        elif self.armed and typed in self._stays:
+            self._stays[typed]()
         elif self.armed:
             self.answer(typed)

@@ -6,15 +6,16 @@ Source: kubectl pkg/drain and pkg/cmd/drain; what differs on purpose is in `serv
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from services.actions.reading import STRATEGIC, at, fetch, patch, rehearse
 from services.actions.spec import Document, Hands, Note, Refused
 from services.actions.workloads import patch_right
-from services.kubernetes.drain import Allowed, DrainPlan, Verdict, closed, plan_drain
+from services.kubernetes.drain import Allowed, DrainPlan, PodVerdict, Verdict, closed, plan_drain
 from services.kubernetes.draining import Going, Phase
 from services.kubernetes.draining import drain as drain_pods
-from services.model.action import Ended, Fact, Outcome, Plan, Progress, Right, Stage, Target, Tier, Undo
+from services.model.action import Ended, Fact, Outcome, Plan, Progress, Right, Stage, Step, Target, Tier, Undo
 from services.model.ref import DAEMONSETS, NODES, PODS, REPLICASETS, STATEFULSETS, Resource
 from services.model.severity import Severity
 from services.ports import Snapshot
@@ -24,9 +25,14 @@ BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"
 MOST_CLOSED = 0.34
 """The share of a cluster's nodes that may be closed or lost already: beyond it a drain is refused."""
 
-SHOWN = 14
-
-_TONES = {Phase.GONE: Severity.OK, Phase.FAILED: Severity.CRIT, Phase.LATE: Severity.CRIT, Phase.REFUSED: Severity.WARN}
+_ORDER = [Phase.FAILED, Phase.LATE, Phase.STOPPED, Phase.REFUSED, Phase.LEAVING, Phase.WAITING, Phase.GONE]
+_TONES = {
+    Phase.GONE: Severity.OK,
+    Phase.FAILED: Severity.CRIT,
+    Phase.LATE: Severity.CRIT,
+    Phase.REFUSED: Severity.WARN,
+    Phase.STOPPED: Severity.WARN,
+}
 
 
 class Drain:
@@ -39,12 +45,13 @@ class Drain:
         return ""
 
     async def plan(self, target: Target, given: Mapping[str, str], hands: Hands, /) -> Plan:
-        """Return the verdict on every pod. Raises Refused where one blocks the drain, or too many nodes are closed."""
+        """Return the verdict on every pod, blocked where one keeps all from going.
+
+        Raises Refused where too many nodes are closed.
+        """
         document = await fetch(target, hands)
         judged, nodes = await asyncio.gather(_judge(target, given, hands), hands.find(NODES))
         _check_room(target, nodes)
-        if judged.blocked:
-            raise Refused(safe_text(_blocked(judged), 1000))
         cordoned = bool(at(document, "spec", "unschedulable"))
         write = patch(target, document, {"spec": {"unschedulable": True}}, STRATEGIC)
         edits, said = ((), ()) if cordoned else await rehearse(write, document, hands)
@@ -65,6 +72,8 @@ class Drain:
             undo=None if cordoned else Undo("uncordon", target.ref, target.resource, {}, "uncordon it"),
             no_undo="it was cordoned before: pods come back when it is uncordoned" if cordoned else "",
             state={"pods": ",".join(f"{one.key}/{one.uid}" for one in judged.evicted)},
+            steps=tuple(sorted((_step(one) for one in judged.pods), key=_urgency)),
+            blocked=_blocked(judged) if judged.blocked else "",
         )
 
     async def execute(self, plan: Plan, hands: Hands, note: Note, /) -> None:
@@ -78,8 +87,8 @@ class Drain:
 
         async def report(rows: Sequence[Going]) -> None:
             gone = sum(row.phase is Phase.GONE for row in rows)
-            shown = [_row(row, hands.clock.monotonic()) for row in _first(rows)]
-            await note(Progress(Stage.EXECUTE, "evicting", gone, len(rows), tuple(shown)))
+            steps = tuple(_going(row, hands.clock.monotonic()) for row in _first(rows))
+            await note(Progress(Stage.EXECUTE, _counts(rows), gone, len(rows), steps))
 
         await drain_pods(plan.target.ref.name, pods, hands, report)
 
@@ -145,16 +154,19 @@ def _blocked(judged: DrainPlan) -> str:
     more = f"; and {len(judged.blocked) - 4} more" if len(judged.blocked) > 4 else ""
     hint = ""
     if any(one.verdict is Verdict.LOCAL for one in judged.blocked):
-        hint += " Allow the loss with empty_dirs."
-    if any(one.verdict is Verdict.UNMANAGED for one in judged.blocked):
-        hint += " Let them go for good with unmanaged."
-    return f"Nothing is evicted as long as these are there: {names}{more}.{hint}"
+        hint += "; allow that loss, or save it first"
+    if any(one.verdict in {Verdict.UNMANAGED, Verdict.ORPHANED} for one in judged.blocked):
+        hint += "; let them go for good, or make somebody manage them"
+    return safe_text(f"nothing is evicted as long as these are there: {names}{more}{hint}", 1000)
 
 
 def _facts(judged: DrainPlan, cordoned: bool) -> list[Fact]:
     found = [Fact("cordon", "it is cordoned already" if cordoned else "first, so that nothing new comes")]
     stuck = [one for one in judged.evicted if one.stuck]
-    found += [Fact("budget", f"{one.key}: {one.stuck}", Severity.WARN) for one in stuck[:SHOWN]]
+    if stuck:
+        names = ", ".join(sorted({budget.name for one in stuck for budget in one.budgets}))
+        text = f"{len(stuck)} cannot go yet ({names}): they are asked again until their time is over"
+        found.append(Fact("budget", text, Severity.WARN))
     alone = [one for one in judged.evicted if one.singleton]
     if alone:
         names = ", ".join(one.key for one in alone[:5])
@@ -172,14 +184,54 @@ def _flags(given: Mapping[str, str]) -> str:
 
 
 def _first(rows: Sequence[Going]) -> Sequence[Going]:
-    """Return the rows to show: those that are still on their way first."""
-    return sorted(rows, key=lambda row: row.phase is Phase.GONE)[:SHOWN]
+    """Return the rows, those that are in the way first and those that are gone last."""
+    return sorted(rows, key=lambda row: _ORDER.index(row.phase))
 
 
-def _row(row: Going, now: float) -> tuple[str, str, Severity]:
-    again = f", again in {row.again_at - now:.0f} s" if row.again_at > now else ""
-    words = f"{row.phase.value}{again}{f': {row.text}' if row.text else ''}"
-    return row.pod.key, words, _TONES.get(row.phase, Severity.NOTICE)
+def _step(pod: PodVerdict) -> Step:
+    """Return what a plan says of one pod."""
+    limit = ", ".join(f"{one.allowed} ({one.name})" for one in pod.budgets)
+    if pod.verdict.blocks:
+        return Step(pod.key, "blocks", pod.verdict.value, limit, 0.0, Severity.CRIT)
+    if pod.verdict is not Verdict.EVICT:
+        return Step(pod.key, "stays", pod.verdict.value.removeprefix("skip: "), limit)
+    why = [
+        *([_unnamed(pod.stuck, pod)] if pod.stuck else []),
+        *(["no second one of it"] if pod.singleton else []),
+        *pod.warnings,
+    ]
+    severity = Severity.WARN if why else Severity.OK
+    return Step(pod.key, "waits" if pod.stuck else "goes", "; ".join(why), limit, pod.grace, severity)
+
+
+_FATES = ("blocks", "waits", "goes", "stays")
+
+
+def _urgency(step: Step) -> tuple[int, int, str]:
+    """Return what orders a plan's pods: what is in the way first, what stays last."""
+    return _FATES.index(step.fate), step.severity, step.name
+
+
+def _going(row: Going, now: float) -> Step:
+    """Return how far one pod of a drain that runs is."""
+    again = f" again in {row.again_at - now:.0f} s" if row.again_at > now else ""
+    limit = ", ".join(one.name for one in row.pod.budgets)
+    severity = _TONES.get(row.phase, Severity.NOTICE)
+    return Step(row.pod.key, f"{row.phase.value}{again}", _unnamed(row.text, row.pod), limit, row.pod.grace, severity)
+
+
+def _unnamed(text: str, pod: PodVerdict) -> str:
+    """Return what a budget says without its name, which stands beside it: "needs 2 healthy pods and has 2"."""
+    for budget in pod.budgets:
+        text = text.removeprefix(f"The disruption budget {budget.name} ")
+    return text.replace(" and has ", ", has ").removesuffix(" currently")
+
+
+def _counts(rows: Sequence[Going]) -> str:
+    """Return "evicting: 3 shutting down, 1 refused"."""
+    counts = Counter(row.phase.value for row in rows if row.phase is not Phase.GONE)
+    told = ", ".join(f"{count} {word}" for word, count in counts.items())
+    return f"evicting: {told}; gone" if told else "gone"
 
 
 def _key(pod: Document) -> str:

@@ -70,7 +70,7 @@ class Deny(Struct, frozen=True):
 def guard(plan: Plan, policy: Policy, found: Circumstances) -> Allow | Deny:
     """Return whether a plan may run; the first reason against it wins."""
     reason = may_begin(plan.action, policy, found) or _rights(found) or _blast(plan, policy)
-    reason = reason or _waits(plan, policy, found)
+    reason = reason or plan.blocked or _waits(plan, policy, found)
     if reason:
         return Deny(safe_text(reason))
     warnings = []

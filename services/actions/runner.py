@@ -174,6 +174,8 @@ class Runner:
     async def _rehearse(self, action: Action, plan: Plan) -> None:
         """Plan it again from what is there now; raises Refused where it would be something else."""
         again = await action.plan(plan.target, plan.parameters, self._hands)
+        if again.blocked:
+            raise Refused(safe_text(again.blocked))
         if again.digest != plan.digest:
             raise Refused(safe_text(f"{_moved(plan, again)}: look at it again, then confirm again"))
 
@@ -232,7 +234,9 @@ def recorded(plan: Plan, consent: Consent, incident: str) -> dict[str, Any]:
 
     Bodies are kept masked, with the hash of what was sent: a secret in a pod template never reaches the disk.
     """
-    kept = structs.replace(plan, writes=tuple(structs.replace(one, body=_masked(one.body)) for one in plan.writes))
+    kept = structs.replace(
+        plan, steps=(), writes=tuple(structs.replace(one, body=_masked(one.body)) for one in plan.writes)
+    )
     return {
         "title": plan.title,
         "plan": msgspec.to_builtins(kept, str_keys=True, enc_hook=str),

@@ -115,10 +115,17 @@ def _answered(problem: ApiProblem, write: Write, dry_run: bool) -> tuple[WriteFa
     kind, sentence = _classified(problem, dry_run)
     if kind is WriteFault.GONE and write.method == "POST" and not write.path.endswith("/eviction"):
         kind, sentence = WriteFault.INVALID, "what it needs is not there{said}; nothing was changed."
-    said = f" ({safe_text(problem.words, 400)})" if problem.words else ""
+    words = _of_budget(problem) if kind is WriteFault.BUDGET else problem.words
+    said = f" ({safe_text(words, 400)})" if words else ""
     wait = f" in {problem.retry_after:.0f} s" if problem.retry_after else " in a moment"
     sentence = sentence or _SENTENCES[kind]
     return kind, sentence.format(said=said, wait=wait, status=problem.status)
+
+
+def _of_budget(problem: ApiProblem) -> str:
+    """Return the cause that names the budget and its numbers, where the server sent it; else what it said at all."""
+    causes = [str(one.get("message") or "") for one in problem.causes if one.get("reason") == BUDGET_CAUSE]
+    return next((one for one in causes if one), "") or problem.words
 
 
 _WITHOUT_DRY_RUN = re.compile(r"does not support dry ?run", re.IGNORECASE)

@@ -126,12 +126,27 @@ class Undo(Struct, frozen=True):
     until: float = 0.0
 
 
+class Step(Struct, frozen=True):
+    """One object of an action that works on many: what becomes of it or how far it is (`fate`), and why.
+
+    `limit` is what holds it back (a disruption budget and its room), `seconds` how long it may take (0: not known).
+    """
+
+    name: str
+    fate: str
+    why: str = ""
+    limit: str = ""
+    seconds: float = 0.0
+    severity: Severity = Severity.OK
+
+
 class Plan(Struct, frozen=True):
     """What will be done, whole: read by a person before, by the runner while, and by the audit trail after it.
 
     `command` is the equivalent kubectl command without program name, context and namespace; `expects` says what is
     watched afterwards, `state` (JSON-able) what verification and undo need to know. `typed` is what has to be typed in
-    tier TYPED. `touches` counts the pods concerned. Without an `undo`, `no_undo` says why.
+    tier TYPED. `touches` counts the pods concerned. Without an `undo`, `no_undo` says why. `steps` are the objects it
+    works on, one by one; a plan that is `blocked` is there to be read, and says why it cannot run as it is.
     """
 
     action: str
@@ -151,6 +166,8 @@ class Plan(Struct, frozen=True):
     no_undo: str = ""
     leased: bool = True
     state: Mapping[str, str] = {}
+    steps: tuple[Step, ...] = ()
+    blocked: str = ""
 
     @property
     def digest(self) -> str:
@@ -165,14 +182,14 @@ class Plan(Struct, frozen=True):
 class Progress(Struct, frozen=True):
     """How far a running action is: the stage, a sentence, and how many of how many where something is counted.
 
-    `rows` are the objects it works on, each with what is happening to it (a drain's pods).
+    `steps` are the objects it works on, each with what is happening to it (a drain's pods).
     """
 
     stage: Stage
     text: str = ""
     done: int = 0
     of: int = 0
-    rows: tuple[tuple[str, str, Severity], ...] = ()
+    steps: tuple[Step, ...] = ()
 
 
 class Ended(Struct, frozen=True):

@@ -13,13 +13,13 @@ import msgspec
 from cache.live import LiveState
 from cache.state.history import HistoryReader
 from cache.state.past import Past
-from services.actions.guard import Consent, Deny, consents
+from services.actions.guard import Allow, Consent, Deny, consents
 from services.actions.registry import BY_ID, Listed
 from services.actions.runner import Orders, recorded
 from services.clock import SystemClock
 from services.engine import Desired, Engine
 from services.errors import Problem
-from services.model.action import Ended, Outcome, Plan, Progress, Stage, Target
+from services.model.action import Ended, Outcome, Plan, Progress, Stage, Step, Target
 from services.model.message import OutboxRow
 from services.model.ref import ALERTS, SILENCES, Ref, Resource
 from services.model.source import SourceState
@@ -45,7 +45,7 @@ WATCHED = frozenset(
 )
 """Tables that are watched while an action on one of their rows runs."""
 
-PARAMETERS = ("to", "replicas", "image", "container", "for", "comment", "matchers")
+PARAMETERS = ("to", "replicas", "image", "container", "empty_dirs", "unmanaged", "for", "comment", "matchers")
 
 
 def act(arguments: argparse.Namespace) -> int:
@@ -106,7 +106,7 @@ def _given(arguments: argparse.Namespace, listed: Listed) -> Mapping[str, str]:
     known = {one.name for one in listed.parameters}
     for name in given:
         if name not in known:
-            raise Problem(safe_text(f"{listed.id} takes no --{name}."))
+            raise Problem(safe_text(f"{listed.id} takes no --{name.replace('_', '-')}."))
     for one in listed.parameters:
         if one.required and one.name not in given:
             raise Problem(safe_text(f"{listed.id} needs --{one.name}."))
@@ -193,12 +193,10 @@ async def _carry_out(
         command = f"{scope.kubectl(plan.target.ref.namespace)} {command}"
     where = Where(scope.cluster, scope.environment, command, acting.tells(plan))
     machine = arguments.output == "json"
+    if not machine:
+        _show(plan, verdict, where, lens)
     if isinstance(verdict, Deny):
         raise Problem(safe_text(f"Refused: {verdict.reason}."))
-    if not machine:
-        sys.stdout.write("".join(f"{_plain(one)}\n" for one in (present_title(plan, where, lens),)))
-        sys.stdout.write("".join(f"  {_plain(one)}\n" for one in present_plan(plan, verdict, where, lens)))
-        sys.stdout.flush()
     if arguments.dry_run:
         if machine:
             sys.stdout.write(json.dumps(_facts(plan, None, (), lens)) + "\n")
@@ -242,11 +240,28 @@ def _facts(plan: Plan, ended: Ended | None, told: Sequence[OutboxRow], lens: Len
         "command": lens.text(plan.command, 1000),
         "facts": {one.label: lens.text(one.text, 1000) for one in plan.facts},
         "diff": [[lens.text(each, 500) for each in (one.path, one.before, one.after)] for one in plan.edits],
+        "steps": [[lens.text(each, 500) for each in (one.name, one.fate, one.limit, one.why)] for one in plan.steps],
         "outcome": ended.outcome.value if ended is not None else "",
         "text": lens.text(ended.text, 1000) if ended is not None else "",
         "intent": ended.intent if ended is not None else "",
         "told": [facts(row, lens) for row in told],
     }
+
+
+def _show(plan: Plan, verdict: Allow | Deny, where: Where, lens: Lens) -> None:
+    """Print a plan; of one that is refused, what is in its way object by object."""
+    lines = [_plain(present_title(plan, where, lens))] if isinstance(verdict, Allow) else []
+    if isinstance(verdict, Allow):
+        lines += [f"  {_plain(one)}" for one in present_plan(plan, verdict, where, lens)]
+    lines += [f"  {_stepped(one, lens)}" for one in plan.steps]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def _stepped(step: Step, lens: Lens) -> str:
+    """Return one object of a plan in a line: its name, what becomes of it, what holds it back, why."""
+    said = (f"{step.name:<44}", f"{step.fate:<7}", f"{step.limit:<22}", step.why)
+    return lens.text("  ".join(said), 400).rstrip()
 
 
 def _plain(line: Line) -> str:

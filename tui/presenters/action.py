@@ -77,6 +77,13 @@ def present_plan(plan: Plan, allow: Allow, where: Where, lens: Lens) -> tuple[Li
     return tuple(lines)
 
 
+def present_blocked(plan: Plan, lens: Lens) -> tuple[Line, ...]:
+    """Return why a plan cannot run as it is, and what it warns of."""
+    why: Line = (lens.badge(Severity.CRIT), Span(f" {lens.text(plan.blocked, 600)}", Tone.CRIT))
+    plain = [_fact(one, lens) for one in plan.facts if one.severity is Severity.OK]
+    return (why, *plain, *(_fact(one, lens) for one in plan.facts if one.severity is not Severity.OK))
+
+
 def asks_for(plan: Plan, allow: Allow, *, reason: bool) -> tuple[tuple[str, str], ...]:
     """Return the fields to fill in before it can be confirmed: (id, label); `reason` says that the policy wants one."""
     fields = []
@@ -88,12 +95,11 @@ def asks_for(plan: Plan, allow: Allow, *, reason: bool) -> tuple[tuple[str, str]
 
 
 def present_progress(seen: Sequence[Progress], lens: Lens, *, over: bool = False) -> tuple[Line, ...]:
-    """Return the stages a run has been through, the last one as it is, and the objects it works on."""
+    """Return the stages a run has been through, the last one as it is."""
     lines: list[Line] = []
     for stage, group in groupby(seen, key=lambda one: one.stage):
         last = list(group)[-1]
         lines.append(_stage(stage, last, lens, running=last is seen[-1] and not over))
-        lines += [_row(row, lens) for row in last.rows] if last is seen[-1] else []
     return tuple(lines)
 
 
@@ -120,11 +126,6 @@ def _stage(stage: Stage, last: Progress, lens: Lens, *, running: bool) -> Line:
     text = lens.text(last.text, 300) if last.text else ""
     mark = Span(f"{lens.glyphs.ellipsis} " if running else "  ", Tone.NOTICE)
     return (mark, Span(f"{STAGES[stage]:<15}", Tone.PLAIN if running else Tone.MUTED), Span(f"{text}{counted}"))
-
-
-def _row(row: tuple[str, str, Severity], lens: Lens) -> Line:
-    name, text, severity = row
-    return (Span("    "), Span(f"{lens.text(name, 50):<40} "), Span(lens.text(text, 200), TONES[severity]))
 
 
 def _fact(fact: Fact, lens: Lens) -> Line:
