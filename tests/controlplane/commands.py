@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from . import audit
 from .process import free_port
 
 Component = Literal["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"]
@@ -55,6 +56,15 @@ class Layout:
     def kwok_config(self) -> Path:
         return self.data / "kwok.yaml"
 
+    @property
+    def audit_policy(self) -> Path:
+        return self.data / "audit-policy.json"
+
+    @property
+    def audit_log(self) -> Path:
+        """What changes the API server was asked for; see ``audit``."""
+        return self.data / audit.LOG
+
     def health_url(self, component: Component) -> str:
         """Name the address that answers 200 once ``component`` serves."""
         return {
@@ -100,6 +110,8 @@ class Layout:
             f"--cert-dir={self.certificate.parent}",
             f"--token-auth-file={tokens}",
             "--authorization-mode=RBAC",
+            f"--audit-policy-file={self.audit_policy}",
+            f"--audit-log-path={self.audit_log}",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-signing-key-file={signing_key}",
             f"--service-account-key-file={signing_key}",

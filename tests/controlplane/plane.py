@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import ssl
@@ -18,7 +19,7 @@ from typing import Any, Self
 
 import httpx
 
-from . import build, podlogs
+from . import audit, build, podlogs
 from .access import Access, User, rights
 from .commands import COMPONENTS, SERVING, Component, Layout
 from .process import PlaneError, Reaper, Server, restart, until
@@ -249,6 +250,7 @@ class ControlPlane:
         podlogs.write_first_logs(self._pod_log(), self._pod_log(previous=True), datetime.now(UTC))
         config = podlogs.kwok_config(self._pod_log(), self._pod_log(previous=True), self._shell)
         self._layout.kwok_config.write_text(config)
+        self._layout.audit_policy.write_text(json.dumps(audit.POLICY))
 
     def _launch(self, name: Component) -> None:
         command = self._layout.command(
