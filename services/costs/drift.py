@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from services.costs.allocation import Rates
 from services.model.cost import MICRO, CostKind, CostMover, CostShare
+from services.model.timeline import Event, EventKind
 
 LEAST = MICRO // 10
 """Micro-USD an hour below which no change of the rate is worth a line: a dime."""
 
 LASTED = 45.0
 """Seconds a change must have lasted."""
+
+_SCALED = re.compile(r"scaled to \d{1,9}")
 
 EVERY = 300.0
 KEPT = 3600.0
@@ -94,6 +98,32 @@ class Readings:
         """Return the last reading taken before a moment, else the oldest."""
         earlier = [reading for reading in self._kept if reading.at < at]
         return earlier[-1] if earlier else self.oldest
+
+
+def scaled_back(reading: Reading, events: Iterable[Event], since: float) -> Reading:
+    """Return a reading as it was at `since`, by the scalings that the cluster still tells of.
+
+    Each took place before the reading, and says how many pods there were before; their shares are taken to be alike.
+    """
+    first: dict[tuple[str, str, str], tuple[float, int]] = {}
+    for event in events:
+        scaled = event.kind is EventKind.SCALE and _SCALED.fullmatch(event.text)
+        before = event.payload.get("before", "")
+        if not scaled or not before.isdecimal() or not since <= event.at < reading.at:
+            continue
+        key = (event.ref.kind, event.ref.namespace, event.ref.name)
+        if key not in first or event.at < first[key][0]:
+            first[key] = (event.at, int(before))
+    shares, pods, at = dict(reading.rates.shares), dict(reading.rates.pods), reading.at
+    for share in reading.rates.shares:
+        key = (share.workload, share.namespace, share.name)
+        if share.kind is not CostKind.WORKLOAD or key not in first or not pods.get(share):
+            continue
+        moment, then = first[key]
+        shares[share] = shares[share] * then // pods[share]
+        pods[share] = then
+        at = min(at, moment)
+    return Reading(at, structs.replace(reading.rates, shares=shares, pods=pods))
 
 
 def movers(before: Mapping[CostShare, int], now: Mapping[CostShare, int]) -> list[tuple[CostShare, int]]:

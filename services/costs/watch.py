@@ -9,7 +9,7 @@ from typing import Any
 from services.clock import Clock
 from services.config_costs import CostSettings
 from services.costs.allocation import Allocation, Rates
-from services.costs.drift import LEAST, Level, Readings, by_namespace, moved_most
+from services.costs.drift import KEPT, LEAST, Level, Reading, Readings, by_namespace, moved_most, scaled_back
 from services.costs.events import crossings, namespace_event, total_event
 from services.costs.lines import Amounts, Limits, Sheet, idle_rate, limits_for, spend
 from services.costs.meter import Meter
@@ -231,28 +231,35 @@ class CostWatch:
             shares.append(amounts)
             await asyncio.sleep(0)
         events = self._compare(snapshot, rates, spends, now)
-        sheet = Sheet(rates, self._readings.oldest, Amounts(*shares))
+        past = self._past(snapshot, now)
+        sheet = Sheet(rates, past, Amounts(*shares))
         for part in _slices(sheet.shares):
             for share in part:
                 sheet.add(share)
             await asyncio.sleep(0)
         self._sink.apply(SOURCE, Replace(COSTS, sheet.lines()))
-        self._sink.apply(SOURCE, Replace(COST_SUMMARY, {WHOLE: self._summary(rates, meter, spends, now)}))
+        self._sink.apply(SOURCE, Replace(COST_SUMMARY, {WHOLE: self._summary(rates, past, spends, now)}))
         if events:
             self._sink.happened(events)
         self._spends = spends
         self._last_ok = now
         self._say(SourceState.LIVE)
 
-    def _summary(self, rates: Rates, meter: Meter, spends: Mapping[CostPeriod, Spend], now: float) -> CostSummary:
-        oldest = self._readings.oldest
+    def _past(self, snapshot: Snapshot, now: float) -> Reading | None:
+        """Return what to compare with: an hour ago, for the time before the first reading by what the cluster tells."""
+        oldest, since = self._readings.oldest, now - KEPT
+        return scaled_back(oldest, snapshot.events, since) if oldest is not None and oldest.at > since else oldest
+
+    def _summary(
+        self, rates: Rates, oldest: Reading | None, spends: Mapping[CostPeriod, Spend], now: float
+    ) -> CostSummary:
         own = "own prices; " if self.settings.prices else ""
         return CostSummary(
             at=now,
             rate=rates.total,
             idle=idle_rate(rates),
             spends=tuple(spends.values()),
-            trend=meter.trend(),
+            trend=self._meter.trend() if self._meter is not None else (),
             step=self._level.step,
             level_at=self._level.at,
             movers=moved_most(oldest, rates),

@@ -25,6 +25,10 @@ CONFIGURED = 130.0
 """Seconds ago at which the settings of the last one were changed."""
 
 
+GREW = 290.0
+"""Seconds ago at which an autoscaler answered to what the others' failures bring about."""
+
+
 def _cast(plan: Blueprint) -> tuple[App, App, App, App]:
     """Choose the four workloads, in different namespaces where there are enough."""
     able = [one for one in plan.deployments() if not one.sidecar and not one.chatty]
@@ -79,9 +83,30 @@ def _script(engine: Engine, plan: Blueprint) -> None:
         name = f"{half_way.name}-settings"
         operations.configure(world, half_way.namespace, name, {"limits.yaml": flag}, plan.deployers[-1])
 
+    def grow() -> None:
+        """Let an autoscaler follow the traffic of the others' retries as far as it may."""
+        for namespace, name in _elsewhere(engine, plan):
+            scaler = world.store.get(resources.AUTOSCALERS, namespace, name)
+            if scaler is not None:
+                scaler["status"]["desiredReplicas"] = scaler["spec"]["maxReplicas"]
+                world.store.update(resources.AUTOSCALERS, scaler)
+                return
+
+    world.timeline.at(shown - GREW, grow)
     world.timeline.at(shown - CONFIGURED, reconfigure)
     for ago, action in ((CRASHED, crash), (STALLED, stall), (UNPULLABLE, fail_pull), (HALF_WAY, creep)):
         world.timeline.at(shown - ago, action)
+
+
+def _elsewhere(engine: Engine, plan: Blueprint) -> list[tuple[str, str]]:
+    """Return the autoscalers of workloads that the scenario does not touch, those that may grow most first."""
+    taken = claimed(plan)
+    found = []
+    for entry in engine.world.store.collection(resources.AUTOSCALERS).ordered():
+        app = plan.app(entry.namespace, entry.name)
+        if app is not None and (entry.namespace, entry.name) not in taken:
+            found.append((-app.cpu * app.replicas, entry.namespace, entry.name))
+    return [(namespace, name) for _, namespace, name in sorted(found)]
 
 
 def _deploy(engine: Engine, app: App, actor: str, rng: random.Random, cpu: str = "") -> str:

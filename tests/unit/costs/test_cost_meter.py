@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.costs.drift import Level
+from services.costs.allocation import Rates
+from services.costs.drift import Level, Reading, moved_most, scaled_back
 from services.costs.meter import LONGEST, Meter
 from services.costs.periods import HOUR, Guess, Seen, bounds, guess
 from services.model.cost import CostEntry, CostHour, CostKind, CostPeriod, CostShare
+from services.model.ref import Ref
+from services.model.timeline import Event, EventKind
 
 CART = CostShare(CostKind.WORKLOAD, "shop", "", "Deployment", "cart")
 IDLE = CostShare(CostKind.IDLE, name="idle")
@@ -172,3 +175,25 @@ def test_a_flicker_is_no_step() -> None:
     level.look(1_000_000, 0)
     for second in range(0, 600, 20):
         assert level.look(1_500_000 if second % 40 else 1_000_000, second) is None
+
+
+def test_what_the_cluster_tells_of_its_last_hour_is_compared_with() -> None:
+    def scaled(moment: float, count: int, before: str, name: str = "cart") -> Event:
+        ref = Ref("c", "apps", "Deployment", "shop", name)
+        return Event(
+            f"{moment}", moment, moment, EventKind.SCALE, ref, f"scaled to {count}", payload={"before": before}
+        )
+
+    seen = Reading(7200.0, Rates(2_000_000, {CART: 1_200_000, IDLE: 800_000}, {}, {CART: 12}))
+    told = (scaled(6000, 8, "5"), scaled(6900, 12, "8"), scaled(7000, 9, "1", "other"), scaled(100, 5, "1"))
+    before = scaled_back(seen, told, 3600.0)
+    assert (before.at, before.rates.shares[CART], before.rates.pods[CART]) == (6000, 500_000, 5)
+    (mover,) = moved_most(before, seen.rates)
+    assert (mover.namespace, mover.workload, mover.change, mover.pods_before, mover.pods) == (
+        "shop",
+        "cart",
+        700_000,
+        5,
+        12,
+    )
+    assert scaled_back(seen, (scaled(7300, 12, "5"), scaled(6000, 12, "")), 3600.0) == seen
