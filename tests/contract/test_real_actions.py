@@ -16,8 +16,8 @@ from services.actions.reading import edits
 from services.errors import Problem
 from services.model.action import Outcome, Plan, Target
 from services.model.ref import CRONJOBS, DAEMONSETS, DEPLOYMENTS, JOBS, NODES, PODS, STATEFULSETS, Resource
+from tests.contract.consoles import Operator, changed, merge, operator
 from tests.contract.handed import eventually
-from tests.contract.operating import Operator, changed, merge, operator
 from tests.contract.watched import kubectl
 from tests.controlplane import manifests
 from tests.controlplane.plane import ControlPlane

@@ -15,8 +15,8 @@ from services.actions.drain import BUDGETS
 from services.errors import Problem
 from services.model.action import Outcome, Progress, Stage
 from services.model.ref import DEPLOYMENTS, PODS, STATEFULSETS
+from tests.contract.consoles import Operator, changed, merge, operator
 from tests.contract.handed import eventually
-from tests.contract.operating import Operator, changed, merge, operator
 from tests.contract.watched import apply, kubectl
 from tests.controlplane import manifests
 from tests.controlplane.plane import ControlPlane
@@ -186,9 +186,9 @@ async def test_the_pod_that_blocks_an_ordered_stateful_set_goes_with_the_roll_ba
 
     await eventually(stuck, "a pod without its image")
     plan = await alice.plan("rollback", await alice.target(STATEFULSETS, namespace, "web"))
-    assert [
-        one.text for one in plan.facts if one.label == "trap"
-    ] == ["pod web-1 blocks the roll-out for good: it is deleted too"]
+    assert [one.text for one in plan.facts if one.label == "trap"] == [
+        "pod web-1 blocks the roll-out for good: it is deleted too"
+    ]
     ended = await alice.confirm(plan)
     assert ended.outcome is Outcome.OK, ended
     done = [one for one in changed(plane, f"/namespaces/{namespace}/", 2) if one[2] < 400]
