@@ -10,7 +10,7 @@ import ipaddress
 import json
 import ssl
 import urllib.parse
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -271,6 +271,17 @@ def settings(server: str, **changes: object) -> ConnectionSettings:
 
 def transport(server: str, clock: Clock | None = None, **changes: object) -> Transport:
     return Transport(Credentials(settings(server, **changes), clock or QuickClock()))
+
+
+@contextlib.asynccontextmanager
+async def serving(handler: object, **options: object) -> AsyncIterator[tuple[ScriptedServer, Transport]]:
+    context = options.pop("context", None)
+    async with ScriptedServer(handler, context) as server:  # type: ignore[arg-type]
+        client = transport(server.url, **options)  # type: ignore[arg-type]
+        try:
+            yield server, client
+        finally:
+            await client.close()
 
 
 def status(code: int, message: str = "", **details: object) -> dict[str, Any]:
