@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableSequence, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,10 +19,11 @@ from services.clock import Clock
 from services.config_policy import Policy
 from services.errors import Problem
 from services.kubernetes.lease import Leases
-from services.model.action import Ended, Outcome, Plan, Progress, Target
+from services.model.action import Ended, Fact, Outcome, Plan, Progress, Target
 from services.model.actor import Actor
 from services.model.ref import ALERTS, SILENCES
 from services.model.severity import Severity
+from services.model.text import SafeText
 from services.model.timeline import Event, EventKind, event_id
 from services.sanitize import safe_text
 from tui.locking import ClusterLocks, MachineLocks
@@ -88,6 +89,8 @@ class Acting:
     ) -> None:
         self.armed = Armed()
         self.kubectl_environment: Mapping[str, str] = {}
+        self.warnings: MutableSequence[SafeText] = []
+        self.introduce: Callable[[], Awaitable[object]] = _unknown
         self.policy = policy
         self.trail = trail
         self._hands = hands
@@ -156,13 +159,18 @@ class Acting:
         refused = self.why_not(action)
         if refused:
             raise Problem(safe_text(f"{BY_ID[action].label}: {refused}."))
+        await self.introduce()
+        self.warnings.clear()
         plan = await action_of(action).plan(target, given, self._hands)
+        warned = tuple(Fact("server", f"warns: {said}", Severity.WARN) for said in self.warnings)
+        plan = structs.replace(plan, facts=(*plan.facts, *warned))
         return Planned(plan, await self._runner.judge(plan))
 
     async def run(self, orders: Orders, note: Note, stopped: Callable[[], str] = lambda: "") -> Ended:
         """Do what was confirmed; how it ended, which stands on the timeline too. `stopped` says why it is to stop."""
         self._done.append((self.clock.now(), orders.plan.target.ref.uid))
         ended = await self._runner.run(action_of(orders.plan.action), orders, note, stopped)
+        ended = structs.replace(ended, text=_with_warnings(ended.text, orders.plan, self.warnings))
         if ended.intent:
             self._tell([self._event(orders.plan, ended)])
         if (outgoing := self._outgoing()) is not None:
@@ -285,6 +293,13 @@ class Acting:
         )
 
 
+def _with_warnings(text: str, plan: Plan, warnings: Iterable[SafeText]) -> str:
+    """Return how it ended with what the server warned of meanwhile and had not said to the plan."""
+    known = {fact.text for fact in plan.facts}
+    news = [said for said in warnings if f"warns: {said}" not in known]
+    return f"{text}; the server warns: {'; '.join(news)}" if news else text
+
+
 def _age(as_of: float, now: float) -> float | None:
     return max(OLDEST + 1, now - as_of) if as_of else None
 
@@ -351,9 +366,14 @@ def make_acting(
         tell=tell,
         outgoing=outgoing,
     )
+    acting.warnings, acting.introduce = hands.warnings, hands.introduce
     if setup.identity.paths:
         acting.kubectl_environment = {"KUBECONFIG": os.pathsep.join(setup.identity.paths)}
     return acting
+
+
+async def _unknown() -> None:
+    return
 
 
 async def _silent(_progress: Progress) -> None:

@@ -273,6 +273,13 @@ class Flow:
         snapshot = app.console_state.feed.snapshot()
         self._watched = Watched(plan, snapshot) if "wanted" in plan.parameters else None
         self.look(snapshot)
+        self._offer_holding(plan, dialog)
+
+    def _offer_holding(self, plan: Plan, dialog: PlanDialog) -> None:
+        from tui.holding import offer_holding
+
+        again = Flow(self._app, self._acting, self._listed, self._target, self._given)
+        offer_holding(self._app, self._acting, plan, dialog, again.ask)
 
     def look(self, snapshot: Snapshot) -> None:
         """Take the confirm key away where the object is no longer what the plan was made for."""

@@ -62,7 +62,7 @@ class PlanDialog(FormDialog):
     A `table` below the plan turns its pages while the answers or a field have the keys.
 
     The key is live `armed_after` seconds after the answers were reached. `disarm` takes it away for good and says why:
-    what was read no longer holds. Keys that are `offer`ed answer through `chosen` and leave the dialog.
+    what was read no longer holds. Keys that are `offer`ed leave the dialog for something else.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -85,9 +85,9 @@ class PlanDialog(FormDialog):
         super().__init__(title, fields, submit, key=key, label=label, clock=clock, armed_after=armed_after)
         self.table = StepTable(None)
         self.text = TextView(TextVM((), lines), wrap=True, focusable=False, classes="-fits")
-        self.chosen = ""
         self.disarmed = ""
         self._extra: dict[str, KeyHint] = {}
+        self._offered: Callable[[str], None] | None = None
 
     def body(self) -> Iterable[Widget]:
         """Return the plan above the fields."""
@@ -131,9 +131,9 @@ class PlanDialog(FormDialog):
         self.table.show(table)
         self.widest = WIDE if self.table.display else self.widest
 
-    def offer(self, keys: Iterable[KeyHint]) -> None:
-        """Let these keys answer too; called before it is opened."""
-        self._extra = {one.key: one for one in keys}
+    def offer(self, keys: Iterable[KeyHint], chosen: Callable[[str], None]) -> None:
+        """Let these keys leave the dialog, unconfirmed, for what `chosen` does; called before it is opened."""
+        self._extra, self._offered = {one.key: one for one in keys}, chosen
 
     def disarm(self, reason: str) -> None:
         """Let nothing be confirmed any more, and say why."""
@@ -148,8 +148,9 @@ class PlanDialog(FormDialog):
         hint = self._extra.get(typed)
         if hint is not None and self.answers.has_focus:
             event.stop()
-            self.chosen = typed
             self.answer(False)
+            if self._offered is not None:
+                self.app.call_later(self._offered, typed)
 
 
 class RunDialog(Modal[str]):

@@ -15,6 +15,9 @@ from services.model.action import Ended, Fact, Outcome, Plan, Progress, Right, S
 from services.model.severity import Severity
 from services.sanitize import safe_text
 
+HOLDABLE = "GitOps"
+"""The label of a keeper's warning where it can be held off from here."""
+
 
 async def keepers_of(document: Document, target: Target, hands: Hands) -> tuple[Ownership, ...]:
     """Return who keeps an object, and what they will do to a change as far as their own documents may be read."""
@@ -32,7 +35,8 @@ async def check_keepers(document: Document, target: Target, hands: Hands) -> lis
         if ownership.refuses:
             raise Refused(ownership.sentence)
         severity = Severity.NOTICE if ownership.reverts is False else Severity.WARN
-        found.append(Fact("owner", ownership.sentence, severity))
+        label = HOLDABLE if ownership.suspend is not None else "owner"
+        found.append(Fact(label, ownership.sentence, severity))
     return found
 
 

@@ -129,6 +129,14 @@ LISTED = (
         on=PODS,
     ),
     Listed(
+        "suspend-gitops",
+        "keepers:SuspendGitOps",
+        "hold GitOps off",
+        "so that it undoes nothing done by hand",
+        WORKLOADS,
+    ),
+    Listed("resume-gitops", "keepers:ResumeGitOps", "let GitOps work", "where it was held off", ()),
+    Listed(
         "break-lock",
         "locks:BreakLock",
         "break the lock",

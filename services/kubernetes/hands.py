@@ -99,11 +99,11 @@ class KubernetesHands:
     async def introduce(self) -> str:
         """Ask the server once under which name it knows this user; servers before 1.28 do not say. Raises nothing."""
         if not self._introduced:
+            self._introduced = True
             with contextlib.suppress(Problem, msgspec.DecodeError, UnicodeDecodeError):
                 what = "ask who this user is"
                 answer = await self.transport.request("POST", SELF, body=SELF_REVIEW, what=what)
                 self._user = msgspec.json.decode(answer.body, type=_Self).status.user_info.username or self._user
-                self._introduced = True
         return self.who
 
     async def get(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> Document:

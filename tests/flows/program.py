@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from cache.live import LiveState
 from services.clock import SystemClock
+from services.rehearsal.clock import Clock
 from services.rehearsal.server import Options, Rehearsal
 from tui.app import QuarterdeckApp
 from tui.assembly import Assembly
@@ -28,12 +29,14 @@ PATIENCE = 20.0
 
 
 @contextmanager
-def estate_served(scenario: str = "bad-deploy", seed: int = 5, size: str = "tiny") -> Iterator[Rehearsal]:
+def estate_served(
+    scenario: str = "bad-deploy", seed: int = 5, size: str = "tiny", clock: Clock | None = None
+) -> Iterator[Rehearsal]:
     """Serve an estate from a loop of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    served = Rehearsal(Options(scenario=scenario, seed=seed, size=size, life=False))
+    served = Rehearsal(Options(scenario=scenario, seed=seed, size=size, life=False), clock)
     asyncio.run_coroutine_threadsafe(served.__aenter__(), loop).result(60)
     try:
         yield served
