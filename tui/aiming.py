@@ -148,24 +148,25 @@ class Watched:
         from services.actions.silencing import decoded
 
         self._matchers = [one.matchers for one in decoded(plan.parameters["wanted"])]
-        self._known = {*(edit.path for edit in plan.edits), *self._names(snapshot)}
+        self._known = {*plan.state.get("hidden", "").split(), *self._hidden(snapshot)}
 
     def news(self, snapshot: Snapshot) -> str:
         """Return what the plan would hide by now that it does not say, "" for nothing."""
-        fresh = sorted(self._names(snapshot) - self._known)
+        hidden = self._hidden(snapshot)
+        fresh = sorted(hidden[key] for key in hidden.keys() - self._known)
         if not fresh:
             return ""
         more = f" and {len(fresh) - 2} more" if len(fresh) > 2 else ""
         return f"it would now hide {', '.join(fresh[:2])}{more} too: leave, and look at it again"
 
-    def _names(self, snapshot: Snapshot) -> set[str]:
+    def _hidden(self, snapshot: Snapshot) -> Mapping[str, str]:
         from services.actions.silencing import name_of
         from services.alerts.matchers import hides
 
-        found = set()
+        found = {}
         for alert in snapshot.tables.get("alerts", {}).values():
             if alert.state is AlertState.FIRING or alert.state is AlertState.INHIBITED:
                 labels = dict(alert.labels)
                 if any(hides(one, labels) for one in self._matchers):
-                    found.add(name_of(alert.labels))
+                    found[alert.key] = name_of(alert.labels)
         return found

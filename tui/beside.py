@@ -104,8 +104,14 @@ class Beside:
 
         if wrong := await asyncio.to_thread(look_over, self._folder):
             self.on_ledger(wrong)
+
+        def ended(silence: str) -> bool:
+            known = live.snapshot().tables.get("silences", {}).get(silence)
+            return known is not None and known.state == "expired"
+
+        altered = AlteredReader(self._folder, self._clock.now, ended)
         reader = IncidentReader(self._folder)
-        self._incidents = IncidentWatch(reader, live.sink(), self._clock, AlteredReader(self._folder))
+        self._incidents = IncidentWatch(reader, live.sink(), self._clock, altered)
         try:
             await self._incidents.run()
         finally:

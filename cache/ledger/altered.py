@@ -44,12 +44,16 @@ _BUSY_SECONDS = 1.0
 class AlteredReader:
     """Follows the audit trail of one folder; a look at one that has not grown costs a query. Blocks.
 
-    `now` gives epoch seconds: what ends by itself is left out once it has.
+    `now` gives epoch seconds: what ends by itself is left out once it has. `ended` tells of a silence, by its id,
+    whether somebody is known to have ended it.
     """
 
-    def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, folder: Path, now: Callable[[], float] = time.time, ended: Callable[[str], bool] = lambda _: False
+    ) -> None:
         self._path = folder / LEDGER_FILE
         self._now = now
+        self._ended = ended
         self._seq = 0
         self._begun: dict[str, tuple[str, Ref, Mapping[str, Any], str]] = {}
         self._left: dict[str, Altered] = {}
@@ -66,8 +70,12 @@ class AlteredReader:
                         self._take(Link(*row))
         except (sqlite3.Error, OSError, DatabaseFault, ValueError):
             pass
-        now = self._now()
-        return {key: one for key, one in self._left.items() if not one.undo.until or one.undo.until > now}
+        return {key: one for key, one in self._left.items() if not self._is_over(one.undo)}
+
+    def _is_over(self, undo: Undo) -> bool:
+        if undo.until and undo.until <= self._now():
+            return True
+        return undo.ref.kind == "Silence" and self._ended(undo.ref.uid)
 
     def _take(self, link: Link) -> None:
         self._seq = link.seq

@@ -78,6 +78,7 @@ class SetSilence(Ordinary):
             typed=target.ref.name,
             expects="until the silence is active and what it hides is shown as silenced",
             undo=_expiry(target.ref, wanted, ()),
+            state={"hidden": " ".join(one.key for one in hidden.all)},
         )
 
     def _wanted(
@@ -155,7 +156,7 @@ class Acknowledge(SetSilence):
 
     def means(self) -> tuple[Fact, ...]:
         """Say what it is."""
-        text = "no pager here: an acknowledgement is a short silence; when it ends, what still fires is told again"
+        text = "a short silence (no pager here); what still fires is told after it"
         return (Fact("means", text, Severity.NOTICE),)
 
     def comment(self, said: str, hands: Hands) -> str:

@@ -32,7 +32,7 @@ VOLATILE = frozenset({"pod", "instance", "pod_template_hash", "uid", "pod_ip", "
 UNTOLD = frozenset({"prometheus", "prometheus_replica", "replica", "severity"})
 """Labels that name no thing: who measured it, and how bad it is just now."""
 
-_BROAD = frozenset({"cluster", "instance", "job", "endpoint", "service", "container"})
+_BROAD = frozenset({"cluster", "instance", "job", "endpoint", "service", "container", "uid", "team"})
 
 MANY = 25
 """Alerts hidden from which on the name has to be typed."""
@@ -179,7 +179,8 @@ def name_of(labels: Pairs) -> str:
     """Return an alert as it is listed: `CartDown{namespace="shop"}`."""
     known = dict(labels)
     told = [(name, value) for name, value in labels if name not in UNTOLD | {"alertname"}]
-    rest = ", ".join(f'{name}="{value}"' for name, value in sorted(told, key=lambda one: (one[0] in _BROAD, one[0])))
+    near = [pair for pair in told if pair[0] not in _BROAD] or told
+    rest = ", ".join(f'{name}="{value}"' for name, value in near)
     return f"{known.get('alertname', '')}{{{rest}}}"
 
 
@@ -284,7 +285,7 @@ def silent_facts(seen: Sequence[ClusterSeen], at: Iterable[str]) -> list[Fact]:
     return facts
 
 
-DRY_RUN = Fact("dry run", "Alertmanager has none: counted here from what it holds, and again after your answer")
+DRY_RUN = Fact("dry run", "none in Alertmanager: counted here, and again after you answer")
 
 
 def amtool(seen: Sequence[ClusterSeen], at: str, words: str) -> str:

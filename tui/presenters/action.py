@@ -151,7 +151,7 @@ def _diff(plan: Plan, lens: Lens) -> list[Line]:
             )
         )
     if len(plan.edits) > MOST_EDITS:
-        lines.append((_label(""), Span(f"and {len(plan.edits) - MOST_EDITS} fields more", Tone.MUTED)))
+        lines.append((_label(""), Span(f"and {len(plan.edits) - MOST_EDITS} more", Tone.MUTED)))
     return lines
 
 

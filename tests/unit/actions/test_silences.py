@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -269,15 +272,14 @@ async def test_what_was_silenced_stays_listed_until_it_ends_by_itself_or_is_ende
     await clock.advance(2.5 * 3600)
     assert [one.undo.ref.uid for one in reader.look().values()] == [first.undo.ref.uid], "the other has ended by itself"
     assert second.undo is not None
+    assert not AlteredReader(tmp_path, clock.now, lambda _: True).look(), "somebody else has ended them"
     await done(await planned(hands, "expire", target))
     assert not reader.look()
     trail.close()
 
 
-async def _while_time_passes(clock: ManualClock, running: object) -> Ended:
-    import asyncio
-
-    task: asyncio.Task[Ended] = asyncio.ensure_future(running)  # type: ignore[arg-type]
+async def _while_time_passes(clock: ManualClock, running: Coroutine[Any, Any, Ended]) -> Ended:
+    task = asyncio.ensure_future(running)
     while not task.done():
         await clock.advance(1.0)
     return task.result()
