@@ -140,7 +140,7 @@ class Acts(_Base):
 
     def do_arm(self) -> None:
         """Arm actions for a while, or end it."""
-        from tui.flows import toggle_armed
+        from tui.arming import toggle_armed
 
         toggle_armed(self)  # type: ignore[arg-type]
 

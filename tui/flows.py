@@ -150,24 +150,6 @@ def begin(app: QuarterdeckApp, acting: Acting, listed: Listed, target: Target, g
     app.push_screen(form, left)
 
 
-def toggle_armed(app: QuarterdeckApp) -> None:
-    """Arm actions for a while in this context, or end it."""
-    acting = acting_of(app)
-    if acting is None:
-        return
-    acting.arm()
-
-    def written(_: None, problem: Problem | None) -> None:
-        until = app.console_state.armed_until = acting.armed.until
-        here = app.console_state.scope.context
-        armed = f"armed for {acting.policy.arm_minutes} minutes in {here}" if until else "read-only again"
-        app.say(armed if problem is None else f"not armed: {problem.sentence}")
-        if app.front is not None:
-            app.front.show_header()
-
-    app.work(acting.note_arming, written)
-
-
 class Flow:
     """One action from its plan to its end. All of it runs on the screen's loop; the work itself on the service's."""
 
