@@ -8,7 +8,12 @@ from typing import Any
 import textual._wait
 import textual.screen
 from hypothesis import settings
+from rich.console import RenderableType
+from textual._compositor import ChopsUpdate, Compositor
+from textual._context import active_app, visible_screen_stack
 from textual.css.stylesheet import CSSLocation, RuleSet, Stylesheet
+from textual.geometry import Region
+from textual.screen import Screen
 
 STEP = 0.005
 """Seconds of rest after which a screen under a pilot counts as settled; Textual's own 20 ms are paid at every key."""
@@ -44,6 +49,32 @@ def _parse_once(
 
 
 Stylesheet._parse_rules = _parse_once  # type: ignore[method-assign]
+
+_render_update = Compositor.render_update
+_NOTHING = ChopsUpdate([], [], [])
+
+
+def _render_widgets(
+    compositor: Compositor,
+    full: bool = False,
+    screen_stack: list[Screen[Any]] | None = None,
+    simplify: bool = False,
+) -> RenderableType | None:
+    """Render what a frame shows, but do not cut it to pieces for a terminal that a headless app has not."""
+    if full or not active_app.get().is_headless:
+        return _render_update(compositor, full, screen_stack, simplify)
+    dirty, whole = compositor._dirty_regions, compositor.size.region
+    if not dirty:
+        return None
+    crop = whole if whole in dirty else Region.from_union(dirty).intersection(whole)
+    dirty.clear()
+    visible_screen_stack.set([] if screen_stack is None else screen_stack)
+    for _ in compositor._get_renders(crop):
+        pass
+    return _NOTHING
+
+
+Compositor.render_update = _render_widgets  # type: ignore[method-assign]
 
 
 def pytest_collection_finish() -> None:

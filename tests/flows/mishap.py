@@ -15,6 +15,8 @@ from pathlib import Path
 from tests.budgets.pty import TRUECOLOR, Terminal
 
 COMMAND = (sys.executable, "-m", "tui.cli")
+SOON = (sys.executable, "-m", "tests.flows.soon")
+"""The same command, but its databases do not wait until the start is over."""
 PATIENCE = 40.0
 """Seconds in which what a test waits for must have come, on a busy machine."""
 
@@ -44,12 +46,18 @@ def run(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str
 
 @contextmanager
 def console(
-    home: Path, *words: str, size: tuple[int, int] = (120, 40), before: Sequence[str] = (), **more: str
+    home: Path,
+    *words: str,
+    size: tuple[int, int] = (120, 40),
+    before: Sequence[str] = (),
+    command: Sequence[str] = COMMAND,
+    **more: str,
 ) -> Iterator[Terminal]:
     """Run the command on a terminal; `before` are words in front of it. A trace-back on the screen is an error."""
     columns, lines = size
-    command = [*before, *COMMAND, *words]
-    with Terminal(command, columns=columns, lines=lines, environment=surroundings(home, **more)) as terminal:
+    with Terminal(
+        [*before, *command, *words], columns=columns, lines=lines, environment=surroundings(home, **more)
+    ) as terminal:
         yield terminal
         assert "Traceback" not in terminal.text
 

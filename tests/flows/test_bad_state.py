@@ -15,7 +15,7 @@ import pytest
 from cache.ledger.ledger import Ledger
 from services.clock import ManualClock
 from services.rehearsal.server import Rehearsal
-from tests.flows.mishap import console, leave, run, shows
+from tests.flows.mishap import SOON, console, leave, run, shows
 from tests.flows.program import estate_served, kubeconfig_of
 from tests.unit.cache.estate import filled
 
@@ -54,9 +54,9 @@ def of_version(path: Path, version: int) -> bytes:
 
 def test_a_damaged_history_is_set_aside_and_begun_anew(tmp_path: Path, state: Path, estate: Rehearsal) -> None:
     (state / "state.db").write_bytes(GARBAGE)
-    with console(tmp_path, "run", "--kubeconfig", kubeconfig_of(estate)) as terminal:
-        shows(terminal, *LIVE)
+    with console(tmp_path, "run", "--kubeconfig", kubeconfig_of(estate), command=SOON) as terminal:
         shows(terminal, "The history database was damaged", "it was set aside as state.db.damaged-", "begins anew.")
+        shows(terminal, *LIVE)
         assert leave(terminal) == 0
     (aside,) = state.glob("state.db.damaged-*")
     assert aside.read_bytes() == GARBAGE
@@ -68,13 +68,13 @@ def test_a_damaged_ledger_is_said_above_everything_and_never_touched(
     tmp_path: Path, state: Path, estate: Rehearsal
 ) -> None:
     (state / "ledger.db").write_bytes(GARBAGE)
-    with console(tmp_path, "run", "--kubeconfig", kubeconfig_of(estate)) as terminal:
-        shows(terminal, *LIVE)
+    with console(tmp_path, "run", "--kubeconfig", kubeconfig_of(estate), command=SOON) as terminal:
         shows(
             terminal,
             "nothing is done without an entry in it; it is left as it is; find out what happened, then restore",
         )
         assert "LEDGER  ledger.db is damaged (file is not a database): nothing is done" in terminal.screen.display[1]
+        shows(terminal, *LIVE)
         assert leave(terminal) == 0
     assert (state / "ledger.db").read_bytes() == GARBAGE
     assert [path.name for path in state.glob("ledger*")] == ["ledger.db"]
@@ -83,10 +83,10 @@ def test_a_damaged_ledger_is_said_above_everything_and_never_touched(
 def test_databases_of_a_newer_version_are_left_alone(tmp_path: Path, state: Path, estate: Rehearsal) -> None:
     Ledger(state, ManualClock()).open()
     left = {path: of_version(path, 99) for path in (filled(state), state / "ledger.db")}
-    with console(tmp_path, "run", "--kubeconfig", kubeconfig_of(estate)) as terminal:
-        shows(terminal, *LIVE)
-        shows(terminal, "LEDGER ledger.db was written by a newer Quarterdeck (version 99", "nothing is done without")
+    with console(tmp_path, "run", "--kubeconfig", kubeconfig_of(estate), command=SOON) as terminal:
         shows(terminal, "state.db was written by a newer Quarterdeck (version 99", "history is off", "start the newer")
+        shows(terminal, "LEDGER ledger.db was written by a newer Quarterdeck (version 99", "nothing is done without")
+        shows(terminal, *LIVE)
         assert leave(terminal) == 0
     assert {path: path.read_bytes() for path in left} == left
     assert not list(state.glob("*damaged*"))
@@ -122,9 +122,11 @@ def test_a_full_disk_stops_history_and_loses_none(tmp_path: Path, state: Path, e
     path = filled(state)
     before = events(path)
     after = path if way == "limit" else tmp_path / "state.after" / "state.db"
-    with console(tmp_path, "run", "--kubeconfig", kubeconfig_of(estate), before=on_a_full_disk(state, way)) as terminal:
-        shows(terminal, *LIVE)
+    with console(
+        tmp_path, "run", "--kubeconfig", kubeconfig_of(estate), command=SOON, before=on_a_full_disk(state, way)
+    ) as terminal:
         shows(terminal, "state.db could not be written, the disk is full", "history is off", "free some space")
+        shows(terminal, *LIVE)
         assert leave(terminal) == 0
     assert events(after) >= before
     assert not list(after.parent.glob("*damaged*"))
@@ -134,17 +136,17 @@ def test_a_state_folder_that_may_not_be_written(tmp_path: Path, state: Path, est
     _mounts_or_skip(tmp_path)
     script = f'mount -t tmpfs -o ro,mode=700 none {shlex.quote(str(state))} && exec "$@"'
     before = ["unshare", "-m", "sh", "-c", script, "sh"]
-    with console(tmp_path, "run", "--kubeconfig", kubeconfig_of(estate), before=before) as terminal:
-        shows(terminal, *LIVE)
+    with console(tmp_path, "run", "--kubeconfig", kubeconfig_of(estate), command=SOON, before=before) as terminal:
         shows(terminal, "could not be opened for writing (Read-only file system)", "history is off", "check who may")
+        shows(terminal, *LIVE)
         assert leave(terminal) == 0
 
 
 def test_a_state_folder_that_is_a_file(tmp_path: Path, estate: Rehearsal) -> None:
     (tmp_path / "state").write_text("mine")
-    with console(tmp_path, "run", "--kubeconfig", kubeconfig_of(estate)) as terminal:
-        shows(terminal, *LIVE)
+    with console(tmp_path, "run", "--kubeconfig", kubeconfig_of(estate), command=SOON) as terminal:
         shows(terminal, "could not be opened for writing (its folder is a file)", "history is off", "check who may")
+        shows(terminal, *LIVE)
         assert leave(terminal) == 0
     assert (tmp_path / "state").read_text() == "mine"
     done = run(tmp_path, "status", "--kubeconfig", kubeconfig_of(estate))
