@@ -55,7 +55,7 @@ def _of_alerting(subject: object, snapshot: Snapshot, cluster: str) -> Aim | Non
     as_of = max(told, default=0.0)
     if isinstance(subject, GroupRow):
         rows = snapshot.tables.get("alerts", {})
-        members = [rows[key] for key in subject.group.members if key in rows and rows[key].state not in OVER]
+        members = [rows[key] for key in subject.group.members if key in rows and rows[key].state is AlertState.FIRING]
         ref = Ref(cluster, "", "Alert", "", subject.lead.name, subject.lead.key)
         return Aim(Target(ref, ALERTS, as_of=as_of), subject, {"alerts": " ".join(one.key for one in members)})
     if isinstance(subject, Alert):

@@ -49,7 +49,7 @@ def open_menu(app: QuarterdeckApp) -> None:
     front, acting = app.front, acting_of(app)
     if front is None or acting is None:
         return
-    subject, snapshot = front.subject(), app.console_state.feed.snapshot()
+    subject, snapshot = front.acted_on(), app.console_state.feed.snapshot()
     found = aims(subject, snapshot, acting.cluster)
     if not found:
         app.say("there is no object under the cursor that anything could be done to")
@@ -93,7 +93,7 @@ def act(app: QuarterdeckApp, name: str) -> None:
     if front is None or acting is None:
         return
     snapshot = app.console_state.feed.snapshot()
-    subject = front.subject()
+    subject = front.acted_on()
     found = aims(subject, snapshot, acting.cluster)
     aim = next((one for one in found if (one.target.ref.group, one.target.ref.kind) in listed.fits), None)
     if aim is None:

@@ -123,6 +123,21 @@ async def test_the_inventory_extends_and_ends_a_silence_and_names_what_is_told_a
         assert room.server.silences[ended].state == "expired"
 
 
+async def test_a_group_is_acknowledged_as_a_whole(open_deck: Open) -> None:
+    room = Room()
+    async with open_deck((160, 48), live=room.live, console={"acting": lambda: room.acting}) as deck:
+        await deck.press("2", "a")
+        assert isinstance(deck.app.screen, PlanDialog)
+        assert "hides    3 alerts now" in deck.text
+        assert "besides" not in deck.text
+        await confirm(deck)
+        (sent,) = room.server.sent
+        matchers = {one["name"]: one for one in msgspec.json.decode(sent.body)["matchers"]}
+        assert matchers["alertname"]["value"] == "CheckoutErrorRate|CheckoutLatency|KubeDeploymentReplicasMismatch"
+        assert matchers["alertname"]["isRegex"]
+        assert matchers["namespace"]["value"] == "payments"
+
+
 @pytest.mark.parametrize("key", ["a", "M"])
 async def test_keys_of_alerts_do_nothing_elsewhere(open_deck: Open, key: str) -> None:
     room = Room()

@@ -159,6 +159,10 @@ class BaseScreen(Screen[None]):
         """Return what people are told of from here, None for nothing in particular."""
         return self.subject()
 
+    def acted_on(self) -> object | None:
+        """Return what actions begin with: the subject, or what it stands for."""
+        return self.subject()
+
     def seen_identity(self) -> str:
         """Return the uid of what was painted under the cursor, "" where nobody knows."""
         return ""
