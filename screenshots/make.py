@@ -31,6 +31,9 @@ class Picture:
     dead: bool = False
 
 
+PAGE = (":alerts", "j")
+"""What puts the cursor on the row of the page whose rollback is pictured."""
+
 PICTURES = (
     Picture("control-room-80x24", (80, 24)),
     Picture("control-room-120x40", (120, 40)),
@@ -44,6 +47,8 @@ PICTURES = (
     Picture("timeline", (120, 40), (":timeline",)),
     Picture("costs", (120, 40), (":costs",)),
     Picture("incident", (120, 40), (":incidents", "enter")),
+    Picture("rollback-2-plan", (120, 40), (*PAGE, "enter", "R")),
+    Picture("rollback-3-done", (120, 40), (*PAGE, "enter", "R", "y")),
     Picture("dead-server", (120, 40), dead=True),
 )
 

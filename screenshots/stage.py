@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from textual.pilot import Pilot
 
 from cache.live import LiveState
-from screenshots import scene
+from screenshots import scene, scene_acting, scene_runtime
 from screenshots.scene_alerts import SceneMetrics, whole
 from services.clock import ManualClock
 from tui.app import QuarterdeckApp
@@ -22,7 +22,7 @@ HERE = Scope(scene.CLUSTER, scene.CLUSTER, "PROD")
 NOWHERE = Scope("", "no cluster")
 
 
-async def settle(pilot: Pilot[None], runtime: scene.SceneRuntime) -> None:
+async def settle(pilot: Pilot[None], runtime: scene_runtime.SceneRuntime) -> None:
     """Wait until both sides are at rest; log lines that are held back for the next painting are painted now."""
     for _ in range(2):
         await pilot.pause()
@@ -38,7 +38,7 @@ class Stage:
 
     app: QuarterdeckApp
     pilot: Pilot[None]
-    runtime: scene.SceneRuntime
+    runtime: scene_runtime.SceneRuntime
 
     async def press(self, *keys: str) -> None:
         """Press keys, and wait until everything they caused has settled."""
@@ -63,19 +63,20 @@ def console_app(
     no_colour: bool = False,
     ascii_only: bool = False,
     scope: Scope = HERE,
-) -> tuple[QuarterdeckApp, scene.SceneRuntime]:
+) -> tuple[QuarterdeckApp, scene_runtime.SceneRuntime]:
     """Return an app on `live`, and what stands for its service thread."""
     clock = ManualClock(scene.NOW)
-    runtime = scene.SceneRuntime()
+    runtime = scene_runtime.SceneRuntime()
     console = Console(
         clock,
         live,
         scope,
         runtime=runtime,
         actor="duty1@bastion-2",
-        steering=scene.SceneSteering(),
+        steering=scene_runtime.SceneSteering(),
         glyphs=ASCII if ascii_only else UNICODE,
         metrics=SceneMetrics,
+        acting=scene_acting.hands,
     )
     return QuarterdeckApp(console, ascii_only=ascii_only, theme=theme, no_colour=no_colour), runtime
 
@@ -95,7 +96,8 @@ async def on_stage(
     """
     feed = live if live is not None else await asyncio.to_thread(whole)
     app, runtime = console_app(feed, theme=theme, no_colour=no_colour, ascii_only=ascii_only)
-    async with app.run_test(size=size) as pilot:
-        stage = Stage(app, pilot, runtime)
-        await stage.settle()
-        yield stage
+    with scene_acting.at_once():
+        async with app.run_test(size=size) as pilot:
+            stage = Stage(app, pilot, runtime)
+            await stage.settle()
+            yield stage

@@ -200,7 +200,8 @@ class RunDialog(Modal[str]):
         self.table.share(self.text, rows, width)
 
     def opened(self) -> None:
-        """Let the table take the keys that scroll, where there is one, else the text."""
+        """Let the table take the keys that scroll, where there is one, else the text; it may be over already."""
+        self.set_hints(tuple(self._keys.values()))
         (self.table if self.table.display else self.text).focus()
 
     @property

@@ -13,7 +13,7 @@ import sys
 import msgspec
 
 from cache.state.records import Place
-from screenshots import scene
+from screenshots import scene, scene_runtime
 from services.clock import ManualClock
 from services.model.source import SourceState, SourceStatus
 from services.ports import Delta
@@ -33,7 +33,7 @@ class Director:
         self._pods = scene.pods()
         self._orders: asyncio.Queue[str] = asyncio.Queue()
         console = Console(
-            self._clock, self._feed, Scope(scene.CLUSTER, scene.CLUSTER, "PROD"), runtime=scene.SceneRuntime()
+            self._clock, self._feed, Scope(scene.CLUSTER, scene.CLUSTER, "PROD"), runtime=scene_runtime.SceneRuntime()
         )
         self.app = QuarterdeckApp(console, Place(view=view), on_ready=self._begin)
 

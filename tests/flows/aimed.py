@@ -21,7 +21,7 @@ from textual.screen import Screen
 
 import tui
 from cache.live import LiveState
-from screenshots import scene
+from screenshots import scene, scene_runtime
 from services.actions.spec import Document
 from services.clock import ManualClock
 from services.config_policy import Policy
@@ -182,9 +182,9 @@ class Watched(QuarterdeckApp):
         self.line = -1
         for y, cells in enumerate(self.cells or ()):
             words = "".join(letter for letter, _ in cells).split()
-            if cells[GAP][1] and len(words) > 2 and words[1].startswith("shop/"):
+            if cells[GAP][1] and len(words) > 2 and "/" in words[1]:
                 self.line = y
-                return words[1].removeprefix("shop/"), next(one for one in words if one[0] == "u" and one[1:].isdigit())
+                return words[1].partition("/")[2], next(one for one in words if one[0] == "u" and one[1:].isdigit())
         return None
 
 
@@ -192,7 +192,7 @@ class Operator:
     """Presses keys on what is painted, while everything moves; `wrong` says what was hit and not meant."""
 
     def __init__(
-        self, seed: int, server: Deployments, app: Watched, pilot: Pilot[None], runtime: scene.SceneRuntime
+        self, seed: int, server: Deployments, app: Watched, pilot: Pilot[None], runtime: scene_runtime.SceneRuntime
     ) -> None:
         self.random = Random(seed)  # noqa: S311 - a test's dice
         self.server = server
@@ -332,7 +332,7 @@ async def operators(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
     monkeypatch.setattr(flows, "PlanDialog", partial(PlanDialog, armed_after=1e-6))
     monkeypatch.setattr(flows, "RunDialog", partial(RunDialog, armed_after=1e-6))
     scope = Scope("prod-eu-1", "prod-eu-1", "PROD")
-    runtime = scene.SceneRuntime()
+    runtime = scene_runtime.SceneRuntime()
     console = Console(clock, live, scope, runtime=runtime, acting=lambda: acting)
     app = Watched(console, theme="mono", no_colour=True)
     async with app.run_test(size=SIZE) as pilot:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from cache.live import LiveState
-from screenshots import scene
+from screenshots import scene, scene_runtime
 from services.clock import ManualClock
 from services.model.cluster import KubeEvent, TableInfo
 from services.model.ref import Ref, Resource
@@ -99,7 +99,7 @@ def canary_scene(clock: ManualClock | None = None) -> LiveState:
     return feed
 
 
-class CanarySession(scene.SceneSession):
+class CanarySession(scene_runtime.SceneSession):
     """Answers with the scene's answers, canaries in them."""
 
     async def describe(self, ref: Ref, resource: Resource) -> Sequence[str]:
@@ -128,7 +128,7 @@ class CanarySession(scene.SceneSession):
             yield [LogLine(pod, "app", scene.NOW - 30, f"ERROR {SAID}")]
 
 
-class CanarySteering(scene.SceneSteering):
+class CanarySteering(scene_runtime.SceneSteering):
     """Knows contexts with canaries for names."""
 
     def contexts(self) -> tuple[str, ...]:

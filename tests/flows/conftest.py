@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from cache.live import LiveState
 from cache.state.records import Place
-from screenshots import scene
+from screenshots import scene, scene_runtime
 from services.clock import ManualClock
 from tui.app import QuarterdeckApp
 from tui.console import Console, Scope
@@ -29,9 +29,9 @@ class Deck:
     pilot: Pilot[None]
     clock: ManualClock
     live: LiveState
-    runtime: scene.SceneRuntime
+    runtime: scene_runtime.SceneRuntime
     places: list[Place]
-    steering: scene.SceneSteering
+    steering: scene_runtime.SceneSteering
 
     async def press(self, *keys: str) -> None:
         """Press keys, and wait until everything they caused has settled."""
@@ -90,9 +90,9 @@ def open_deck() -> Open:
     ) -> AsyncIterator[Deck]:
         clock = ManualClock(scene.NOW)
         feed = live or scene.live(clock)
-        runtime = scene.SceneRuntime()
+        runtime = scene_runtime.SceneRuntime()
         places: list[Place] = []
-        steering = scene.SceneSteering()
+        steering = scene_runtime.SceneSteering()
         parts: dict[str, Any] = {
             "scope": Scope("prod-eu-1", "prod-eu-1", "PROD"),
             "runtime": runtime,

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from cache.live import LiveState
-from screenshots import scene
+from screenshots import scene, scene_runtime
 from services.clock import ManualClock
 from services.model.cluster import ApiResource, KubeEvent, TableInfo
 from services.model.ref import Ref, Resource
@@ -91,7 +91,7 @@ def _spoilt_event(event: Event) -> Event:
     return msgspec.structs.replace(spoil(event), id=f"x{event.id}")
 
 
-class SpoiltSession(scene.SceneSession):
+class SpoiltSession(scene_runtime.SceneSession):
     """Answers with the scene's answers, spoilt."""
 
     async def resources(self) -> Sequence[ApiResource]:

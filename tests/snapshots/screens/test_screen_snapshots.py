@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 from textual.pilot import Pilot
 
-from screenshots import scene
+from screenshots import scene_runtime
 from screenshots.make import DEAD
 from screenshots.scene_alerts import nowhere, whole
 from screenshots.stage import HERE, NOWHERE, console_app, settle
@@ -85,7 +85,7 @@ def _opened(screen: str) -> Callable[[Pilot[None]], Awaitable[None]]:
         app = pilot.app
         assert isinstance(app, QuarterdeckApp)
         runtime = app.console_state.runtime
-        assert isinstance(runtime, scene.SceneRuntime)
+        assert isinstance(runtime, scene_runtime.SceneRuntime)
         await pilot.pause()
         for key in (*SCREENS[screen], ""):
             if key.startswith(":"):
