@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from tests.controlplane import manifests
 from tests.controlplane.plane import ControlPlane
 
 IMAGE = "registry.example/shop/web:1"
-DRAINED, OTHER = "drained", "drained-next"
+Nodes = tuple[str, str]
 
 
 @pytest.fixture
@@ -31,23 +32,24 @@ async def alice(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Operator]:
 
 
 @pytest.fixture
-async def nodes(plane: ControlPlane) -> AsyncIterator[None]:
-    """Two nodes that only pods of these tests go to."""
-    for name in (DRAINED, OTHER):
+async def nodes(plane: ControlPlane) -> AsyncIterator[Nodes]:
+    """Two nodes that only pods of one test go to."""
+    made = (f"drained-{secrets.token_hex(3)}", f"drained-{secrets.token_hex(3)}")
+    for name in made:
         node = manifests.node(0)
         labels = {**node["metadata"]["labels"], "kubernetes.io/hostname": name}
         node["metadata"] = {**node["metadata"], "name": name, "labels": labels}
         node["spec"] = {"taints": [{"key": "drained", "value": "yes", "effect": "NoSchedule"}]}
         await apply(plane, node)
-    await kubectl(plane, "wait", "--for=condition=Ready", f"node/{DRAINED}", f"node/{OTHER}", "--timeout=30s")
-    yield
-    await kubectl(plane, "delete", "node", DRAINED, OTHER, "--wait=false")
+    await kubectl(plane, "wait", "--for=condition=Ready", *(f"node/{name}" for name in made), "--timeout=30s")
+    yield made
+    await kubectl(plane, "delete", "node", *made, "--wait=false")
 
 
-def placed(app: str, **spec: Any) -> dict[str, Any]:
-    """Return a pod template for the node that is drained."""
+def placed(app: str, node: str, **spec: Any) -> dict[str, Any]:
+    """Return a pod template for one node alone."""
     template = manifests.pod_template(app, IMAGE)
-    template["spec"] |= {"nodeSelector": {"kubernetes.io/hostname": DRAINED}, **spec}
+    template["spec"] |= {"nodeSelector": {"kubernetes.io/hostname": node}, **spec}
     template["spec"]["tolerations"] = [{"key": "drained", "operator": "Exists"}]
     template["spec"]["terminationGracePeriodSeconds"] = 1
     return template
@@ -59,9 +61,9 @@ def budget(namespace: str, app: str, needed: int) -> dict[str, Any]:
     return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": about, "spec": spec}
 
 
-async def guarded(alice: Operator, plane: ControlPlane, namespace: str, *, needed: int) -> None:
+async def guarded(alice: Operator, plane: ControlPlane, namespace: str, node: str, *, needed: int) -> None:
     """Make two pods behind a budget that needs some of them, and wait until it counts."""
-    await apply(plane, manifests.workload("Deployment", namespace, "web", placed("web"), replicas=2))
+    await apply(plane, manifests.workload("Deployment", namespace, "web", placed("web", node), replicas=2))
     await apply(plane, budget(namespace, "web", needed))
     await kubectl(plane, "-n", namespace, "rollout", "status", "deployment/web", "--timeout=60s")
 
@@ -81,21 +83,22 @@ def by_fate(plan: Plan) -> dict[str, set[str]]:
 
 
 async def test_every_pod_is_judged_as_kubectl_judges_it_and_the_node_is_emptied(
-    alice: Operator, plane: ControlPlane, namespace: str, nodes: None
+    alice: Operator, plane: ControlPlane, namespace: str, nodes: Nodes
 ) -> None:
-    await guarded(alice, plane, namespace, needed=1)
-    cache = placed("cache", volumes=[{"name": "t", "emptyDir": {}}])
+    drained, _ = nodes
+    await guarded(alice, plane, namespace, drained, needed=1)
+    cache = placed("cache", drained, volumes=[{"name": "t", "emptyDir": {}}])
     bare = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare", "namespace": namespace}}
     await apply(
         plane,
         manifests.workload("Deployment", namespace, "cache", cache, replicas=1),
-        manifests.workload("DaemonSet", namespace, "agent", placed("agent")),
-        bare | {"spec": placed("bare")["spec"]},
+        manifests.workload("DaemonSet", namespace, "agent", placed("agent", drained)),
+        bare | {"spec": placed("bare", drained)["spec"]},
     )
     for one in ("deployment/cache", "daemonset/agent"):
         await kubectl(plane, "-n", namespace, "rollout", "status", one, "--timeout=60s")
     await kubectl(plane, "-n", namespace, "wait", "--for=condition=Ready", "pod/bare", "--timeout=30s")
-    target = await alice.target(NODES, "", DRAINED)
+    target = await alice.target(NODES, "", drained)
     for given, flags in (
         ({}, ()),
         ({"empty_dirs": "true"}, ("--delete-emptydir-data",)),
@@ -103,7 +106,7 @@ async def test_every_pod_is_judged_as_kubectl_judges_it_and_the_node_is_emptied(
         ({"empty_dirs": "true", "unmanaged": "true"}, ("--delete-emptydir-data", "--force")),
     ):
         plan = (await alice.acting.plan("drain", target, given)).plan
-        command = ("drain", DRAINED, "--dry-run=server", "--ignore-daemonsets", *flags)
+        command = ("drain", drained, "--dry-run=server", "--ignore-daemonsets", *flags)
         done = await asyncio.to_thread(plane.kubectl, *command, check=False)
         goes = set(re.findall(r"evicting pod \S+/(\S+)", done.stdout))
         complaint = done.stderr.partition("cannot delete")[2]
@@ -117,7 +120,7 @@ async def test_every_pod_is_judged_as_kubectl_judges_it_and_the_node_is_emptied(
         assert {name.partition("-")[0] for name in ours["stays"]} == {"agent"}
     assert "no second one of it" in next(one.why for one in plan.steps if "/cache-" in one.name)
     assert {one.limit for one in plan.steps if "/web-" in one.name} == {"1 (web-stays)"}
-    assert changed(plane, f"/nodes/{DRAINED}", 0) == []
+    assert changed(plane, f"/nodes/{drained}", 0) == []
 
     # the second one of web has to wait for its budget: it is asked again, and that is told
     running = asyncio.ensure_future(alice.confirm(plan))
@@ -125,14 +128,14 @@ async def test_every_pod_is_judged_as_kubectl_judges_it_and_the_node_is_emptied(
     await merge(plane, f"{BUDGETS.path(namespace)}/web-stays", {"spec": {"minAvailable": 0}})
     ended = await running
     assert ended.outcome is Outcome.OK, ended
-    left = await alice.hands.find(PODS, "", fieldSelector=f"spec.nodeName={DRAINED}")
+    left = await alice.hands.find(PODS, "", fieldSelector=f"spec.nodeName={drained}")
     assert {one["metadata"]["labels"]["app"] for one in left} == {"agent"}
-    assert (await alice.hands.get(NODES, "", DRAINED))["spec"]["unschedulable"] is True
+    assert (await alice.hands.get(NODES, "", drained))["spec"]["unschedulable"] is True
     codes = [code for _, resource, code in changed(plane, f"/namespaces/{namespace}/pods", 4) if "eviction" in resource]
     assert codes.count(201) == 4
     assert 429 in codes
     await alice.undoes(ended)
-    assert "unschedulable" not in (await alice.hands.get(NODES, "", DRAINED))["spec"]
+    assert "unschedulable" not in (await alice.hands.get(NODES, "", drained))["spec"]
 
 
 async def _refused(alice: Operator) -> bool:
@@ -141,28 +144,29 @@ async def _refused(alice: Operator) -> bool:
 
 
 async def test_one_drain_at_a_time_and_it_ends_when_the_lock_is_lost_or_a_stop_is_asked_for(
-    alice: Operator, plane: ControlPlane, namespace: str, nodes: None, tmp_path: Path
+    alice: Operator, plane: ControlPlane, namespace: str, nodes: Nodes, tmp_path: Path
 ) -> None:
-    await guarded(alice, plane, namespace, needed=2)
-    target = await alice.target(NODES, "", DRAINED)
+    drained, other = nodes
+    await guarded(alice, plane, namespace, drained, needed=2)
+    target = await alice.target(NODES, "", drained)
     plan = await alice.plan("drain", target)
     assert by_fate(plan).keys() == {"waits"}
     running = asyncio.ensure_future(alice.confirm(plan))
     await eventually(lambda: _refused(alice), "pods that their budget keeps")
     async with operator(plane, tmp_path, name="bob") as bob:
-        kept = await bob.confirm(await bob.plan("drain", await bob.target(NODES, "", OTHER)))
+        kept = await bob.confirm(await bob.plan("drain", await bob.target(NODES, "", other)))
         assert kept.outcome is Outcome.CANCELLED
-        assert f"admin@bastion-alice is at it (Drain {DRAINED})" in kept.text
-        assert changed(plane, f"/nodes/{OTHER}", 0) == []
+        assert f"admin@bastion-alice is at it (Drain {drained})" in kept.text
+        assert changed(plane, f"/nodes/{other}", 0) == []
 
         # bob breaks the lock, whose holder's name he has to type: alice's console sends nothing more, and says so
         locks = Leases(bob.hands, "console-bob")
         await locks.break_it(DRAINS, "admin@bastion-alice")
-        taken = await locks.acquire(DRAINS, f"Drain {OTHER}")
+        taken = await locks.acquire(DRAINS, f"Drain {other}")
         assert isinstance(taken, Lease)
         ended = await running
         assert ended.outcome is Outcome.FAILED
-        assert f"The lock was lost: admin@bastion-bob is at it (Drain {OTHER})" in ended.text
+        assert f"The lock was lost: admin@bastion-bob is at it (Drain {other})" in ended.text
         assert "2 of 2 pods are still there" in ended.text
         asked = len(changed(plane, f"/namespaces/{namespace}/pods", 0))
         await taken.release()

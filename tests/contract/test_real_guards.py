@@ -22,6 +22,7 @@ from tests.controlplane import manifests
 from tests.controlplane.plane import ControlPlane
 
 IMAGE = "registry.example/shop/web"
+ON_DEPLOYMENTS = {"rollback", "restart", "scale", "pause", "resume", "set-image"}
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ async def test_keys_that_may_not_be_used_say_so_and_send_nothing(
     async with operator(plane, tmp_path, "viewer", "carol") as carol, asyncio.timeout(60):
         target = await carol.target(DEPLOYMENTS, namespace, "web")
         forbidden = await carol.acting.forbidden(target)
-        assert set(forbidden) == {"rollback", "restart", "scale", "pause", "resume", "set-image"}
+        assert set(forbidden) >= ON_DEPLOYMENTS
         assert forbidden["scale"].startswith("you may not patch deployments")
         with pytest.raises(Problem) as problem:
             await carol.plan("restart", target)
@@ -146,7 +147,7 @@ async def test_keys_that_may_not_be_used_say_so_and_send_nothing(
     await apply(plane, role | {"metadata": binding["metadata"], "rules": rules})
     await apply(plane, binding | {"roleRef": reference, "subjects": subjects})
     async with operator(plane, tmp_path, "viewer", "dave") as dave, asyncio.timeout(60):
-        assert set(await dave.acting.forbidden(target)) == {"scale"}
+        assert set(await dave.acting.forbidden(target)) & ON_DEPLOYMENTS == {"scale"}
         # the lock is not for this user either: it is done, and said that nobody else is kept away
         ended = await dave.does("pause", target)
         assert any("other operators are not kept away" in one.text for one in dave.seen)
