@@ -37,7 +37,7 @@ ORDERS = ("abort", "promoteFull", "pauseConditions", "controllerPause", "current
 
 HASH_LABEL = "rollouts-pod-template-hash"
 REVISION = "rollout.argoproj.io/revision"
-LEAVES = "argo-rollouts.argoproj.io/scale-down-deadline"
+LEAVES = "scale-down-deadline"
 NOTHING = "nothing is on its way: what runs is the stable version"
 LONGEST = 3600.0
 """Seconds that a delivery is watched at most: its steps may take their time, and its deadline counts anew for each."""

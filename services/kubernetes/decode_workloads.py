@@ -31,7 +31,7 @@ class Annotations(Struct, frozen=True, gc=False):
     template_generation: str | None = field(default=None, name="deprecated.daemonset.template.generation")
     delivered: str | None = field(default=None, name="rollout.argoproj.io/revision")
     delivered_before: str | None = field(default=None, name="rollout.argoproj.io/revision-history")
-    leaves_at: str | None = field(default=None, name="argo-rollouts.argoproj.io/scale-down-deadline")
+    leaves_at: str | None = field(default=None, name="scale-down-deadline")
 
 
 class WorkloadMeta(WireMeta, frozen=True, gc=False):

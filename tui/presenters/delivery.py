@@ -49,7 +49,7 @@ def present_delivery(
         lines.append(labelled("ABORTED", *spans))
     lines += [*_steps(delivery, lens), *_parts(delivery, replicasets, lens)]
     for one in delivery.judgements:
-        lines += _analysis(one, analyses.get(one.name), lens)
+        lines += _analysis(one, analyses.get(one.name), delivery.message, lens)
     return lines
 
 
@@ -114,15 +114,15 @@ def _replicaset(one: ReplicaSetInfo, lens: Lens) -> list[Span]:
     ]
 
 
-def _analysis(named: Judgement, run: Analysis | None, lens: Lens) -> list[Line]:
-    """Return a run in a line, and each metric of it that went wrong in one more."""
+def _analysis(named: Judgement, run: Analysis | None, known: str, lens: Lens) -> list[Line]:
+    """Return a run in a line, and each metric of it that went wrong in one more; what is `known` is not said again."""
     phase = run.phase if run is not None and run.phase else named.phase
     bad = phase in BAD
     words = f"{ROLES.get(named.role, '')}{named.name}  "
     spans = [lens.badge(Severity.WARN if bad else Severity.OK), Span(f" {lens.text(words, 160)}")]
     spans.append(Span(lens.text(phase, 40), Tone.WARN if bad else Tone.PLAIN))
     message = (run.message if run is not None else "") or named.message
-    if message:
+    if message and message not in known:
         spans.append(Span(f"  {lens.text(message, 200)}", Tone.MUTED))
     lines = [labelled("ANALYSIS", *spans)]
     metrics = [one for one in run.metrics if one.phase in BAD or not bad] if run is not None else []

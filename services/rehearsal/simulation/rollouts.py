@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HASH_LABEL = "rollouts-pod-template-hash"
 REVISION = "rollout.argoproj.io/revision"
 _COMPONENT = "rollouts-controller"
-_SCALE_DOWN = "argo-rollouts.argoproj.io/scale-down-deadline"
+_SCALE_DOWN = "scale-down-deadline"
 _DURATION = re.compile(r"(\d+)([smh]?)$")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
