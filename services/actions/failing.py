@@ -40,15 +40,19 @@ class Failing:
         self._next = 0.0
         self._since: dict[str, float] = {}
 
-    async def cause(self, workload: Workload) -> str:
-        """Return why the new pods will not come up as they are, "" while that is not certain; raises nothing."""
+    async def cause(self, workload: Workload, document: Document) -> str:
+        """Return why the new pods will not come up as they are, "" while that is not certain; raises nothing.
+
+        A Deployment is seen before its controller has given the new template a revision: what is counted newest then
+        is the one before, so its template has to be that of the `document`.
+        """
         now = self._hands.clock.monotonic()
         if now < self._next or not workload.selector or workload.generation > workload.observed_generation:
             return ""
         self._next = now + LOOK
         try:
             pods = [pod for pod in await self._pods(workload) if self._certain(pod, now)]
-            newest = await self._newest(workload) if pods else ""
+            newest = await self._newest(workload, at(document, "spec", "template")) if pods else ""
         except Problem:
             return ""
         certain = [pod for pod in pods if newest and newest in pod.labels]
@@ -73,7 +77,7 @@ class Failing:
             return []
         return [row for row in rows.values() if isinstance(row, Pod)]
 
-    async def _newest(self, workload: Workload) -> str:
+    async def _newest(self, workload: Workload, template: object) -> str:
         """Return the label ("name=value") of the pods of the newest revision, "" where it cannot be told."""
         ref = self._target.ref
         if ref.kind == "StatefulSet":
@@ -84,12 +88,20 @@ class Failing:
         newest = max(mine, key=_number, default=None)
         if newest is None or (ref.kind == "Deployment" and _number(newest) != revision_number(workload.revision)):
             return ""
+        if ref.kind == "Deployment" and _meant(at(newest, "spec", "template")) != _meant(template):
+            return ""
         value = at(newest, "metadata", "labels", name)
         return f"{name}={value}" if value else ""
 
 
 def _owned(holder: Document, uid: str) -> bool:
     return any(one.get("uid") == uid for one in entries(at(holder, "metadata", "ownerReferences")))
+
+
+def _meant(template: object) -> tuple[object, ...]:
+    """Return what tells two templates apart: what runs, and the annotations, among them when it was restarted."""
+    annotations = at(template, "metadata", "annotations") or {}
+    return (annotations, at(template, "spec") or {})
 
 
 def _number(holder: Document) -> int:

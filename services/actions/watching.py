@@ -50,7 +50,7 @@ async def watch_rollout(plan: Plan, hands: Hands, note: Note, took: Callable[[Do
         status = status_of(plan.target, document)
         if status.done and not status.error:
             return _ended(hands, Outcome.OK, done)
-        if cause := status.error or await failing.cause(workload_of(plan.target, document)):
+        if cause := status.error or await failing.cause(workload_of(plan.target, document), document):
             return _ended(hands, Outcome.FAILED, f"{cause}; the change is in place, and the cluster goes on trying")
         if clock.monotonic() - began > _patience(document):
             text = f"still not done after {clock.monotonic() - began:.0f} s: {status.text.strip()}"

@@ -31,6 +31,7 @@ class Rolling:
         self.down = False
         self.forbidden: set[Resource] = set()
         self.listed = 0
+        self.template: Document | None = None
 
     async def get(self, resource: Resource, _namespace: str, _name: str, _subresource: str = "") -> Document:
         if self.down:
@@ -51,6 +52,8 @@ class Rolling:
         metadata["annotations"] = {"deployment.kubernetes.io/revision": "2"}
         spec = {"replicas": 2, "selector": label, "progressDeadlineSeconds": 600}
         spec["updateStrategy"] = {"type": "RollingUpdate"}
+        if self.template is not None:
+            spec["template"] = self.template
         return {"apiVersion": "apps/v1", "kind": self.kind, "metadata": metadata, "spec": spec, "status": status}
 
     async def find(self, resource: Resource, _namespace: str = "", **_params: str) -> Sequence[Document]:
@@ -194,3 +197,18 @@ async def test_how_a_watch_ends(changes: Mapping[str, bool], took: bool, outcome
     ended, _, _ = await watched(hands, took)
     assert ended.outcome is outcome
     assert said in ended.text
+
+
+async def test_the_pods_of_the_revision_before_end_nothing() -> None:
+    hands = Rolling()
+    hands.pods = [pod("a", NEW, "CrashLoopBackOff", restarts=7)]
+    hands.template = {"spec": {"containers": [{"name": "web", "image": "the-good-one"}]}}
+    listing = hands.find
+
+    async def find(resource: Resource, namespace: str = "", **params: str) -> Sequence[Document]:
+        hands.finished = hands.finished or hands.listed > 2
+        return await listing(resource, namespace, **params)
+
+    hands.find = find  # type: ignore[method-assign]
+    ended, _, _ = await watched(hands)
+    assert ended.outcome is Outcome.OK, "its controller has only not given the new template a revision yet"
