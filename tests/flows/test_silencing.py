@@ -11,6 +11,7 @@ from services.config_policy import Policy
 from tests.flows.conftest import Deck, Open
 from tests.flows.silencing import Room, publish
 from widgets.dialog import ChoiceMenu
+from widgets.form import FormDialog
 from widgets.plan_dialog import PlanDialog, RunDialog
 from widgets.tick_form import TickForm
 
@@ -18,7 +19,7 @@ from widgets.tick_form import TickForm
 async def confirm(deck: Deck, key: str = "y") -> None:
     """Wait until the confirm key is live, then press it."""
     screen = deck.app.screen
-    answers = screen.answers if isinstance(screen, PlanDialog | TickForm) else screen
+    answers = screen.answers if isinstance(screen, FormDialog) else screen
     answers._armed_after = 1e-6  # type: ignore[union-attr]
     await deck.press(key)
 
@@ -136,6 +137,24 @@ async def test_a_group_is_acknowledged_as_a_whole(open_deck: Open) -> None:
         assert matchers["alertname"]["value"] == "CheckoutErrorRate|CheckoutLatency|KubeDeploymentReplicasMismatch"
         assert matchers["alertname"]["isRegex"]
         assert matchers["namespace"]["value"] == "payments"
+
+
+async def test_where_the_policy_wants_a_reason_the_acknowledgement_asks_for_it_first(open_deck: Open) -> None:
+    room = Room(Policy(reason=("ack",), ticket="INC-[0-9]+"))
+    async with open_deck(live=room.live, console={"acting": lambda: room.acting}) as deck:
+        deck.app.open_view("alerts")
+        await deck.settle()
+        await deck.press("a")
+        form = deck.app.screen
+        assert isinstance(form, FormDialog)
+        form._inputs["comment"].focus()
+        await deck.press(*"INC-42")
+        form.answers.focus()
+        await confirm(deck)
+        assert isinstance(deck.app.screen, PlanDialog)
+        assert "ACK! alice: INC-42" in deck.text
+        await confirm(deck)
+        assert len(room.server.sent) == 1, "the comment is the reason: it is not asked for twice"
 
 
 @pytest.mark.parametrize("key", ["a", "M"])
