@@ -218,6 +218,11 @@ class LiveTable(Toned, can_focus=True):
             self.post_message(self.CursorMoved(self, self.cursor_key))
 
     @property
+    def needed(self) -> int:
+        """The lines that all rows take, with the head."""
+        return self._view.needed
+
+    @property
     def _laid_out(self) -> bool:
         return (self._view.width, self._view.height) == self.size
 

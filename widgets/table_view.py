@@ -66,6 +66,11 @@ class TableView:
                 self._seen.clear()
             self._seen[key] = self.row(key).identity
 
+    @property
+    def needed(self) -> int:
+        """The lines that all of it takes, with its head."""
+        return 1 + self._geometry.lines
+
     def resize(self, width: int, height: int) -> None:
         """Lay out for a size in cells."""
         self.width, self.height = width, height

@@ -45,6 +45,10 @@ HEALTHY = "\x00healthy"
 """The key of the row that stands for all healthy workloads; no object's key begins with NUL."""
 
 
+FEW = 13
+"""Lines in the upper panes up to which the detail is as high as they are."""
+
+
 class DeckScreen(CursorScreen):
     """The four panes, the strip of their counts, the timeline and the detail of the row under the cursor."""
 
@@ -200,7 +204,14 @@ class DeckScreen(CursorScreen):
         tiny = self.has_class("-tiny") or self.has_class("-flat")
         strip = present_too_small(summary, lens) if tiny else present_strip(summary, self.active, lens, sides)
         self.strip.set_vm(strip)
+        self._make_room()
         self._show_detail()
+
+    def _make_room(self) -> None:
+        """Give the detail more lines where those above it have few; a row more or less moves nothing."""
+        tables = (self.rollouts, self.symptoms if self.alerts is None else self.alerts.table)
+        most = FEW + 2 if self.has_class("-few") else FEW
+        self.set_class(max(table.needed for table in tables) <= most, "-few")
 
     def _show_sides(self) -> tuple[Line, Line]:
         """Show costs and incidents, with what they need loaded once there is something of them; returns the strip's."""

@@ -39,7 +39,7 @@ def node(plan: NodePlan, created: float, now: float) -> Json:
         "kubernetes.io/hostname": plan.name,
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": "amd64",
-        "node.kubernetes.io/instance-type": f"m7i.{plan.cpu // 4000}xlarge",
+        "node.kubernetes.io/instance-type": f"m7i.{plan.cpu // 4000 if plan.cpu > 4000 else ''}xlarge",
         "karpenter.sh/capacity-type": "spot" if plan.pool == "batch" else "on-demand",
         "topology.kubernetes.io/region": plan.zone[:-1],
         "topology.kubernetes.io/zone": plan.zone,
