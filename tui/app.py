@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from typing import Any, ClassVar, TypeVar
 
@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 
 from cache.state.records import Place
 from services.errors import Problem
+from services.model.source import SourceStatus
 from services.model.text import SafeText
 from services.ports import Changes, ClusterSession
 from services.sanitize import safe_text
@@ -27,6 +28,7 @@ from tui.crash import CrashHygiene
 from tui.glyphs import ASCII, UNICODE
 from tui.keymap import DEFAULT, Keymap
 from tui.navigation import HOME, Navigation
+from tui.presenters.freshness import still_well
 from tui.scoping import Scoping
 from tui.screens.base import BaseScreen
 from tui.screens.deck import DeckScreen
@@ -84,6 +86,7 @@ class QuarterdeckApp(
         self._history: list[Place] = []
         self._at = -1
         self._asked: set[Future[Any]] = set()
+        self._heard: Mapping[str, SourceStatus] = {}
         self._bound = DEFAULT.names
         rows = console.feed.snapshot().tables.get("rollouts", {})
         if rows and self._place.seen_at:
@@ -129,8 +132,15 @@ class QuarterdeckApp(
             self.seek()
         self.look_under(changes)
         self.look_after(changes)
-        if (front := self.front) is not None and front.is_attached:
+        if (front := self.front) is not None and front.is_attached and not self._only_heard_of(changes):
             front.take(changes)
+
+    def _only_heard_of(self, changes: Changes) -> bool:
+        """Return whether sources that are well have shown a sign of life and nothing else: the next second says it."""
+        before, self._heard = self._heard, changes.snapshot.sources
+        if changes.keys or changes.events:
+            return False
+        return all(still_well(before.get(name), self._heard.get(name)) for name in changes.sources)
 
     def _tick(self) -> None:
         front = self.front

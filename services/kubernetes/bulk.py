@@ -129,14 +129,16 @@ class _Worker:
                 client.close()
 
     def _fetch(self, client: httpx.Client, request: BulkRequest) -> BulkResponse:
-        answer = client.get(
+        with client.stream(
+            "GET",
             request.url,
             params=list(request.params),
             headers=list(request.headers),
             extensions={**request.extensions, "trace": self._trace},
-        )
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        return BulkResponse(answer.status_code, headers, answer.content)
+        ) as answer:
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            # Not `answer.content`: an answer and its stream hold each other, and with them the body, until collected.
+            return BulkResponse(answer.status_code, headers, b"".join(answer.iter_bytes()))
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
         if event not in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:

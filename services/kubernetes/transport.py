@@ -281,7 +281,8 @@ class Transport:
                 proxy=self._proxy or None,
                 trust_env=False,
                 timeout=_timeouts(CONNECT, BULK_READ),
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=30.0),
+                # No bound on those kept: httpcore counts busy ones too, and would greet the server anew for each probe.
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=30.0),
             )
         return self._client
 

@@ -17,14 +17,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench import alerts, flood, history
 from tests.bench.beside import monitored, monitoring_of
 from tests.bench.cluster import WORD, Cluster
-from tests.bench.program import ROOT, idle, memory, processor, running, until
+from tests.bench.program import COLUMNS, ROOT, idle, memory, processor, running, until
 from tests.budgets.pty import TRUECOLOR, Terminal
 from tests.controlplane.commands import SERVING
 from tests.controlplane.estate import BIG
@@ -69,7 +69,7 @@ def load(kubeconfig: Path, beside: Mapping[str, str], quick: bool) -> list[Figur
         idle(terminal, 15 if quick else 60)
         share, _ = idle(terminal, 20)
         _, peak = memory(terminal.process.pid)
-        beside = _beside_the_clock(terminal)
+        rest = _at_rest(terminal, 20 if quick else 60)
     return [
         Figure("start to all rows (best)", min(starts), 1.5, "s", "9-14 / 2.4-3.3"),
         Figure("start to the last row, by G (best)", min(lasts), 1.5, "s"),
@@ -77,21 +77,60 @@ def load(kubeconfig: Path, beside: Mapping[str, str], quick: bool) -> list[Figur
         Figure("processor time until then", used, 2.0, "s", "9-13 / 2.1-2.6"),
         Figure("resident memory, peak", peak, 200, "MiB", "1,600 / 647"),
         Figure("idle processor", share, 1.0, "%", "45-65 / 0.1"),
-        Figure("bytes beside the clock, at rest", beside, 0, "B/s", "8-150 / 25-67"),
+        Figure("bytes beside clock and ages, at rest", rest.beside, 0, "B/s"),
+        Figure(f"  in all, {rest.news} s with news left out", rest.everything, 60, "B/s", "8-150 / 25-67"),
     ]
 
 
-def _beside_the_clock(terminal: Terminal, seconds: int = 10) -> float:
-    """Return the bytes a second above what a tick of the clock costs: its shortest tick, taken as the clock's own."""
-    ticks = []
+class Rest(NamedTuple):
+    """What was written while nothing happened, a second: in all, and what changed neither the clock nor an age.
+
+    `news` are the seconds in which the servers told something else, which are not counted.
+    """
+
+    everything: float
+    beside: float
+    news: int
+
+
+def _at_rest(terminal: Terminal, seconds: int) -> Rest:
+    """Look at every second by itself: what it wrote, and which cells look different after it."""
+    ticks, everything, news = [], 0, 0
     for _ in range(seconds):
+        before = list(terminal.screen.display)
         with terminal.window() as window:
             end = time.monotonic() + 1.0
             while (left := end - time.monotonic()) > 0:
                 terminal.pump(left)
-        ticks.append(window.count)
+        changed = _changed(before, terminal.screen.display)
+        if all(_is_time(x, y) for x, y in changed):
+            ticks.append(window.count - CELL * sum(1 for _, y in changed if y))
+            everything += window.count
+        else:
+            news += 1
     clock = statistics.median(ticks)
-    return sum(max(0.0, tick - 2 * clock) for tick in ticks) / seconds
+    return Rest(everything / len(ticks), sum(max(0.0, tick - 2 * clock) for tick in ticks) / len(ticks), news)
+
+
+CELL = 36
+"""Bytes that a changed cell of an age may cost: where it is, its colours, the digit."""
+
+AGE_WIDTH = 8
+CLOCK_WIDTH = 16
+
+
+def _changed(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int]]:
+    return [
+        (x, y)
+        for y, (one, other) in enumerate(zip(before, after, strict=True))
+        for x, (left, right) in enumerate(zip(one, other, strict=False))
+        if left != right
+    ]
+
+
+def _is_time(x: int, y: int) -> bool:
+    """Return whether a cell of the pods' table belongs to the clock (first line) or to an age (last column)."""
+    return x >= COLUMNS - (AGE_WIDTH if y else CLOCK_WIDTH)
 
 
 def events(kubeconfig: Path, cluster: Cluster, beside: Mapping[str, str], quick: bool) -> list[Figure]:

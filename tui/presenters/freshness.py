@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from services.model.source import SourceState, SourceStatus
 from tui.presenters.lens import Lens, age, moment
@@ -48,6 +48,15 @@ class Reading(Struct, frozen=True):
     def trusted(self) -> bool:
         """Whether counts from it may be shown as facts."""
         return self.freshness is Freshness.FRESH
+
+
+def still_well(before: SourceStatus | None, after: SourceStatus | None) -> bool:
+    """Return whether a source is as live as it was, and nothing but when it was heard of last has changed."""
+    if before is None or after is None or not before.state is after.state is SourceState.LIVE:
+        return False
+    if after.last_byte - before.last_byte >= 2 * FRESH_FOR:
+        return False
+    return structs.replace(before, last_ok=after.last_ok, last_byte=after.last_byte) == after
 
 
 def read(status: SourceStatus | None, now: float, fresh_for: float = FRESH_FOR) -> Reading:

@@ -30,6 +30,7 @@ from tui.presenters.freshness import (
     present_liveness,
     present_state,
     read,
+    still_well,
     worst,
 )
 from tui.presenters.goto import Going, read_going
@@ -346,3 +347,21 @@ def test_facts_are_broken_at_words_below_their_label() -> None:
     assert rows[at].rstrip().endswith("exited with 1")
     assert rows[at + 1] == "         (Error), 7 restarts"
     assert all(len(row) <= 63 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "well"),
+    [
+        (SourceStatus("x", SourceState.LIVE, 1, 1, 1), SourceStatus("x", SourceState.LIVE, 6, 6, 1), True),
+        (SourceStatus("x", SourceState.LIVE, 1, 1, 1), SourceStatus("x", SourceState.LIVE, 1, 31, 1), False),
+        (SourceStatus("x", SourceState.LIVE, 1, 1, 1), SourceStatus("x", SourceState.LIVE, 6, 6, 1, "refused"), False),
+        (SourceStatus("x", SourceState.LIVE, 1, 1, 1), SourceStatus("x", SourceState.FAILED, 1, 1, 6), False),
+        (SourceStatus("x", SourceState.FAILED, 1, 1, 1), SourceStatus("x", SourceState.FAILED, 1, 1, 1), False),
+        (SourceStatus("x", SourceState.LIVE, 1, 1, 1, loaded=1), SourceStatus("x", SourceState.LIVE, 2, 2, 1), False),
+        (None, SourceStatus("x", SourceState.LIVE, 1, 1, 1), False),
+    ],
+)
+def test_a_sign_of_life_of_a_source_that_is_well_is_no_news(
+    before: SourceStatus | None, after: SourceStatus, well: bool
+) -> None:
+    assert still_well(before, after) is well
