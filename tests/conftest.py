@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
+from collections.abc import Generator
 from typing import Any
 
+import pytest
 import textual._wait
 import textual.screen
 from hypothesis import settings
@@ -74,7 +77,31 @@ def _render_widgets(
     return _NOTHING
 
 
-Compositor.render_update = _render_widgets  # type: ignore[method-assign]
+Compositor.render_update = _render_widgets  # type: ignore[method-assign, assignment]
+
+
+def _first_of_ours(count: int) -> int:
+    """Return at which of `count` this worker begins."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return count * int(worker) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Let each worker begin with other files, so that what one has compiled the others find."""
+    report = yield
+    if isinstance(collector, pytest.Directory) and report.result:
+        first = _first_of_ours(len(report.result))
+        report.result[:] = report.result[first:] + report.result[:first]
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the tests back into the one order that all workers have in common."""
+    items.sort(key=lambda item: item.path)
 
 
 def pytest_collection_finish() -> None:

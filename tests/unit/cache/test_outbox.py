@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -20,6 +19,7 @@ from services.model.message import Message, OutboxRow, OutboxState
 from services.model.text import Secret
 from services.notifications.model import Claimed, Step
 from services.sanitize import safe_text
+from tests.examples import share
 from tests.unit.notifications.telling import MINA, NOW, message
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "databases"
@@ -332,4 +332,4 @@ class Rules(RuleBasedStateMachine):
 
 
 TestRules = Rules.TestCase
-TestRules.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestRules.settings = share(0.3, stateful_step_count=25)

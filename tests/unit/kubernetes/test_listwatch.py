@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from fake_collection import Collection
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 from scripted_server import Answer, QuickClock, Recorder, Request, ScriptedServer, status, transport
 
@@ -21,6 +20,7 @@ from services.model.cluster import Namespace
 from services.model.ref import NAMESPACES
 from services.model.source import SourceState
 from services.ports import Delta, Replace
+from tests.examples import share
 
 SOURCE = "kubernetes/namespaces"
 
@@ -125,7 +125,7 @@ def perform(world: Watched, step: str, name: str) -> None:
             world.watch.nudge()
 
 
-@examples(max_examples=60, deadline=None)
+@share(0.4)
 @given(script=steps)
 def test_rows_follow_the_server_through_any_faults(script: list[tuple[str, str, bool]]) -> None:
     async def run() -> None:

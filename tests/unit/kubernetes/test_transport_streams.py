@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 from scripted_server import Answer, Authority, Request, serving, transport
 
 from services.kubernetes.problems import Unreached
 from services.model.text import Secret
+from tests.examples import share
 
 
 async def test_a_stream_is_open_before_its_first_line() -> None:
@@ -33,7 +33,7 @@ async def test_a_stream_is_open_before_its_first_line() -> None:
         assert [json.loads(line) async for lines in batches for line in lines] == [{"n": 1}]
 
 
-@examples(max_examples=25, deadline=None)
+@share(0.4)
 @given(
     lines=st.lists(st.binary(min_size=1, max_size=40).map(lambda raw: raw.replace(b"\n", b"x")), max_size=12),
     cuts=st.lists(st.integers(min_value=1, max_value=30), min_size=1, max_size=8),

@@ -18,6 +18,7 @@ from services.kubernetes.transport import Transport
 from services.kubernetes.writing import WriteFault, WriteProblem, parameters, request_body, send, spec_digest
 from services.model.action import Write
 from services.model.text import SafeText, Secret
+from tests.examples import share
 
 CART = "/apis/apps/v1/namespaces/shop/deployments/cart"
 SPEC = {"replicas": 3, "paused": None}
@@ -128,6 +129,7 @@ def test_who_writes_and_how_strictly_is_in_the_query() -> None:
 words = st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3), st.lists)
 
 
+@share(0.4)
 @given(st.dictionaries(st.text(max_size=3), words), st.integers(0, 9), st.randoms())
 def test_a_spec_s_digest_knows_neither_order_nor_status(spec: dict[str, Any], other: int, shuffled: Any) -> None:
     keys = list(spec)

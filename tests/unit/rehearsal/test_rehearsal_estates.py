@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.rehearsal import resources
@@ -13,6 +13,7 @@ from services.rehearsal.estate.blueprint import SIZES, draft
 from services.rehearsal.hostile import TRICKS
 from services.rehearsal.scenarios.registry import NAMES, find
 from services.rehearsal.server import Options, Rehearsal
+from tests.examples import share
 
 if TYPE_CHECKING:
     from services.rehearsal.store import Store
@@ -29,7 +30,7 @@ def names(store: Store, resource: resources.Resource) -> set[tuple[str, str]]:
     return set(store.collection(resource).entries)
 
 
-@settings(max_examples=25, deadline=None)
+@share(0.3)
 @given(st.integers(0, 2**31))
 def test_any_seed_makes_a_sound_plan(seed: int) -> None:
     plan = draft(seed, "small")

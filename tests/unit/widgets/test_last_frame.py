@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pyte
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
+from tests.examples import share
 from widgets.ink import fill
 from widgets.last_frame import LastFrame
 
@@ -66,7 +67,7 @@ def look(screen: pyte.Screen) -> list[list[tuple[object, ...]]]:
 FRAMES = st.lists(st.lists(PIECES, min_size=HEIGHT, max_size=HEIGHT), min_size=1, max_size=4)
 
 
-@settings(max_examples=300, deadline=None)
+@share(2)
 @given(FRAMES)
 def test_differences_add_up_to_the_newest_frame(frames: list[list[list[tuple[str, Style | None]]]]) -> None:
     frame = LastFrame()

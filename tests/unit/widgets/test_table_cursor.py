@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.examples import share
 from widgets.ink import Layer
 from widgets.table_cursor import KeyCursor, successor
 from widgets.table_view import TableView
@@ -226,7 +226,7 @@ class Churn(RuleBasedStateMachine):
         assert shown == everything[self.view.top : self.view.top + self.view.page]
 
 
-Churn.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Churn.TestCase.settings = share(1, stateful_step_count=40)
 TestChurn = Churn.TestCase
 
 
