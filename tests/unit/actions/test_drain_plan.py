@@ -24,7 +24,7 @@ Document = dict[str, Any]
 N1 = Target(Ref("c", "", "Node", "", "n1", "u-n1"), NODES)
 
 
-def node(name: str, *, closed: bool = False) -> Document:
+def a_node(name: str, *, closed: bool = False) -> Document:
     ready = [{"type": "Ready", "status": "True"}]
     spec = {"unschedulable": True} if closed else {}
     return {"metadata": {"name": name, "uid": f"u-{name}"}, "spec": spec, "status": {"conditions": ready}}
@@ -48,13 +48,21 @@ def budget(app: str, allowed: int) -> Document:
 class Cluster:
     """Hands on a cluster whose pods go as soon as they are asked to, unless `keeps` says how often they may refuse."""
 
-    def __init__(self, *pods: Document, nodes: int = 4, closed: int = 0) -> None:
+    def __init__(self, *pods: Document, nodes: int = 4, closed: int = 0, node: Ref = N1.ref) -> None:
         self.clock = ManualClock()
-        self.nodes = [node(f"n{number}", closed=1 < number <= closed + 1) for number in range(1, nodes + 1)]
+        self.nodes = [a_node(f"n{number}", closed=1 < number <= closed + 1) for number in range(1, nodes + 1)]
+        self.nodes[0]["metadata"] = {"name": node.name, "uid": node.uid}
         self.pods = {one["metadata"]["name"]: one for one in pods}
+        for one in pods:
+            one["spec"]["nodeName"] = node.name
         self.budgets: list[Document] = []
         self.keeps: dict[str, int] = {}
         self.sent: list[str] = []
+
+    @property
+    def cordoned(self) -> Document:
+        """The node once it is closed."""
+        return {**self.nodes[0], "spec": {"unschedulable": True}}
 
     async def get(self, resource: Resource, _namespace: str, name: str, _subresource: str = "") -> Document:
         return self.nodes[0] if resource is NODES else self.pods[name]
@@ -67,11 +75,11 @@ class Cluster:
 
     async def send(self, write: Write, *, dry_run: bool = False) -> Document:
         if dry_run:
-            return node("n1", closed=True)
+            return self.cordoned
         self.sent.append(write.what)
         name = write.path.split("/")[-2]
         if write.method == "PATCH":
-            self.nodes[0] = node("n1", closed=True)
+            self.nodes[0] = self.cordoned
         elif self.keeps.get(name, 0):
             self.keeps[name] -= 1
             problem = WriteProblem(safe_text("Could not evict"), WriteFault.BUDGET, 429)
