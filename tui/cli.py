@@ -180,7 +180,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return dispatch(arguments)
     except Problem as problem:
-        print(problem.sentence, file=sys.stderr)  # noqa: T201 - the command line answers in print
+        from services.redact import redact
+
+        print(redact(problem.sentence), file=sys.stderr)  # noqa: T201 - the command line answers in print
         return ExitCode.UNKNOWN
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from services.errors import Problem
+from services.redact import redact
 from services.sanitize import safe_text
 
 
@@ -64,7 +65,7 @@ def refused(status: int, headers: Mapping[str, str], body: bytes, what: str) -> 
     answer = _Status()
     with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
         answer = msgspec.json.decode(body, type=_Status)
-    words = answer.message or body[:300].decode("utf-8", "replace").strip()
+    words = redact(answer.message or body[:300].decode("utf-8", "replace").strip())
     details = answer.details or _Details()
     retry_after = _retry_after(headers) or float(details.retry_after_seconds)
     why = STRANGER if status < 500 and foreign_answer(body) else _explain(status, words, retry_after)

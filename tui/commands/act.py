@@ -62,7 +62,7 @@ def act(arguments: argparse.Namespace) -> int:
     try:
         return asyncio.run(_act(setup, arguments, where, given))
     except Problem as problem:
-        sys.stderr.write(f"{problem.sentence}\n")
+        sys.stderr.write(f"{redact(problem.sentence)}\n")
         return ExitCode.FAILING
 
 
