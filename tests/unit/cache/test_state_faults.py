@@ -234,7 +234,7 @@ assert store.close()
 @pytest.mark.parametrize("limit", [0, 5_000, 200_000])
 def test_a_disk_that_takes_no_more_bytes(tmp_path: Path, limit: int) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(tmp_path / "quarterdeck"), str(limit)],
+        [sys.executable, "-B", "-c", LIMITED, str(tmp_path / "quarterdeck"), str(limit)],
         capture_output=True,
         text=True,
         check=False,
