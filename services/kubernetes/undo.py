@@ -88,16 +88,16 @@ def rollback(
     the number they had then. `cause` becomes the Deployment's change-cause.
     """
     known = candidates(workload, holders)
+    now = _present(workload, holders, known)
     if to:
         found, grounds, words = _named(known, to), Grounds.ASKED, "as asked for"
     else:
-        found, grounds, words = _best(workload, known, observed or {})
+        found, grounds, words = _best(workload, now, known, observed or {})
     if _at(workload, "kind") == "Deployment" and _at(workload, "spec", "paused"):
         raise _cannot(
             "you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again"
         )
     holder = next(one for one in holders if _at(one, "metadata", "uid") == found.uid)
-    now = _at(workload, "spec", "template") or {}
     then = _template(holder, now)
     if _plain(now) == _plain(then):
         problem = _cannot(f"skipped rollback (current template already matches revision {found.number})")
@@ -106,6 +106,21 @@ def rollback(
     body, content_type = _patch(workload, holder, then, cause)
     annotations = _at(workload, "metadata", "annotations") or {}
     return Rollback(found, grounds, words, body, content_type, differences(now, then), APPLIED in annotations)
+
+
+def _present(workload: Document, holders: Sequence[Document], known: Sequence[Revision]) -> Document:
+    """Return the present template, as revisions are compared with it.
+
+    A Rollout's has none of the defaults that the server gives to its ReplicaSets': the present one of those stands for
+    it, once the controller has seen the spec.
+    """
+    now: Document = _at(workload, "spec", "template") or {}
+    seen = str(_at(workload, "status", "observedGeneration")) == str(_at(workload, "metadata", "generation"))
+    if _at(workload, "kind") != "Rollout" or not seen:
+        return now
+    uid = next((one.uid for one in known if one.current), "")
+    holder = next((one for one in holders if uid and _at(one, "metadata", "uid") == uid), None)
+    return _template(holder, now) if holder is not None else now
 
 
 def candidates(workload: Document, holders: Sequence[Document]) -> list[Revision]:
@@ -143,9 +158,9 @@ def _named(known: Sequence[Revision], to: int) -> Revision:
 
 
 def _best(
-    workload: Document, known: Sequence[Revision], observed: Mapping[int, Healthy]
+    workload: Document, present: Document, known: Sequence[Revision], observed: Mapping[int, Healthy]
 ) -> tuple[Revision, Grounds, str]:
-    now = _plain(_at(workload, "spec", "template") or {})
+    now = _plain(present)
     if len([one for one in known if _plain(_decoded(one)) != now]) == 0:
         raise _cannot(_no_history(workload))
     others = [one for one in known if _unrestarted(_decoded(one)) != _unrestarted(now)]

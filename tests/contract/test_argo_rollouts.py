@@ -12,21 +12,27 @@ import pytest
 
 from services.actions.registry import BY_ID, action
 from services.actions.spec import Refused
+from services.kubernetes.analysis import analysis_of
 from services.kubernetes.decode import decode_list
 from services.kubernetes.hands import KubernetesHands
 from services.kubernetes.rollout_status import rollout_status
 from services.kubernetes.writing import WriteFault, WriteProblem
 from services.model.action import Ended, Outcome, Plan, Progress, Target
-from services.model.ref import ARGO_ROLLOUTS, Ref
-from services.model.workload import Workload
+from services.model.ref import ANALYSISRUNS, ARGO_ROLLOUTS, Ref
+from services.model.severity import Severity
+from services.model.workload import Rollout, Workload
+from services.ports import Snapshot
 from tests.contract.handed import as_json, eventually, handed
-from tests.contract.watched import apply, kubectl
+from tests.contract.watched import apply, kubectl, watched
 from tests.controlplane import build, manifests
 from tests.controlplane.deliveries import Deliveries, deliveries
 from tests.controlplane.plane import ControlPlane
+from tui.presenters.delivery import judged, present_delivery, replicasets_of
+from tui.presenters.lens import Lens
 
 IMAGE = "registry.example/shop/front"
 STEPS: list[dict[str, Any]] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]
+JUDGED = [{"setWeight": 50}, {"analysis": {"templates": [{"templateName": "answers"}]}}, {"pause": {}}]
 TWINS = ("ours", "theirs")
 
 
@@ -253,12 +259,71 @@ async def test_blue_and_green_are_promoted_and_aborted_as_the_plugin_does_it(sta
     assert "revision 2" in ended.text
     await stage.theirs("promote", "theirs")
     await stage.both("Healthy")
-    await stage.run("rollback", to="1")
-    await stage.theirs("undo", "theirs", "--to-revision=1")
+    # the old pods stay for 30 s: going back to them is instant
+
+    async def instant() -> bool:
+        return any("going back is instant" in one.text for one in (await stage.plan("rollback")).facts)
+
+    await eventually(instant, "that the old pods stay for a while")
+    await stage.run("rollback")
+    await stage.theirs("undo", "theirs")
+    await stage.both("Healthy")
+    await stage.image("3")
     await stage.both("Paused - BlueGreenPause")
     await stage.run("promote-full")
     await stage.theirs("promote", "theirs", "--full")
     await stage.both("Healthy")
+
+
+async def test_a_failed_measurement_is_told_and_the_way_out_of_the_abort_it_made(stage: Stage) -> None:
+    job = manifests.job_template("check", f"{IMAGE}:fail", "1s")
+    job["spec"]["backoffLimit"] = 0
+    metric = {"name": "answers", "failureLimit": 0, "count": 1, "provider": {"job": job}}
+    await apply(
+        stage.plane,
+        {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "AnalysisTemplate",
+            "metadata": {"name": "answers", "namespace": stage.namespace},
+            "spec": {"metrics": [metric]},
+        },
+        rollout(stage.namespace, "ours", {"canary": {"steps": JUDGED}}, 1),
+    )
+    await stage.until("ours", "Healthy")
+    kubeconfig = stage.plane.kubeconfig()
+    tables = ("rollouts.argoproj.io", "replicasets.apps", "deployments.apps", "statefulsets.apps", "daemonsets.apps")
+    async with watched(kubeconfig, *tables, namespaces=(stage.namespace,)) as looking:
+        key = f"Rollout/{stage.namespace}/ours"
+
+        def row(snapshot: Snapshot) -> Rollout | None:
+            found = snapshot.tables.get("rollouts", {}).get(key)
+            return found if isinstance(found, Rollout) else None
+
+        await looking.until(lambda seen: (found := row(seen)) and found.done and not found.what, "a healthy row")
+        await stage.theirs("set", "image", "ours", f"ours={IMAGE}:2")
+        seen = await looking.until(lambda seen: (found := row(seen)) and "aborted" in found.what, "the abort")
+        found = row(seen)
+        assert found is not None
+        assert (found.severity, found.what) == (Severity.WARN, "aborted: spec still names front:2")
+        assert found.cause.endswith(f"aborted: the spec still names {IMAGE}:2; undo to revision 1")
+        assert 'Metric "answers" assessed' in found.cause
+        (named,) = judged(found)
+        run = analysis_of(await looking.session.get_raw(ANALYSISRUNS, stage.namespace, named.name))
+        assert (run.phase, run.metrics[0].name, run.metrics[0].failed) == (named.phase, "answers", 1)
+        lines = present_delivery(found, replicasets_of(seen, found.ref), {named.name: run}, Lens(0.0), "R")
+        text = "\n".join("".join(span.text for span in line) for line in lines)
+        for words in (
+            "STEPS",
+            "STABLE",
+            "rev 1",
+            "ANALYSIS",
+            "answers Failed",
+            "ABORTED",
+            "undo to revision 1   R undoes",
+        ):
+            assert words in text
+        await stage.run("rollback")
+        await looking.until(lambda seen: (found := row(seen)) and found.done and not found.cause, "healthy again")
 
 
 async def test_orders_hold_to_what_was_shown(stage: Stage) -> None:

@@ -19,7 +19,7 @@ from services.kubernetes.delivery import because, delivered
 from services.kubernetes.diagnosis import diagnose
 from services.kubernetes.history import revisions
 from services.kubernetes.rollout_status import rollout_status
-from services.kubernetes.undo import rollback
+from services.kubernetes.undo import CannotUndo, rollback
 from services.kubernetes.writing import digest_for
 from services.model.delivery import Delivery
 from services.model.ref import ARGO_ROLLOUTS, REPLICASETS
@@ -307,6 +307,17 @@ def test_the_way_back_is_to_the_stable_revision_though_what_was_given_up_still_h
         (2, False, ""),
         (1, False, "inferred"),
     ]
+
+
+def test_defaults_of_the_server_are_no_difference_and_never_make_the_present_one_the_way_back() -> None:
+    held = [replicaset(1, "old", 2, f"{IMAGE}:1"), replicaset(2, "new", 2, f"{IMAGE}:2")]
+    for one in held:
+        one["spec"]["template"]["spec"] |= {"dnsPolicy": "ClusterFirst", "restartPolicy": "Always"}
+    found = rollback(document({"stableRS": "new"}), held)
+    assert found.revision.number == 1
+    assert [one.path for one in found.differences] == ["spec.containers[front].image"]
+    with pytest.raises(CannotUndo, match="already matches revision 2"):
+        rollback(document({"stableRS": "new"}), held, to=2)
 
 
 def test_a_run_tells_the_measurement_that_failed_first() -> None:
