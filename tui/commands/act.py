@@ -95,7 +95,8 @@ def read_target(text: str, namespace: str, listed: Listed) -> tuple[Resource, st
 
 
 def _names(resource: Resource) -> tuple[str, ...]:
-    short = {"deployments": "deploy", "statefulsets": "sts", "daemonsets": "ds", "pods": "po", "nodes": "no"}
+    short = {"deployments": "deploy", "statefulsets": "sts", "daemonsets": "ds", "rollouts": "ro"}
+    short |= {"pods": "po", "nodes": "no"}
     return resource.kind.lower(), resource.plural, short.get(resource.plural, resource.plural)
 
 
