@@ -56,6 +56,8 @@ class Acts(_Base):
             """Show what needs a person now."""
 
     confirming: Flow | None = None
+    asked_menu: object = None
+    """Which asking for the menu is the last one: what an earlier one finds is about another row."""
 
     def begin_acting(self) -> None:
         """Begin with nothing done."""
@@ -63,17 +65,36 @@ class Acts(_Base):
         self.done: list[Done] = []
         self.rights = Rights(self.console_state.clock, self.work, self._rights_changed)  # type: ignore[attr-defined]
         self._greyed: tuple[str, ...] = ()
+        self._aim: tuple[object, ...] = ()
 
     def act(self, name: str) -> None:
         """Begin an action on what is shown under the cursor at this moment, or say why that key is off."""
         from tui.flows import act
 
+        if self._slipped():
+            return
         ref = self._aimed_at()
         if ref is not None and (reason := self.rights.why_not(name, ref)):
             self.rights.doubt(ref)
             self.say(f"{BY_ID[name].label}: {reason}")
             return
         act(self, name)  # type: ignore[arg-type]
+
+    def note_aim(self) -> None:
+        """Note what is under the cursor as a key is taken: until it is answered another thing may have been painted."""
+        self._aim = self._seen()
+
+    def _seen(self) -> tuple[object, ...]:
+        front = self.front
+        table = getattr(getattr(front, "driver", None), "widget", None)
+        return (front, getattr(table, "target_key", ""), front.seen_identity() if front is not None else "")
+
+    def _slipped(self) -> bool:
+        """Tell whether something else came under the cursor since the key was taken, and say so."""
+        slipped = bool(self._aim) and self._aim != self._seen()
+        if slipped:
+            self.say("the row under the cursor has changed in this very moment: look again")
+        return slipped
 
     def look_ahead(self) -> None:
         """Find out what may not be done to the thing under the cursor; once a second, once the hands are there."""
@@ -136,7 +157,8 @@ class Acts(_Base):
         """Show everything that can be done to the thing under the cursor."""
         from tui.flows import open_menu
 
-        open_menu(self)  # type: ignore[arg-type]
+        if not self._slipped():
+            open_menu(self)  # type: ignore[arg-type]
 
     def do_arm(self) -> None:
         """Arm actions for a while, or end it."""

@@ -203,6 +203,10 @@ class QuarterdeckApp(
                 driver.ordering.hold(self.console_state.clock.now())
         await super().on_event(event)
 
+    async def _take(self, event: events.Key | events.Paste) -> None:
+        self.note_aim()
+        await super()._take(event)
+
     def action_press(self, key: str) -> None:
         """Answer a key, by the registry, in the place in front."""
         front = self.front

@@ -71,7 +71,7 @@ def open_menu(app: QuarterdeckApp) -> None:
         return Choice(one.id, one.label, text, one.key, lens.text(grey))
 
     def show(forbidden: Mapping[str, str] | None, _problem: Problem | None) -> None:
-        if app.front is not front or app.screen is not front:
+        if app.front is not front or app.screen is not front or app.asked_menu is not asked:
             return
         choices = [choice(one, aim, forbidden or {}) for one, aim in offered.values()]
         title = (Span("Actions", Tone.STRONG), Span(f"  {named(found[0].target, lens)}", Tone.MUTED))
@@ -80,6 +80,7 @@ def open_menu(app: QuarterdeckApp) -> None:
     async def forbidden() -> Mapping[str, str]:
         return {name: why for aim in found for name, why in (await acting.forbidden(aim.target)).items()}
 
+    asked = app.asked_menu = object()
     app.work(forbidden, show)
 
 

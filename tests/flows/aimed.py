@@ -15,7 +15,6 @@ import msgspec
 import pytest
 from rich.console import RenderableType
 from textual import events
-from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -41,7 +40,6 @@ from tui.app import QuarterdeckApp
 from tui.console import Console, Scope
 from tui.screens.table import TableScreen
 from tui.trail import LedgerTrail
-from widgets.frugal_app import _chop_parts, _layout_parts
 from widgets.modal import Modal
 from widgets.plan_dialog import PlanDialog, RunDialog
 
@@ -50,6 +48,7 @@ SIZE = (84, 12)
 GAP = 2
 """The column of the blank after a row's shape: reversed on the line of the cursor alone, whatever words are."""
 
+MANY = 100
 TURNS = 20
 """Turns of the loop after which what was begun has come to rest."""
 
@@ -73,6 +72,11 @@ class Deployments:
         for name in NAMES[:5]:
             self._bear(name)
         self.publish()
+
+    @property
+    def there(self) -> set[tuple[str, str]]:
+        """The name and the uid of each."""
+        return {(name, one["metadata"]["uid"]) for name, one in self._there.items()}
 
     def change(self) -> None:
         """Let one come, go, or be made anew at once."""
@@ -153,21 +157,24 @@ class Watched(QuarterdeckApp):
 
     meant: tuple[str, str] | None = None
     line: int = -1
-    cells: list[list[tuple[str, bool]]] | None = None
+    cells: Sequence[list[tuple[str, bool]]] = ()
 
     def look(self) -> None:
         """Begin to look at what is painted."""
         self.confirmed: list[tuple[str, str] | None] = []
-        self.cells = [[(" ", False)] * SIZE[0] for _ in range(SIZE[1])]
-        self._paint_all()
+        self.show_all()
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        if self.cells is not None and isinstance(renderable, LayoutUpdate | ChopsUpdate):
-            parts = _layout_parts(renderable) if isinstance(renderable, LayoutUpdate) else _chop_parts(renderable)
-            for x, y, segments in parts:
-                painted = [(letter, bool(one.style and one.style.reverse)) for one in segments for letter in one.text]
-                self.cells[y][x : x + len(painted)] = painted
         super()._display(screen, renderable)
+        if self.cells and renderable is not None:
+            self.show_all()
+
+    def show_all(self) -> None:
+        """Let the terminal show what the screen is like now."""
+        self.cells = [
+            [(letter, bool(one.style and one.style.reverse)) for one in strip for letter in one.text]
+            for strip in self.screen._compositor.render_strips()
+        ]
 
     async def _take(self, event: events.Key | events.Paste) -> None:
         key = event.key if isinstance(event, events.Key) else ""
@@ -180,7 +187,7 @@ class Watched(QuarterdeckApp):
     def under_cursor(self) -> tuple[str, str] | None:
         """Return the name and the image's tag (its uid) on the line that is painted as the cursor's."""
         self.line = -1
-        for y, cells in enumerate(self.cells or ()):
+        for y, cells in enumerate(self.cells):
             words = "".join(letter for letter, _ in cells).split()
             if cells[GAP][1] and len(words) > 2 and "/" in words[1]:
                 self.line = y
@@ -201,17 +208,29 @@ class Operator:
         self.runtime = runtime
         self.wrong: list[str] = []
         self.acted = 0
+        self.trace: list[str] = []
 
     async def run(self) -> None:
         """Begin with other rows, aim at one of them and confirm, with anything at all before, between and after."""
         await self.come_back()
         self.server.begin()
-        await self.turn(TURNS)
-        await self.paint()
+        for _ in range(MANY):
+            if self.app.under_cursor() in self.server.there:
+                break
+            await self.turn(TURNS)
+            if not self._at_rows:
+                await self.come_back()
+            cast(TableScreen, self.app.screen).driver.release()
+            await self.paint()
+        assert self.app.under_cursor() in self.server.there, (self.app.screen, self.app.focused, self.picture())
         for step in (self.act, self.confirm, self.confirm):
             for _ in range(self.random.randrange(4)):
                 await self.random.choice(self.anything)()
                 self.check()
+            if step == self.act and self.random.random() < 0.7:
+                self.server.change()
+                self.server.change()
+                self.server.publish()
             await step()
             self.check()
         await self.turn(TURNS)
@@ -223,16 +242,25 @@ class Operator:
         events = (self.watch, self.watch, self.watch, self.change, self.change, self.change, self.paint, self.pause)
         return (*events, self.move, self.move, self.order, self.narrow, self.act)
 
+    def picture(self) -> str:
+        """Return what the terminal shows."""
+        return "\n".join("".join(letter for letter, _ in cells) for cells in self.app.cells)
+
     async def come_back(self) -> None:
         """Close what is open above the table; an escape too many has left it."""
+        await self.runtime.idle()
+        await self.turn(TURNS)
         while isinstance(self.app.screen, Modal):
             await self.press("escape")
+            await self.turn(TURNS)
         if not isinstance(self.app.screen, TableScreen):
             self.app.open_view("rollouts")
             await self.pilot.pause()
         assert isinstance(self.app.screen, TableScreen)
         self.app.screen._faults = False
         self.app.screen._set_filter("")
+        self.app.screen.bar.close()
+        self.app.screen.table.focus()
 
     # What happens
 
@@ -252,6 +280,7 @@ class Operator:
     async def paint(self) -> None:
         """What is dirty reaches the terminal."""
         self.app.screen._on_timer_update()
+        self.app.show_all()
 
     async def turn(self, times: int) -> None:
         for _ in range(times):
@@ -261,6 +290,7 @@ class Operator:
 
     async def press(self, key: str) -> None:
         """Press a key, and wait until it has been answered."""
+        self.trace.append(f"{key} on {self.app.under_cursor()} in {type(self.app.screen).__name__}")
         self.app._driver.send_message(events.Key(key, key if len(key) == 1 else None))  # type: ignore[union-attr]
         await self.turn(3)
         while self.app._key_under_way:
@@ -285,6 +315,7 @@ class Operator:
             for key in ("slash", *self.random.choice(["!a", "u", "is:crit", ""]), "enter"):
                 if self._at_rows:
                     await self.press(key)
+            await self.paint()
 
     async def act(self) -> None:
         """Shift+B, or the same from the menu: what it means is what was painted when the first key was pressed."""
@@ -315,7 +346,7 @@ class Operator:
             if hit in self.app.confirmed:
                 self.app.confirmed.remove(hit)
             else:
-                self.wrong.append(f"{self.app.confirmed} confirmed, {hit} sent")
+                self.wrong.append(f"{self.app.confirmed[-1:]} confirmed, {hit} sent; {'; '.join(self.trace)}")
 
 
 @contextlib.asynccontextmanager

@@ -15,7 +15,7 @@ FIRST = 3
 """The line of the screen on which the first row stands."""
 
 
-async def run(monkeypatch: pytest.MonkeyPatch, seeds: Iterable[int]) -> tuple[list[str], int]:
+async def tried(monkeypatch: pytest.MonkeyPatch, seeds: Iterable[int]) -> tuple[list[str], int]:
     """Return what was hit and not meant, as soon as anything was, and how often anything was hit."""
     acted = 0
     async with operators(monkeypatch) as operator:
@@ -29,16 +29,9 @@ async def run(monkeypatch: pytest.MonkeyPatch, seeds: Iterable[int]) -> tuple[li
 
 
 async def test_nothing_is_hit_but_what_was_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong, acted = await run(monkeypatch, range(CASES))
+    wrong, acted = await tried(monkeypatch, range(CASES))
     assert wrong == []
     assert acted > CASES // 3
-
-
-@pytest.mark.contract
-async def test_nothing_is_hit_in_two_hundred_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong, acted = await run(monkeypatch, range(1000, 1200))
-    assert wrong == []
-    assert acted > 200 // 3
 
 
 async def test_a_console_that_aims_by_position_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,5 +46,5 @@ async def test_a_console_that_aims_by_position_is_found_out(monkeypatch: pytest.
 
     monkeypatch.setattr(CursorScreen, "target", by_position)
     monkeypatch.setattr(CursorScreen, "seen_identity", lambda _: "")
-    wrong, _ = await run(monkeypatch, range(CASES))
+    wrong, _ = await tried(monkeypatch, range(CASES))
     assert wrong

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import pytest
-
 from cache.ledger.ledger import Ledger
 from services.clock import SystemClock
 from tests.budgets.pty import TRUECOLOR, Terminal
@@ -24,7 +22,6 @@ exit 7
 """
 
 
-@pytest.mark.contract
 def test_a_shell_has_the_terminal_and_gives_it_back(tmp_path: Path) -> None:
     kubectl, log = tmp_path / "bin" / "kubectl", tmp_path / "log"
     kubectl.parent.mkdir()

@@ -39,7 +39,6 @@ class Hurried(WallClock):
         return asyncio.get_running_loop().call_later(left, action)
 
 
-@pytest.mark.contract
 async def test_the_demo_is_rolled_back_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("KUBECONFIG", "QUARTERDECK_CONFIG"):
         monkeypatch.delenv(name, raising=False)
