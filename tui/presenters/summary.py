@@ -103,8 +103,9 @@ def overall(snapshot: Snapshot, now: float) -> Reading:
     """
     connection = read(snapshot.sources.get(CONNECTION), now)
     known = [snapshot.sources.get(source) for source in ROLLOUT_SOURCES]
-    known += [status for source in OPTIONAL_SOURCES if (status := snapshot.sources.get(source)) is not None]
+    asked = [status for source in OPTIONAL_SOURCES if (status := snapshot.sources.get(source)) is not None]
+    more = [status for status in asked if status.state is not SourceState.FORBIDDEN]
     allowed = [status for status in known if status is None or status.state is not SourceState.FORBIDDEN]
-    tables = [read(status, now) for status in (allowed or known)]
+    tables = [read(status, now) for status in (*(allowed or known), *more)]
     broken = [reading for reading in tables if reading.freshness not in (Freshness.FRESH, Freshness.STALE)]
     return worst([connection, *broken])
