@@ -209,7 +209,7 @@ class TableDriver:
             TableVM(self._columns, order, row, self._heights(), (column, self.reverse), self.view.empty), changed
         )
         if order and not self._pointed and not self.ordering.touched and self.widget.cursor_key != order[0]:
-            self.widget.select(order[0])
+            self.widget.select(order[0], asked=False)
 
     def _heights(self) -> dict[str, int]:
         if self._tall is None:

@@ -133,9 +133,15 @@ class LiveTable(Toned, can_focus=True):
             self._view.stale = stale
             self._repaint()
 
-    def select(self, key: str) -> bool:
-        """Put the cursor on a key; return False when the table does not have it."""
+    def select(self, key: str, *, asked: bool = True) -> bool:
+        """Put the cursor on a key; return False when the table does not have it.
+
+        Where nobody `asked` for it, a key press goes on meaning what is on screen until the new row is painted.
+        """
+        aim = self._view.cursor.aim
         moved = self._view.cursor.choose(key)
+        if not asked and aim is not None:
+            self._view.cursor.aim = aim
         self._view.show_cursor()
         self._after_move(moved)
         return self.cursor_key == key
