@@ -20,8 +20,9 @@ from services.errors import Problem
 from services.model.source import SourceState
 from services.model.text import SafeText
 from services.model.timeline import Event
-from services.ports import Interest, Snapshot
+from services.ports import Snapshot
 from services.sanitize import safe_text
+from tui.commands.known import Asking, alert_servers
 from tui.commands.period import start_of
 from tui.commands.setup import Setup, prepare
 from tui.exitcodes import ExitCode
@@ -92,41 +93,29 @@ def _recorded(setup: Setup, arguments: argparse.Namespace, since: float, now: fl
 
 
 async def _ask(setup: Setup, arguments: argparse.Namespace, since: float) -> Told:
-    """Ask the cluster what it still knows of the last day: what a console finds out when it first comes."""
-    from services.engine import Desired, Engine
-    from services.kubernetes.derivation import Derivation
+    """Ask the cluster and its monitoring what they still know of the last day: what a console first finds out."""
     from services.kubernetes.happenings import BACKFILL
 
     clock = SystemClock()
     live = LiveState(clock, most_events=LIMIT)
-    derivation = Derivation(live, clock, setup.loaded.config.rollouts)
-    live.add_hook(derivation.flush)
-    engine = Engine(derivation, clock)
-    settled = asyncio.Event()
-    leave = live.subscribe(lambda: settled.set() if _answered(live.snapshot()) else None)
-    namespaces = (arguments.namespace,) if arguments.namespace else ()
-    settings = setup.loaded.config.context(setup.identity.context)
-    try:
-        interest = Interest(TOLD_BY, namespaces)
-        await engine.reconcile(Desired(setup.identity, interest, fallback=namespaces or settings.namespaces))
-        async with asyncio.timeout(arguments.timeout):
-            await settled.wait()
-    except TimeoutError:
-        pass
-    finally:
-        leave()
-        await engine.close()
+    await Asking(setup, live, clock, arguments).ask(TOLD_BY, lambda: _answered(live.snapshot()), past=True)
     snapshot = live.publish()
-    reason = _missing(snapshot)
+    reason = _missing(snapshot) or _silent(snapshot, alert_servers(setup))
     if not reason and since < clock.now() - BACKFILL - 1:
         reason = "A cluster is asked for the last day only; without --live, what consoles recorded is shown."
     return Told(snapshot.events, reason=safe_text(reason))
 
 
+def _silent(snapshot: Snapshot, servers: Sequence[str]) -> str:
+    """Return why alerts may be missing, "" where every server has answered."""
+    states = (snapshot.sources.get(name) for name in servers)
+    return next((one.error for one in states if one is not None and one.state is SourceState.FAILED and one.error), "")
+
+
 def _answered(snapshot: Snapshot) -> bool:
     """Return whether there is nothing more to wait for: every kind has come or is refused, or nobody answers."""
     connection = snapshot.sources.get(CONNECTION)
-    if connection is not None and connection.state is SourceState.FAILED:
+    if connection is not None and connection.state in (SourceState.FAILED, SourceState.NOT_CONFIGURED):
         return True
     states = [snapshot.sources.get(f"{CONNECTION}/{table}") for table in TOLD_BY]
     return all(one is not None and one.state in (SourceState.LIVE, SourceState.FORBIDDEN) for one in states)
@@ -135,7 +124,7 @@ def _answered(snapshot: Snapshot) -> bool:
 def _missing(snapshot: Snapshot) -> str:
     """Return why something is missing, "" where nothing is; ConfigMaps that may not be read are no fault."""
     connection = snapshot.sources.get(CONNECTION)
-    if connection is not None and connection.error:
+    if connection is not None and (connection.error or connection.state is SourceState.NOT_CONFIGURED):
         return connection.error
     for table in TOLD_BY:
         status = snapshot.sources.get(f"{CONNECTION}/{table}")
