@@ -24,8 +24,8 @@ class Change(Struct, frozen=True, gc=False):
     """One change. `start` to `end` (epoch seconds UTC; `end` 0 while it goes on) is when it took place.
 
     `text` says it in a few words ("rev 17 <- 16  v2.0.0 -> v2.0.1"), `actor` who did it where known. `healthy` is None
-    while unknown. `template_hash` is the pod-template-hash of the pods a rollout made. `ref` may lack its uid. `founding`
-    is what came with the cluster itself: a first revision, a node that joined, when there was nothing before.
+    while unknown. `template_hash` is the pod-template-hash of the pods a rollout made. `ref` may lack its uid.
+    `founding` is what came with the cluster itself: a first revision, or a node that joined an empty timeline.
     """
 
     id: str
