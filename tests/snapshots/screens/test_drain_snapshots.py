@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 
 from screenshots import scene
 from screenshots.scene_alerts import whole
+from screenshots.scene_runtime import SceneRuntime
 from screenshots.stage import HERE, console_app, settle
 from services.actions.guard import Allow
 from services.model.action import Fact, Plan, Progress, Stage, Step, Target, Tier, Undo
@@ -119,7 +120,7 @@ def _shown(state: str) -> Callable[[Pilot[None]], Awaitable[None]]:
         app = pilot.app
         assert isinstance(app, QuarterdeckApp)
         runtime = app.console_state.runtime
-        assert isinstance(runtime, scene.SceneRuntime)
+        assert isinstance(runtime, SceneRuntime)
         await settle(pilot, runtime)
         app.push_screen(DIALOGS[state](app))
         await settle(pilot, runtime)
