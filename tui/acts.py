@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from services.errors import Problem
     from services.model.action import Altered, Ended, Plan
     from services.ports import Changes
+    from tui.acting import Acting
     from tui.flows import Flow
 
     _Base = Navigation
@@ -105,18 +106,22 @@ class Acts(_Base):
 
         subject = front.subject()
         target = freeze(getattr(subject, "lead", subject), console.feed.snapshot()) if subject is not None else None
-        acting = console.acting() if console.acting is not None and target is not None else None
+        acting = console.acting() if console.acting is not None else None
         if target is not None and acting is not None:
             self.rights.look(target, acting.forbidden)
-        greyed = tuple(self.why_off(one.id) for one in LISTED if one.footer)
+        ref = target.ref if target is not None else None
+        greyed = tuple(self._off(one.id, ref, acting) for one in LISTED if one.footer)
         if greyed != self._greyed:
             self._greyed = greyed
             front.show_footer()
 
     def why_off(self, name: str) -> str:
         """Return why an action that fits is off all the same: this user's rights, the policy, data that is too old."""
-        console, ref = self.console_state, self._aimed_at()
+        console = self.console_state
         acting = console.acting() if console.acting is not None and self._handed else None
+        return self._off(name, self._aimed_at(), acting)
+
+    def _off(self, name: str, ref: Ref | None, acting: Acting | None) -> str:
         return (self.rights.why_not(name, ref) if ref is not None else "") or (
             acting.why_not(name) if acting is not None else ""
         )

@@ -22,7 +22,8 @@ from widgets.text_view import TextView
 from widgets.ticks import TickRow
 from widgets.viewmodels import BarVM, Choice, KeyHint, Line, Span, TextVM, Tone
 
-_LABEL_CELLS = 10
+_LABEL_CELLS = (10, 34)
+"""Fewest and most cells of a column of labels: a name that has to be typed must be readable beside its field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +220,11 @@ class FormDialog(Modal[bool]):
 
     def body(self) -> Iterable[Widget]:
         """Return the fields, a line for what went wrong, and the answers."""
+        fewest, most = _LABEL_CELLS
+        cells = min(max(fewest, *(len(field.label) + 1 for field in self._fields)), most) if self._fields else fewest
         for field in self._fields:
-            label = Static(field.label[: _LABEL_CELLS - 1], classes="form--label", markup=False)
+            label = Static(field.label[: cells - 1], classes="form--label", markup=False)
+            label.styles.width = cells
             yield Horizontal(label, self._inputs[field.id], classes="form--row")
         yield self.note
         yield self.answers
