@@ -40,6 +40,11 @@ class OrderedKeys(App[ReturnType], Generic[ReturnType]):
             await self._take(event)
 
     @property
+    def answering(self) -> bool:
+        """Whether a key is under way, or waits for its turn."""
+        return bool(self._key_under_way or self._waiting)
+
+    @property
     def _waiting(self) -> deque[events.Key | events.Paste]:
         try:
             return self._keys_waiting

@@ -36,8 +36,10 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write(path: Path, text: str) -> None:
-    """Change the configuration."""
-    path.write_text(text)
+    """Change the configuration as editors do, so that nobody ever reads half of it."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)
 
 
 def background(console: Program) -> str:
