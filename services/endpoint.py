@@ -326,7 +326,7 @@ def why(error: BaseException) -> str:
             case socket.gaierror():
                 return "has a name that could not be resolved; check the URL, DNS or the VPN"
             case ConnectionRefusedError():
-                return "refused the connection; is it running?"
+                return "refused the connection; see that it runs"
             case ssl.SSLError() if cause.reason:
                 return f"could not agree on TLS ({cause.reason}); check client_cert and ca_file"
         cause = cause.__cause__ or cause.__context__

@@ -38,7 +38,8 @@ class Listed(Struct, frozen=True):
     """One action as it is offered: `place` is its class ("rollback:Rollback"), `key` its straight key ("" for none).
 
     `footer` orders it among the keys that the footer shows (0: not shown); `kinds` are those it is offered for. Its
-    request is a `verb` on the object, its `subresource`, or another kind (`on`).
+    request is a `verb` on the object, its `subresource`, or another kind (`on`). `screened` is what needs the console's
+    screen, and cannot be done by command.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Listed(Struct, frozen=True):
     verb: str = "patch"
     subresource: str = ""
     on: Resource | None = None
+    screened: bool = False
 
     @property
     def fits(self) -> frozenset[tuple[str, str]]:
@@ -127,6 +129,7 @@ LISTED = (
         verb="create",
         subresource="exec",
         on=PODS,
+        screened=True,
     ),
     Listed(
         "suspend-gitops",

@@ -130,3 +130,10 @@ def test_a_revoked_token_is_could_not_tell(home: Path, estate: Rehearsal, capsys
     told = said(capsys)
     assert "could not tell" in told
     assert "expired" not in told.replace(str(path), "")
+
+
+def test_what_needs_the_screen_is_refused_by_command(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["act", "shell", "shop/pod/cart-0", "--yes", "--reason", "INC-42"]
+    assert main([*words, "--kubeconfig", str(home / "kubeconfig")]) == 2
+    assert "needs the screen" in said(capsys)
+    assert not list(home.rglob("ledger.db"))

@@ -56,6 +56,8 @@ def act(arguments: argparse.Namespace) -> int:
     listed = BY_ID.get(arguments.action)
     if listed is None:
         raise Problem(safe_text(f"There is no action {arguments.action[:40]}; there are {', '.join(BY_ID)}."))
+    if listed.screened:
+        raise Problem(safe_text(f"{listed.label} needs the screen: open the console, and press {listed.key} there."))
     given = _given(arguments, listed)
     setup = prepare(arguments)
     where = _where(arguments, listed)
