@@ -16,7 +16,7 @@ demo: env ## the program on the rehearsal estate
 	$(BIN)/quarterdeck demo $(ARGS)
 
 test: env ## unit, flow, snapshot and budget tests: no network, no cluster
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal -m "not contract and not bench" $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist worksteal -m "not contract and not bench" $(ARGS)
 
 lint: env
 	$(BIN)/ruff check .

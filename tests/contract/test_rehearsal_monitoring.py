@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import os
@@ -21,6 +22,7 @@ import yaml
 
 from services.model.action import Outcome
 from tests.contract.operating import operator
+from tests.controlplane.process import until
 from tests.monitoring.fixtures import require_monitoring
 from tests.monitoring.servers import Monitoring, await_alert, group, rule
 
@@ -70,6 +72,25 @@ def tool(name: str, *arguments: str, fails: bool = False) -> str:
     done = subprocess.run([binary, *arguments], capture_output=True, text=True, timeout=_PATIENCE, check=False)
     assert (done.returncode != 0) == fails, done.stderr + done.stdout
     return done.stderr if fails else done.stdout
+
+
+def silences_at(url: str) -> str:
+    """Return what amtool lists of the silences that an Alertmanager knows and that have not ended, as JSON."""
+    return tool("amtool", f"--alertmanager.url={url}", "silence", "query", "-o", "json")
+
+
+def told_of(url: str, comment: str) -> Json:
+    """Return the silence whose comment begins so, once that Alertmanager has heard of it from its peer."""
+    found: list[Json] = []
+
+    def heard() -> bool:
+        listed = json.loads(silences_at(url))
+        found[:] = [one for one in listed if one["comment"].startswith(comment)]
+        return bool(found)
+
+    until(heard, _PATIENCE, f"{url} hearing of the silence {comment}")
+    (silence,) = found
+    return silence
 
 
 def test_promtool_asks_instants_ranges_series_and_labels(estate: Rehearsed) -> None:
@@ -132,17 +153,13 @@ def test_amtool_silences_at_one_peer_and_both_know(estate: Rehearsed) -> None:
     first, second = (f"--alertmanager.url={url}" for url in estate.alertmanagers)
     told = ("--author=tester", "--comment=drill", "--duration=1h", "alertname=Watchdog")
     identity = tool("amtool", first, "silence", "add", *told).strip()
-    time.sleep(0.3)  # gossip between two peers takes real time
-    listed = json.loads(tool("amtool", second, "silence", "query", "-o", "json"))
-    assert [one["comment"] for one in listed if one["id"] == identity] == ["drill"]
+    assert told_of(estate.alertmanagers[1], "drill")["id"] == identity
     assert identity in tool("amtool", first, "silence", "query", "alertname=Watchdog")
     for url in (first, second):
         active = json.loads(tool("amtool", url, "alert", "query", "-o", "json"))
         assert "Watchdog" not in {one["labels"]["alertname"] for one in active}
     tool("amtool", second, "silence", "expire", identity)
-    time.sleep(0.3)
-    active = json.loads(tool("amtool", first, "alert", "query", "-o", "json"))
-    assert "Watchdog" in {one["labels"]["alertname"] for one in active}
+    until(lambda: "Watchdog" in tool("amtool", first, "alert", "query"), _PATIENCE, "the end of the silence")
     assert identity in tool("amtool", first, "silence", "query", "--expired", "--within=1h")
 
 
@@ -461,12 +478,11 @@ async def test_a_silence_of_ours_is_amtool_s_too_and_the_other_way_round(estate:
         ended = await one.run(plan)
         assert ended.outcome is Outcome.OK, ended.text
         assert ended.undo is not None
-        listed = json.loads(tool("amtool", f"--alertmanager.url={second}", "silence", "query", "-o", "json"))
-        (mine,) = [each for each in listed if each["comment"] == "INC-42"]
+        mine = await asyncio.to_thread(told_of, second, "INC-42")
         assert mine["id"] == ended.undo.ref.uid
         tool("amtool", f"--alertmanager.url={first}", "silence", "expire", mine["id"])
+        await asyncio.to_thread(until, lambda: "INC-42" not in silences_at(second), _PATIENCE, "the end of INC-42")
         plan = await one.plan("ack", target)
         assert (await one.run(plan)).outcome is Outcome.OK
-        listed = json.loads(tool("amtool", f"--alertmanager.url={second}", "silence", "query", "-o", "json"))
-        assert any(each["comment"].startswith("ACK! alice") for each in listed)
+        await asyncio.to_thread(told_of, second, "ACK! alice")
         assert (await one.do("expire", target)).outcome is Outcome.OK

@@ -66,10 +66,10 @@ class Program:
         return self.text.splitlines()[0]
 
     async def press(self, *keys: str) -> None:
-        """Press keys, one after the other, and wait until they have been answered."""
+        """Press keys, one after the other, and wait until they have been answered, or have ended the app."""
         for key in keys:
             await self.pilot.press(key)
-        await self.until(lambda: not self.app.answering)
+        await self.until(lambda: not (self.app.answering and self.app.is_running))
         await self.pilot.pause()
 
     async def until(self, true: Callable[[], bool]) -> None:
