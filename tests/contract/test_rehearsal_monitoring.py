@@ -159,8 +159,13 @@ def test_amtool_silences_at_one_peer_and_both_know(estate: Rehearsed) -> None:
         active = json.loads(tool("amtool", url, "alert", "query", "-o", "json"))
         assert "Watchdog" not in {one["labels"]["alertname"] for one in active}
     tool("amtool", second, "silence", "expire", identity)
-    until(lambda: "Watchdog" in tool("amtool", first, "alert", "query"), _PATIENCE, "the end of the silence")
-    assert identity in tool("amtool", first, "silence", "query", "--expired", "--within=1h")
+
+    def ended() -> bool:
+        return identity in tool("amtool", first, "silence", "query", "--expired", "--within=1h")
+
+    until(ended, _PATIENCE, "the end of the silence")
+    active = json.loads(tool("amtool", first, "alert", "query", "-o", "json"))
+    assert "Watchdog" in {one["labels"]["alertname"] for one in active}
 
 
 def test_amtool_adds_an_alert_to_one_peer_only(estate: Rehearsed) -> None:
