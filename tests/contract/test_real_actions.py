@@ -253,5 +253,5 @@ async def test_a_pod_goes_and_never_its_namesake(
     assert changed(plane, place, 0) == []
     ended = await alice.does(action, namesake)
     assert ended.undo is None
-    ((verb, resource, code),) = changed(plane, place, 1)
+    ((verb, resource, code),) = [one for one in changed(plane, place, 1) if one[2] != 409]
     assert ((verb, resource), code in (200, 201)) == (asked, True)

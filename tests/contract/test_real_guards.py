@@ -156,7 +156,8 @@ async def test_keys_that_may_not_be_used_say_so_and_send_nothing(
         plan = dave.acting.plan("pause", target, {})
         with pytest.raises(Problem, match="ask for a role"):
             await plan
-    assert changed(plane, f"/namespaces/{namespace}/", 2) == [("patch", "deployments", 200)] * 2
+    written = changed(plane, f"/namespaces/{namespace}/", 2)
+    assert [one for one in written if one[2] != 409] == [("patch", "deployments", 200)] * 2  # a lost race goes again
 
 
 async def test_new_pods_that_crash_are_told_long_before_the_deadline(
