@@ -50,9 +50,6 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="When changes are allowed at all, UTC; unset: always.", examples=["Mon-Fri 08:00-18:00"]),
     ] = ""
     arm_minutes: Annotated[int, Meta(ge=1, le=240, description="How long ! arms.")] = 15
-    approval: Annotated[
-        Names, Meta(description="Actions that a second person must approve first.", examples=[["drain", "delete-*"]])
-    ] = ()
     tell: Annotated[
         Names | None,
         Meta(
@@ -73,10 +70,6 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def wants_reason(self, action: str) -> bool:
         """Whether a reason is needed."""
         return _fits(action, self.reason)
-
-    def wants_approval(self, action: str) -> bool:
-        """Whether a second person must approve it."""
-        return _fits(action, self.approval)
 
 
 def _fits(action: str, patterns: Names) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from msgspec import Struct
 
@@ -23,21 +22,12 @@ BURST = 10
 """So many actions of one console within `COOL_DOWN` are taken for a runaway, and stop."""
 
 
-class Approval(StrEnum):
-    """What a second person said of a plan, known by its digest. UNAVAILABLE: there is nowhere to ask from here."""
-
-    GRANTED = "granted"
-    PENDING = "pending"
-    DENIED = "denied"
-    UNAVAILABLE = "unavailable"
-
-
 class Circumstances(Struct, frozen=True):
     """What a guard looks at. `data_age` is in seconds, None where nobody knows; `armed_until` epoch seconds, 0: not.
 
     `consented` says that a person confirms it now, which arms by itself. `ledger` is "" where the audit trail takes
     entries, else why not. `rights` are the server's answers; `recent` the times of this console's actions on this very
-    object, `burst` of all of them. `approval` is what a second person said of the plan.
+    object, `burst` of all of them.
     """
 
     now: float
@@ -51,7 +41,6 @@ class Circumstances(Struct, frozen=True):
     owner: str = ""
     owner_suspended: bool = False
     replaying: bool = False
-    approval: Approval = Approval.UNAVAILABLE
 
 
 class Allow(Struct, frozen=True):
@@ -69,8 +58,7 @@ class Deny(Struct, frozen=True):
 
 def guard(plan: Plan, policy: Policy, found: Circumstances) -> Allow | Deny:
     """Return whether a plan may run; the first reason against it wins."""
-    reason = may_begin(plan.action, policy, found) or _rights(found) or _blast(plan, policy)
-    reason = reason or plan.blocked or _waits(plan, policy, found)
+    reason = may_begin(plan.action, policy, found) or _rights(found) or _blast(plan, policy) or plan.blocked
     if reason:
         return Deny(safe_text(reason))
     warnings = []
@@ -93,8 +81,6 @@ def may_begin(action: str, policy: Policy, found: Circumstances) -> str:
     until = barred_until(policy, datetime.fromtimestamp(found.now, UTC))
     if until:
         return f"changes are frozen here {until}; the configuration's policy says so"
-    if policy.wants_approval(action) and found.approval is Approval.UNAVAILABLE:
-        return f"the policy here wants a second person to approve {action}, and nobody can be asked from this console"
     if found.data_age is None:
         return "it is not known how old this data is: wait until the cluster answers"
     if found.data_age > OLDEST:
@@ -118,14 +104,6 @@ def _blast(plan: Plan, policy: Policy) -> str:
     if policy.max_pods and plan.touches > policy.max_pods:
         return f"it touches {plan.touches} pods, and the policy of this cluster allows {policy.max_pods} at a time"
     return ""
-
-
-def _waits(plan: Plan, policy: Policy, found: Circumstances) -> str:
-    if not policy.wants_approval(plan.action) or found.approval is Approval.GRANTED:
-        return ""
-    if found.approval is Approval.DENIED:
-        return "a second person refused it"
-    return "a second person has to approve it first: wait"
 
 
 def _tier(plan: Plan, policy: Policy) -> Tier:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from services.actions.guard import BURST, Allow, Approval, Circumstances, Consent, Deny, consents, guard, may_begin
+from services.actions.guard import BURST, Allow, Circumstances, Consent, Deny, consents, guard, may_begin
 from services.config_policy import Policy
 from services.model.action import Plan, Right, Target, Tier
 from services.model.ref import DEPLOYMENTS, Ref
@@ -39,11 +39,6 @@ def refusal(policy: Policy, **found: object) -> str:
         (Policy(), {"burst": [NOW - 301.0] * BURST}, ""),
         (Policy(max_pods=2), {}, "3 pods, and the policy of this cluster allows 2"),
         (Policy(max_pods=3), {}, ""),
-        (Policy(approval=("roll*",)), {}, "wants a second person to approve rollback, and nobody can be asked"),
-        (Policy(approval=("roll*",)), {"approval": Approval.PENDING}, "has to approve it first"),
-        (Policy(approval=("roll*",)), {"approval": Approval.DENIED}, "refused it"),
-        (Policy(approval=("roll*",)), {"approval": Approval.GRANTED}, ""),
-        (Policy(approval=("drain",)), {}, ""),
         (Policy(), {"rights": [(RIGHT, AccessAnswer(True))]}, ""),
         (
             Policy(),

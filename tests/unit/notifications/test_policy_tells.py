@@ -59,9 +59,8 @@ def test_a_policy_says_what_is_told_on_its_cluster(
 
 def test_what_a_policy_tells_is_held_to_words_and_actions_that_there_are(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
-    path.write_text('[policy."prod-*"]\ntell = ["rolled_back", "drain", "delete-*"]\napproval = ["drain"]\n')
-    config = load(str(path), {}).config
-    assert config.policy_of("prod-1").wants_approval("drain")
+    path.write_text('[policy."prod-*"]\ntell = ["rolled_back", "drain", "delete-*"]\n')
+    assert load(str(path), {}).config.policy_of("prod-1").tell == ("rolled_back", "drain", "delete-*")
     path.write_text('[policy."prod-*"]\ntell = ["rolledback"]\n')
     with pytest.raises(ConfigProblem, match=r"policy\.\"prod-\*\"\.tell must be among acted, rolled_back"):
         load(str(path), {})
