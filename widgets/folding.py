@@ -46,41 +46,45 @@ def folded_rows(text: str, first: int, rest: int) -> int:
     return len(fold(text, first, rest))
 
 
-def fold_words(text: str, width: int) -> list[int]:
+def fold_words(text: str, width: int, hang: int = 0) -> list[int]:
     """Return where the rows of `text` start when it is broken after a space, or within a word longer than half a row.
 
-    Rows hold `width` cells (2 at least); the space at a row's end may stand out by one, where nobody sees it.
+    The first row holds `width` cells (2 at least), the others `hang` fewer, which is what they are to be indented by (a
+    third of it at most); the spaces at a row's end may stand out, where nobody sees them.
     """
-    width = max(2, width)
-    return _fold_ascii_words(text, width) if text.isascii() else fold_wide_words(text, width)
+    first, rest = max(2, width), max(2, width - hang)
+    return _fold_ascii_words(text, first, rest) if text.isascii() else fold_wide_words(text, first, rest)
 
 
-def _fold_ascii_words(text: str, width: int) -> list[int]:
+def _fold_ascii_words(text: str, first: int, rest: int) -> list[int]:
     starts = [0]
-    row = 0
-    while len(text) - row > width:
-        edge = row + width
+    row, room = 0, first
+    while len(text) - row > room:
+        edge = row + room
         if text[edge] == " ":
-            row = edge + 1
+            row = len(text) - len(text[edge:].lstrip(" "))
         else:
             after_space = text.rfind(" ", row, edge) + 1
-            row = after_space if (after_space - row) * 2 > width else edge
+            row = after_space if (after_space - row) * 2 > room else edge
+        room = rest
         if row < len(text):
             starts.append(row)
     return starts
 
 
-def fold_wide_words(text: str, width: int) -> list[int]:
+def fold_wide_words(text: str, first: int, rest: int) -> list[int]:
     """Return what `fold_words` does, for text whose letters differ in cells."""
     starts = [0]
     row = used = after_space = used_there = 0
+    room = first
     for start, stop, cells in split_graphemes(text)[0]:
-        if used + cells > width and not (text[start] == " " and used == width):
-            if after_space > row and used_there * 2 > width:
+        if used + cells > room and text[start] != " ":
+            if after_space > row and used_there * 2 > room:
                 row, used = after_space, used - used_there
             else:
                 row, used = start, 0
             starts.append(row)
+            room = rest
         used += cells
         if text[start] == " ":
             after_space, used_there = stop, used

@@ -15,7 +15,7 @@ from widgets.form import Field, FormDialog
 from widgets.live_table import LiveTable
 from widgets.modal import Modal
 from widgets.text_view import TextView
-from widgets.viewmodels import KeyHint, Line, Span, TableVM, TextVM, Tone
+from widgets.viewmodels import LABEL_CELLS, KeyHint, Line, Span, TableVM, TextVM, Tone
 
 WIDE = 150
 """The most cells of a dialog that has a table."""
@@ -59,7 +59,8 @@ class StepTable(LiveTable):
 class PlanDialog(FormDialog):
     """A plan, the fields that must be filled in, and Cancel, which stands focused, beside the one confirm key.
 
-    A `table` below the plan turns its pages while the answers or a field have the keys.
+    While the answers or a field have the keys, pgdn and pgup turn the pages of the plan where it does not fit, and then
+    those of the table below it. What is broken off a line stands below the text before, not below its label.
 
     The key is live `armed_after` seconds after the answers were reached. `disarm` takes it away for good and says why:
     what was read no longer holds. Keys that are `offer`ed leave the dialog for something else.
@@ -84,8 +85,9 @@ class PlanDialog(FormDialog):
     ) -> None:
         super().__init__(title, fields, submit, key=key, label=label, clock=clock, armed_after=armed_after)
         self.table = StepTable(None)
-        self.text = TextView(TextVM((), lines), wrap=True, focusable=False, classes="-fits")
+        self.text = TextView(TextVM((), lines), wrap=True, hang=LABEL_CELLS, focusable=False, classes="-fits")
         self.disarmed = ""
+        self._cut = False
         self._extra: dict[str, KeyHint] = {}
         self._offered: Callable[[str], None] | None = None
 
@@ -103,6 +105,8 @@ class PlanDialog(FormDialog):
         """Divide the rows between the plan's text and its table."""
         super().share(rows, width)
         self.table.share(self.text, rows, width)
+        self._cut = self.body_rows(width) > rows
+        self._show_keys()
 
     @property
     def fixed_rows(self) -> int:
@@ -111,8 +115,12 @@ class PlanDialog(FormDialog):
 
     def opened(self) -> None:
         """Begin with the first field, else with the answers."""
-        self.set_hints((*self._extra.values(), KeyHint("esc", "cancel")))
+        self._show_keys()
         super().opened()
+
+    def _show_keys(self) -> None:
+        more = (KeyHint("pgdn", "more"),) if self._cut else ()
+        self.set_hints((*more, *self._extra.values(), KeyHint("esc", "cancel")))
 
     @property
     def armed(self) -> bool:
@@ -120,11 +128,14 @@ class PlanDialog(FormDialog):
         return self.answers.armed
 
     def action_turn(self, pages: int) -> None:
-        """Turn the table's page."""
+        """Turn a page of the plan, or of its table where the plan has no more pages that way."""
+        turned: TextView | StepTable = self.text
+        if self.text.top == (self.text.last_top if pages > 0 else 0) and self.table.display:
+            turned = self.table
         if pages > 0:
-            self.table.action_page_down()
+            turned.action_page_down()
         else:
-            self.table.action_page_up()
+            turned.action_page_up()
 
     def list_steps(self, table: TableVM) -> None:
         """Show a table below the plan; called before it is opened."""
@@ -183,7 +194,7 @@ class RunDialog(Modal[str]):
         self._clock = clock
         self._armed_after = armed_after
         self._changed_at = clock()
-        self.text = TextView(TextVM((), lines), wrap=True, classes="-fits")
+        self.text = TextView(TextVM((), lines), wrap=True, hang=LABEL_CELLS, classes="-fits")
 
     def body(self) -> Iterable[Widget]:
         """Return the text, and the table."""

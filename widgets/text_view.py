@@ -22,6 +22,7 @@ from widgets.viewmodels import Line, TextVM, Tone
 from widgets.viewport import SearchView
 
 _LINES_KEPT = 200
+_LEAST_HUNG = 24
 
 
 class TextState(Struct, frozen=True):
@@ -39,8 +40,8 @@ class TextState(Struct, frozen=True):
 class TextView(SearchView):
     """Draws the lines of a `TextVM`; new lines keep the reader's place.
 
-    Wrapped lines break between words, or anywhere without `words`. It takes the height it is given, or with
-    `height: auto` that of the document.
+    Wrapped lines break between words, or anywhere without `words`; where there is room, what was broken off stands
+    `hang` cells further in. It takes the height it is given, or with `height: auto` that of the document.
     """
 
     @dataclass
@@ -65,6 +66,7 @@ class TextView(SearchView):
         *,
         wrap: bool = False,
         words: bool = True,
+        hang: int = 0,
         focusable: bool = True,
         id: str | None = None,  # noqa: A002 - Textual's name
         classes: str | None = None,
@@ -74,6 +76,7 @@ class TextView(SearchView):
         self.can_focus = focusable
         self.wrap = wrap
         self.words = words
+        self.hang = hang
         self.state = TextState()
         self._vm = vm or TextVM((), ())
         self._texts: list[str | None] = [None] * len(self._vm.lines)
@@ -206,7 +209,7 @@ class TextView(SearchView):
         starts, runs, hits = self._prepared(name, text, width)
         if self.wrap:
             part = min(row - self.row_of(name), len(starts) - 2)
-            start, end, blanks = starts[part], starts[part + 1], 0
+            start, end, blanks = starts[part], starts[part + 1], self._hang(width) if part else 0
         else:
             start, end, blanks = window(text, self.left, width)
         segments = [Segment(" " * blanks, blank)] if blanks else []
@@ -272,4 +275,7 @@ class TextView(SearchView):
         return 1 if cells_of(text) <= width else len(self._fold(text, width))
 
     def _fold(self, text: str, width: int) -> list[int]:
-        return fold_words(text, width) if self.words else fold(text, width, width)
+        return fold_words(text, width, self._hang(width)) if self.words else fold(text, width, width)
+
+    def _hang(self, width: int) -> int:
+        return self.hang if self.words and width >= max(_LEAST_HUNG, 3 * self.hang) else 0

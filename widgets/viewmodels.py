@@ -137,6 +137,10 @@ class PaneStripVM(Struct, frozen=True):
     active: int = 0
 
 
+LABEL_CELLS = 9
+"""The cells of the labels that the facts of a plan stand behind."""
+
+
 class TextVM(Struct, frozen=True):
     """A document: lines of spans, with a title; for describe, YAML, diffs, help."""
 

@@ -10,10 +10,10 @@ from msgspec import Struct
 from services.actions.guard import Allow
 from services.model.action import Ended, Fact, Outcome, Plan, Progress, Stage, Target, Tier
 from services.model.severity import Severity
+from tui.presenters.detail import labelled
 from tui.presenters.lens import TONES, Lens, age, plural
-from widgets.viewmodels import Line, Span, Tone
+from widgets.viewmodels import LABEL_CELLS, Line, Span, Tone
 
-LABEL = 9
 MOST_EDITS = 12
 
 STAGES = {
@@ -62,18 +62,18 @@ def present_plan(plan: Plan, allow: Allow, where: Where, lens: Lens) -> tuple[Li
     lines += _diff(plan, lens)
     lines += [_fact(one, lens) for one in (*plan.facts, *allow.warnings) if one.severity is not Severity.OK]
     if plan.touches:
-        lines.append(_labelled("touches", plural(plan.touches, "pod")))
+        lines.append(labelled("touches", Span(plural(plan.touches, "pod"))))
     if plan.target.as_of:
-        lines.append(_labelled("data", f"{age(lens.now - plan.target.as_of)} old when the key was pressed"))
-    lines.append(_labelled("runs", lens.text(where.command, 400), Tone.STRONG))
+        lines.append(labelled("data", Span(f"{age(lens.now - plan.target.as_of)} old when the key was pressed")))
+    lines.append(labelled("runs", Span(lens.text(where.command, 400), Tone.STRONG)))
     if plan.expects:
-        lines.append(_labelled("then", f"watched {lens.text(plan.expects, 200)}"))
+        lines.append(labelled("then", Span(f"watched {lens.text(plan.expects, 200)}")))
     if plan.undo is not None:
-        lines.append(_labelled("undo", lens.text(plan.undo.words, 200)))
+        lines.append(labelled("undo", Span(lens.text(plan.undo.words, 200))))
     elif plan.no_undo:
-        lines.append(_labelled("undo", f"none: {lens.text(plan.no_undo, 200)}", Tone.WARN))
+        lines.append(labelled("undo", Span(f"none: {lens.text(plan.no_undo, 200)}", Tone.WARN)))
     if where.tells:
-        lines.append(_labelled("tells", lens.text(where.tells, 200)))
+        lines.append(labelled("tells", Span(lens.text(where.tells, 200))))
     return tuple(lines)
 
 
@@ -112,7 +112,7 @@ def present_end(ended: Ended, lens: Lens) -> tuple[Line, ...]:
     if ended.outcome is Outcome.UNKNOWN:
         lines.append((Span("  it stays open until somebody has found out; this console looks again", Tone.MUTED),))
     if ended.undo is not None:
-        lines.append(_labelled("undo", lens.text(ended.undo.words, 200)))
+        lines.append(labelled("undo", Span(lens.text(ended.undo.words, 200))))
     return tuple(lines)
 
 
@@ -131,8 +131,8 @@ def _stage(stage: Stage, last: Progress, lens: Lens, *, running: bool) -> Line:
 def _fact(fact: Fact, lens: Lens) -> Line:
     text = Span(lens.text(fact.text, 400), TONES[fact.severity])
     if fact.severity is Severity.OK:
-        return (_label(fact.label), text)
-    return (lens.badge(fact.severity), Span(f" {fact.label:<{LABEL - 3}} ", TONES[fact.severity]), text)
+        return labelled(fact.label, text)
+    return (lens.badge(fact.severity), Span(f" {fact.label:<{LABEL_CELLS - 3}} ", TONES[fact.severity]), text)
 
 
 def _diff(plan: Plan, lens: Lens) -> list[Line]:
@@ -142,8 +142,8 @@ def _diff(plan: Plan, lens: Lens) -> list[Line]:
         before, after = lens.text(edit.before, 120) or "nothing", lens.text(edit.after, 120) or "nothing"
         path = lens.text(edit.path, 120)
         lines.append(
-            (
-                _label(label),
+            labelled(
+                label,
                 Span(f"{path}  ", Tone.MUTED),
                 Span(before),
                 Span(f" {lens.glyphs.right} ", Tone.MUTED),
@@ -151,13 +151,5 @@ def _diff(plan: Plan, lens: Lens) -> list[Line]:
             )
         )
     if len(plan.edits) > MOST_EDITS:
-        lines.append((_label(""), Span(f"and {len(plan.edits) - MOST_EDITS} more", Tone.MUTED)))
+        lines.append(labelled("", Span(f"and {len(plan.edits) - MOST_EDITS} more", Tone.MUTED)))
     return lines
-
-
-def _labelled(label: str, text: str, tone: Tone = Tone.PLAIN) -> Line:
-    return (_label(label), Span(text, tone))
-
-
-def _label(text: str) -> Span:
-    return Span(f"{text:<{LABEL}}", Tone.MUTED)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
-from rich.cells import cell_len
-
 from services.kubernetes.delivery import because
 from services.model.ref import Ref
 from services.model.severity import Severity
@@ -15,36 +10,12 @@ from services.ports import Snapshot
 from tui.presenters.lens import TONES, WORDS, Lens, age, countdown, plural
 from tui.presenters.pods import why
 from tui.presenters.rollouts import change
-from widgets.viewmodels import Line, Span, TextVM, Tone
-
-LABEL = 9
+from widgets.viewmodels import LABEL_CELLS, Line, Span, TextVM, Tone
 
 
 def labelled(label: str, *spans: Span) -> Line:
     """Return a line that begins with a label of fixed width."""
-    return (Span(f"{label:<{LABEL}}", Tone.MUTED), *spans)
-
-
-def folded(lines: Sequence[Line], width: int) -> list[Line]:
-    """Return lines broken at words to `width` cells, continued below where their text begins, not their label."""
-    return [part for line in lines for part in (_folded(line, width) if width > 3 * LABEL else [line])]
-
-
-def _folded(line: Line, width: int) -> list[Line]:
-    if sum(cell_len(span.text) for span in line) <= width:
-        return [line]
-    rows: list[list[Span]] = [[]]
-    used = 0
-    for span in line:
-        for word in re.findall(r" *[^ ]+| +", span.text):
-            fits = used + cell_len(word) <= width or used <= LABEL
-            if not fits:
-                rows.append([Span(" " * LABEL)])
-                used = LABEL
-            shown = word if fits else word.lstrip()
-            rows[-1].append(Span(shown, span.tone))
-            used += cell_len(shown)
-    return [tuple(row) for row in rows]
+    return (Span(f"{label:<{LABEL_CELLS}}", Tone.MUTED), *spans)
 
 
 def present_facts(rollout: Rollout, lens: Lens) -> list[Line]:

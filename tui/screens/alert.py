@@ -22,14 +22,14 @@ from tui.presenters.alert_detail import links_of, present_alert, present_alert_t
 from tui.presenters.alert_sources import ALERTS, TABLES, evidence_of
 from tui.presenters.alert_targets import target_of, workload_of
 from tui.presenters.chart import WINDOWS, alert_plan, present_chart, present_firing
-from tui.presenters.detail import folded, pods_of
+from tui.presenters.detail import pods_of
 from tui.presenters.freshness import present_state
 from tui.screens.cursor import HAS_LOGS
 from tui.screens.document import ReadingScreen
 from widgets.chart import TimeSeries
 from widgets.pane import Pane
 from widgets.text_view import TextView
-from widgets.viewmodels import Line, PaneVM, Span, TextVM, Tone
+from widgets.viewmodels import LABEL_CELLS, Line, PaneVM, Span, TextVM, Tone
 from widgets.viewport import SearchView
 
 REFRESH = 30.0
@@ -50,7 +50,7 @@ class AlertScreen(ReadingScreen):
     def __init__(self, console: Console, alert: Alert) -> None:
         super().__init__(console)
         self.alert = alert
-        self.text = TextView(id="alert-text", wrap=False)
+        self.text = TextView(id="alert-text", wrap=True, hang=LABEL_CELLS)
         self.chart = TimeSeries(id="values")
         self.firing = TimeSeries(id="firing")
         self.pane = Pane(self.text, id="pane-alert")
@@ -100,11 +100,6 @@ class AlertScreen(ReadingScreen):
         if self.console.clock.monotonic() - self._asked_at > REFRESH:
             self._ask()
 
-    def on_resize(self) -> None:
-        """Words are broken to the width there is."""
-        if self.is_mounted:
-            self._show_words()
-
     def _take_alert(self) -> None:
         now = self.console.feed.snapshot().tables.get(ALERTS, {}).get(self.alert.key)
         if now is not None:
@@ -126,7 +121,7 @@ class AlertScreen(ReadingScreen):
         lens, snapshot = self.console.lens(), self.console.feed.snapshot()
         keys = {name: self.console.keymap.key(f"copy_{name}") for name in ("runbook", "dashboard")}
         lines: Sequence[Line] = present_alert(self.alert, snapshot, self._suspects(), self._log.words, keys, lens)
-        self.text.set_vm(TextVM((), tuple(folded(lines, max(0, self.text.size.width - 1)))))
+        self.text.set_vm(TextVM((), tuple(lines)))
         state = present_state(evidence_of(snapshot, lens.now).reading, lens)
         if self.alert.key not in snapshot.tables.get(ALERTS, {}):
             state = (Span("no longer shown by any server", Tone.NOTICE),)

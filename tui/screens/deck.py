@@ -26,7 +26,7 @@ from tui.presenters.deck import (
     present_timeline,
     present_too_small,
 )
-from tui.presenters.detail import folded, present_detail
+from tui.presenters.detail import present_detail
 from tui.presenters.symptoms import SYMPTOMS_VIEW
 from tui.presenters.timeline import in_scope
 from tui.screens.cursor import CursorScreen
@@ -34,7 +34,7 @@ from widgets.bars import PaneStrip, TimelineStrip
 from widgets.live_table import LiveTable
 from widgets.pane import Pane
 from widgets.text_view import TextView
-from widgets.viewmodels import Line, PaneVM, Row, Span, TextVM, Tone
+from widgets.viewmodels import LABEL_CELLS, Line, PaneVM, Row, Span, TextVM, Tone
 
 if TYPE_CHECKING:
     from tui.presenters.view import View
@@ -62,7 +62,7 @@ class DeckScreen(CursorScreen):
         self.timeline = TimelineStrip(id="timeline")
         self.rollouts = LiveTable(id="rollouts")
         self.symptoms = LiveTable(id="symptoms")
-        self.detail = TextView(id="detail-text", wrap=True, focusable=False)
+        self.detail = TextView(id="detail-text", wrap=True, hang=LABEL_CELLS, focusable=False)
         self.detail_pane = Pane(self.detail, id="detail")
         self.panes = {
             "1": Pane(self.rollouts, id="pane-1"),
@@ -227,7 +227,7 @@ class DeckScreen(CursorScreen):
         return self._sides.show()
 
     def on_resize(self) -> None:
-        """The detail is shown where there is room, broken at words."""
+        """The detail is shown where there is room."""
         self.call_after_refresh(self._show_detail)
 
     def _unseen(self) -> list[str]:
@@ -246,7 +246,7 @@ class DeckScreen(CursorScreen):
             detail = found
         else:
             detail = TextVM((Span("Detail", Tone.MUTED),), ())
-        self.detail.set_vm(TextVM((), tuple(folded(detail.lines, self.detail_pane.size.width - 2))))
+        self.detail.set_vm(TextVM((), detail.lines))
         self.detail_pane.set_vm(PaneVM("", detail.title))
 
     def _other_detail(self, row: Any) -> TextVM | None:  # noqa: ANN401 - rows of every pane

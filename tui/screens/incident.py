@@ -13,12 +13,11 @@ from services.ports import Changes
 from tui import incidents
 from tui.bindings import Command
 from tui.console import Console
-from tui.presenters.detail import folded
 from tui.presenters.incidents import present_incident_head, present_incident_title, present_moments
 from tui.screens.document import ReadingScreen
 from widgets.pane import Pane
 from widgets.text_view import TextView
-from widgets.viewmodels import Face, PaneVM, Span, TextVM, Tone
+from widgets.viewmodels import LABEL_CELLS, Face, PaneVM, Span, TextVM, Tone
 
 CHANGES = frozenset(
     {"incident_note", "incident_update", "incident_severity", "incident_status", "incident_owner", "incident_export"}
@@ -34,7 +33,7 @@ class IncidentScreen(ReadingScreen):
         super().__init__(console)
         self.number = number
         self.exported = ""
-        self.head = TextView(id="head", wrap=True, focusable=False)
+        self.head = TextView(id="head", wrap=True, hang=LABEL_CELLS, focusable=False)
         self.head_pane = Pane(self.head, id="pane-head")
         self.told = TextView(id="told", wrap=True, focusable=False)
         self.told_pane = Pane(self.told, id="pane")
@@ -83,11 +82,6 @@ class IncidentScreen(ReadingScreen):
         super().tick()
         self._show_head()
 
-    def on_resize(self) -> None:
-        """The facts are broken at words, to the width there is."""
-        if self.is_mounted:
-            self._show_head()
-
     def _show(self) -> None:
         self._show_head()
         incident, lens = self.incident, self.console.lens()
@@ -110,7 +104,7 @@ class IncidentScreen(ReadingScreen):
             self.head_pane.set_vm(PaneVM("", (Span(f"INC-{self.number}", Tone.STRONG),)))
             return
         lines = present_incident_head(incident, self.exported, lens)
-        self.head.set_vm(TextVM((), tuple(folded(lines, max(20, self.size.width - 3)))))
+        self.head.set_vm(TextVM((), tuple(lines)))
         self.head_pane.set_vm(PaneVM("", present_incident_title(incident, lens)))
 
     def _go_to_the_end(self) -> None:

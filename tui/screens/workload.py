@@ -26,7 +26,7 @@ from tui.console import Console
 from tui.driver import TableDriver
 from tui.presenters import rollouts
 from tui.presenters.delivery import judged, present_delivery, replicasets_of
-from tui.presenters.detail import folded, pods_of
+from tui.presenters.detail import pods_of
 from tui.presenters.freshness import present_state
 from tui.presenters.lens import Lens
 from tui.presenters.view import View
@@ -44,7 +44,7 @@ from tui.screens.cursor import CursorScreen
 from widgets.live_table import LiveTable
 from widgets.pane import Pane
 from widgets.text_view import TextView
-from widgets.viewmodels import Face, Line, PaneVM, Span, TextVM, Tone
+from widgets.viewmodels import LABEL_CELLS, Face, Line, PaneVM, Span, TextVM, Tone
 
 REFRESH = 15.0
 """Seconds between two looks at the history and the events while the screen is open."""
@@ -58,7 +58,7 @@ class WorkloadScreen(CursorScreen):
     def __init__(self, console: Console, ref: Ref) -> None:
         super().__init__(console)
         self.ref = ref
-        self.head = TextView(id="head", wrap=True, focusable=False)
+        self.head = TextView(id="head", wrap=True, hang=LABEL_CELLS, focusable=False)
         self.tables = {name: LiveTable(id=name) for name in ("pods", "revisions", "events")}
         self.panes = {name: Pane(table, id=f"pane-{name}") for name, table in self.tables.items()}
         views: dict[str, View] = {"pods": PODS, "revisions": REVISIONS, "events": EVENTS}
@@ -200,18 +200,13 @@ class WorkloadScreen(CursorScreen):
         if self.console.clock.monotonic() - self._asked_at > REFRESH:
             self._ask()
 
-    def on_resize(self) -> None:
-        """The facts are broken at words, to the width there is."""
-        if self.is_mounted:
-            self._show_head()
-
     def _take_pods(self) -> None:
         self._content["pods"] = {pod.ref.key: pod for pod in pods_of(self.console.feed.snapshot(), self.ref)}
 
     def _show_head(self) -> None:
         lens, rollout = self.console.lens(), self.rollout
         lines = self.head_lines(rollout, lens)
-        self.head.set_vm(TextVM((), tuple(folded(lines, self.size.width - 4))))
+        self.head.set_vm(TextVM((), tuple(lines)))
         kind = rollouts.SHORT_KIND.get(self.ref.kind, self.ref.kind)
         title = (Span(lens.text(f"{self.ref.namespace}/{self.ref.name}"), Tone.STRONG), Span(f"  {kind}", Tone.MUTED))
         state = present_state(self.console.summary().reading, lens)

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
 
 from screenshots import scene
 from services.model.severity import Severity
@@ -20,7 +19,6 @@ from services.ports import Snapshot
 from tui.glyphs import ASCII
 from tui.presenters import rollouts
 from tui.presenters.deck import present_strip, present_timeline, present_too_small
-from tui.presenters.detail import folded, labelled, present_facts
 from tui.presenters.freshness import (
     CONNECTION,
     WATCHED_FOR,
@@ -39,7 +37,7 @@ from tui.presenters.lens import Lens, age, clock, countdown, moment, plural, tag
 from tui.presenters.logs import level_of
 from tui.presenters.summary import ROLLOUT_SOURCES, Summary, overall, sum_up
 from tui.presenters.terms import parse_filter
-from widgets.viewmodels import Line, Span, Tone
+from widgets.viewmodels import Line, Tone
 
 NOW = scene.NOW
 LENS = Lens(NOW)
@@ -330,23 +328,6 @@ def test_an_empty_timeline_says_what_it_means() -> None:
     event = scene.events()[0]
     assert event.kind is EventKind.ROLLOUT
     assert words(present_timeline((event,), LENS).left[0]) == "03:00 ↻ payments/checkout rev 42  v1.8.2→v1.8.3"
-
-
-@given(st.lists(st.text(alphabet="ab 宽", max_size=40), max_size=4), st.integers(min_value=28, max_value=60))
-def test_folding_keeps_every_word_and_the_width(texts: list[str], width: int) -> None:
-    line = labelled("LABEL", *(Span(text) for text in texts))
-    rows = [words(row) for row in folded([line], width)]
-    assert "".join("".join(rows).split()) == "".join(words(line).split())
-    if all(cell_len(word) <= width - 9 for word in words(line).split()):
-        assert all(cell_len(row.rstrip()) <= width for row in rows)
-
-
-def test_facts_are_broken_at_words_below_their_label() -> None:
-    rows = [words(line) for line in folded(present_facts(scene.workloads()["Deployment/shop/cart"], LENS), 63)]
-    at = next(index for index, row in enumerate(rows) if row.startswith("BECAUSE"))
-    assert rows[at].rstrip().endswith("exited with 1")
-    assert rows[at + 1] == "         (Error), 7 restarts"
-    assert all(len(row) <= 63 for row in rows)
 
 
 @pytest.mark.parametrize(

@@ -32,18 +32,29 @@ def test_words_are_broken_between_and_nothing_is_lost(text: str, width: int) -> 
     assert starts == sorted(set(starts)) or not text
     for row in rows:
         bare = row
-        while bare and not cell_len(bare[-1]):  # an accent stands on the letter before it, be it a blank
+        while bare and (bare[-1] == " " or not cell_len(bare[-1])):  # an accent stands on the letter before it
             bare = bare[:-1]
-        assert cell_len(row) <= max(2, width) or (bare.endswith(" ") and cell_len(bare[:-1]) <= max(2, width))
+        assert cell_len(row) <= max(2, width) or cell_len(bare) <= max(2, width)
 
 
 def test_an_accent_upon_a_blank_hangs_over_with_it() -> None:
     assert fold_words("\u6f22 \u0301", 1) == [0]
 
 
-@given(text=st.text(alphabet="ab  ", max_size=40), width=st.integers(2, 12))
-def test_both_ways_to_break_between_words_agree(text: str, width: int) -> None:
-    assert fold_words(text, width) == fold_wide_words(text, width)
+@given(text=st.text(alphabet="ab  ", max_size=60), width=st.integers(2, 24), hang=st.integers(0, 8))
+def test_both_ways_to_break_between_words_agree(text: str, width: int, hang: int) -> None:
+    hang = min(hang, width // 3)
+    assert fold_words(text, width, hang) == fold_wide_words(text, width, max(2, width - hang))
+
+
+@given(text=TEXTS, width=st.integers(9, 30), hang=st.integers(0, 10))
+def test_rows_that_hang_keep_every_letter_and_their_room(text: str, width: int, hang: int) -> None:
+    hang = min(hang, width // 3)
+    starts = fold_words(text, width, hang)
+    rows = [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
+    assert "".join(rows) == text
+    for number, row in enumerate(rows):
+        assert cell_len(row.rstrip()) <= (width - hang if number else width)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +64,8 @@ def test_both_ways_to_break_between_words_agree(text: str, width: int) -> None:
         ("abc def", 3, ["abc ", "def"]),
         ("a veryverylongword", 8, ["a veryve", "rylongwo", "rd"]),
         ("漢字 漢字 x", 5, ["漢字 ", "漢字 ", "x"]),
+        ("one   two  three", 4, ["one   ", "two  ", "thre", "e"]),
+        ("漢字   漢字", 4, ["漢字   ", "漢字"]),
         ("", 5, [""]),
     ],
 )
