@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableSequence, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,31 +17,20 @@ from services.actions.spec import Hands, Note
 from services.clock import Clock
 from services.config_policy import Policy
 from services.errors import Problem
-from services.kubernetes.lease import Leases
 from services.model.action import Ended, Fact, Outcome, Plan, Progress, Target
-from services.model.actor import Actor
 from services.model.ref import ALERTS, SILENCES
 from services.model.severity import Severity
 from services.model.text import SafeText
 from services.model.timeline import Event, EventKind, event_id
 from services.sanitize import safe_text
-from tui.locking import ClusterLocks, MachineLocks
 from tui.presenters.alert_sources import POLLED_FOR
 from tui.presenters.freshness import CONNECTION, Freshness, read
-from tui.trail import Begun, LedgerTrail, Unsettled
+from tui.trail import LedgerTrail, Unsettled
 
 if TYPE_CHECKING:
-    from cache.ledger.ledger import Beside
-    from cache.live import LiveState
-    from cache.state.past import Past
     from services.actions.shell import Container
-    from services.alerts.alertmanagers import Alertmanagers
-    from services.engine import Engine
     from services.model.message import Message
-    from services.model.ref import Ref
-    from services.model.workload import Healthy
     from services.ports import Snapshot
-    from tui.commands.setup import Setup
     from tui.outgoing import Outgoing
 
 
@@ -302,74 +290,6 @@ def _with_warnings(text: str, plan: Plan, warnings: Iterable[SafeText]) -> str:
 
 def _age(as_of: float, now: float) -> float | None:
     return max(OLDEST + 1, now - as_of) if as_of else None
-
-
-def console_actor(who: str) -> Actor:
-    """Return who acts in this process: user, machine, and an id that no other process has."""
-    user, _, host = who.partition("@")
-    return Actor(user, host, f"{host}-{os.getpid()}-{os.urandom(3).hex()}")
-
-
-def make_acting(
-    engine: Engine,
-    live: LiveState,
-    clock: Clock,
-    setup: Setup,
-    who: str,
-    past: Past | None,
-    outgoing: Callable[[], Outgoing | None] = lambda: None,
-    alertmanagers: Callable[[str], Alertmanagers | None] = lambda _: None,
-) -> Acting | None:
-    """Return the hands for the cluster that an engine watches now, None until it is connected.
-
-    `past` is what was recorded of that cluster, None where history is off; `outgoing` where people are told;
-    `alertmanagers` gives what silences are set at, for the identity of a cluster.
-    """
-    from cache.state.past import observed_healthy
-    from services.alerts.hands import AlertingHands
-    from services.kubernetes.hands import KubernetesHands
-    from services.kubernetes.session import KubernetesSession
-
-    session, transport = engine.session, engine.transport
-    if not isinstance(session, KubernetesSession) or transport is None:
-        return None
-    actor, config, context, folder = console_actor(who), setup.loaded.config, setup.identity.context, setup.folder
-
-    def observed(ref: Ref) -> Mapping[int, Healthy]:
-        return observed_healthy(past, ref, clock.now()) if past is not None else {}
-
-    hands = KubernetesHands(
-        session,
-        transport,
-        clock,
-        live.snapshot,
-        context=context,
-        user=actor.user,
-        host=actor.host,
-        observed=observed,
-    )
-
-    def told(begun: Begun, ended: Ended) -> Beside | None:
-        box = outgoing()
-        return box.beside_outcome(begun, ended, context) if box is not None else None
-
-    trail = LedgerTrail(folder, clock, actor, told)
-    locks = ClusterLocks(Leases(hands, actor.console), MachineLocks(folder))
-    policy, tell = config.policy_of(context), live.sink().happened
-    acting = Acting(
-        AlertingHands(hands, lambda: alertmanagers(engine.cluster)),
-        trail,
-        locks,
-        policy,
-        watched=live.snapshot,
-        cluster=lambda: engine.cluster,
-        tell=tell,
-        outgoing=outgoing,
-    )
-    acting.warnings, acting.introduce = hands.warnings, hands.introduce
-    if setup.identity.paths:
-        acting.kubectl_environment = {"KUBECONFIG": os.pathsep.join(setup.identity.paths)}
-    return acting
 
 
 async def _unknown() -> None:

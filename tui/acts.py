@@ -29,7 +29,7 @@ else:
 
 def _load_hands() -> None:
     """Import what acts away from the screen's loop, which would stand still for it."""
-    for name in ("tui.acting", "services.kubernetes.hands", "cache.state.past"):
+    for name in ("services.kubernetes.hands", "services.alerts.hands", "cache.state.past", "tui.handing"):
         import_module(name)
 
 

@@ -227,7 +227,7 @@ class Assembly(Announcing, Masking, Steers):
 
     def _acting(self) -> Acting | None:
         """Return what acts on the cluster that is watched now, made anew for each."""
-        from tui.acting import make_acting
+        from tui.handing import make_acting
 
         engine = self.runtime.engine
         if engine is None:

@@ -14,7 +14,7 @@ from services.model.ref import Ref
 KEPT = 60.0
 """Seconds for which an answer about rights is believed: as long as the session keeps the server's own."""
 
-HANDS = "tui.acting"
+HANDS = "tui.handing"
 """The module that acts; it is loaded some time after the first frame."""
 
 Answer = Mapping[str, str]

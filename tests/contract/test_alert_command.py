@@ -1,4 +1,4 @@
-"""`quarterdeck alerts` on real servers that the environment names: over the configuration, and without any cluster."""
+"""`quarterdeck alerts` and `act` on real servers that the environment names: without any cluster."""
 
 from __future__ import annotations
 
@@ -73,6 +73,43 @@ def test_the_environment_overrides_the_configuration_and_needs_no_cluster(
     code, told, err = alerts(capsys, "NothingIsCalledThis")
     assert code == 2
     assert "alertmanager-2 refused the connection" in err
+
+
+def act(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any], str]:
+    code = main(["act", *words, "-o", "json"])
+    out, err = capsys.readouterr()
+    assert "Traceback" not in out + err
+    return code, json.loads(out) if out else {}, err
+
+
+def test_alerts_are_acted_upon_without_any_cluster(
+    home: Path, monitoring: Monitoring, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = monitoring.alertmanager()
+    server.post([posted("ByHand", severity="warning"), posted("Other", severity="warning")])
+    monkeypatch.setenv(ALERTMANAGERS, server.url)
+    code, said, _ = act(capsys, "ack", "ByHand", "--dry-run")
+    assert (code, said["outcome"], server.get("/api/v2/silences")) == (0, "", [])
+    code, said, err = act(capsys, "ack", "ByHand", "--yes", "--reason", "INC-7")
+    assert (code, said["outcome"]) == (0, "ok"), err
+    [silence] = server.get("/api/v2/silences")
+    assert silence["comment"].startswith("ACK!")
+    assert silence["comment"].endswith("INC-7")
+    ends = silence["endsAt"]
+    code, said, err = act(capsys, "extend", "ByHand", "--for", "2h", "--yes")
+    assert (code, said["outcome"]) == (0, "ok"), err
+    [silence] = server.get("/api/v2/silences")
+    assert silence["endsAt"] > ends
+    code, said, err = act(capsys, "expire", silence["id"][:8], "--yes")
+    assert (code, said["outcome"]) == (0, "ok"), err
+    assert server.get("/api/v2/silences")[0]["status"]["state"] == "expired"
+    code, said, err = act(capsys, "silence", 'alertname=~"ByHand|Other"', "--for", "1h", "--comment", "INC-8", "--yes")
+    assert (code, said["outcome"]) == (0, "ok"), err
+    assert act(capsys, "restart", "shop/deployment/cart")[0] == 1
+    server.kill()
+    code, _, err = act(capsys, "ack", "ByHand", "--yes")
+    assert code == 1
+    assert "No Alertmanager answers" in err
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:9090", "ftp://127.0.0.1", "http://127.0.0.1:9,nothing"])

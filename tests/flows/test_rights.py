@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-import tui.acting
+import tui.handing
 from services.config_policy import Policy
 from services.model.action import Target
 from tests.flows.conftest import Deck, Open
@@ -30,7 +30,7 @@ class Narrow:
 
 
 async def test_a_key_that_may_not_be_used_is_grey_and_says_why(open_deck: Open) -> None:
-    assert tui.acting, "the hands are there"
+    assert tui.handing, "the hands are there"
     acting = Narrow()
     async with open_deck(console={"acting": lambda: cast(Any, acting)}) as deck:
         assert " R roll back" in deck.footer, "nothing is known yet, and nothing waits"

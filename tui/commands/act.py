@@ -13,12 +13,14 @@ import msgspec
 from cache.live import LiveState
 from cache.state.history import HistoryReader
 from cache.state.past import Past
+from services.actions import silencing
 from services.actions.guard import Allow, Consent, Deny, consents
 from services.actions.registry import BY_ID, Listed
 from services.actions.runner import Orders, recorded
 from services.clock import SystemClock
 from services.engine import Desired, Engine
 from services.errors import Problem
+from services.kubernetes.kubeconfig import NO_CLUSTER
 from services.model.action import Ended, Outcome, Plan, Progress, Stage, Step, Target
 from services.model.message import OutboxRow
 from services.model.ref import ALERTS, SILENCES, Ref, Resource
@@ -27,12 +29,13 @@ from services.monitoring import Monitoring
 from services.ports import Interest
 from services.redact import redact
 from services.sanitize import safe_text
-from tui.acting import Acting, Planned, console_actor, make_acting
-from tui.commands.act_alerts import acts_on_alerts, find, given_of
+from tui.acting import Acting, Planned
+from tui.commands.act_alerts import acts_on_alerts, find, given_of, note_answers
 from tui.commands.outbox import facts
 from tui.commands.setup import Setup, actor, prepare
 from tui.console import Scope
 from tui.exitcodes import ExitCode
+from tui.handing import console_actor, make_acting
 from tui.outgoing import Outgoing
 from tui.presenters.action import Where, present_end, present_plan, present_title
 from tui.presenters.freshness import CONNECTION
@@ -44,6 +47,9 @@ WATCHED = frozenset(
     {"pods", "nodes", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "rollouts.argoproj.io", "jobs.batch"}
 )
 """Tables that are watched while an action on one of their rows runs."""
+
+ALERTS_WAIT = 5.0
+"""Seconds that a cluster is waited for which alerts are not: they are acted upon at their Alertmanagers."""
 
 PARAMETERS = ("to", "replicas", "image", "container", "empty_dirs", "unmanaged", "for", "comment", "matchers")
 
@@ -128,20 +134,13 @@ async def _act(
     monitoring = Monitoring(config, identity.context, clock, lambda: engine.transport)
     outgoing = Outgoing(setup.folder, clock, console_actor(actor()), config) if config.notify else None
     try:
-        tables = (resource.table,) if resource.table in WATCHED else ()
-        interest = Interest(tables, (namespace,) if namespace else ())
-        await engine.reconcile(Desired(identity, interest, fallback=(namespace,) if namespace else ()))
-        try:
-            async with asyncio.timeout(arguments.timeout):
-                await _connected(live)
-        except TimeoutError:
-            text = f"Nothing was changed: the cluster did not answer within {arguments.timeout:.0f} s."
-            raise Problem(safe_text(text)) from None
+        await _connect(engine, live, setup, where, arguments.timeout)
         past = Past(HistoryReader(setup.folder), lambda: setup.key) if config.history.enabled else None
         acting = make_acting(engine, live, clock, setup, actor(), past, lambda: outgoing, monitoring.alertmanagers)
         if acting is None:
             raise Problem(safe_text("The cluster is not connected."))
         if resource == ALERTS:
+            note_answers(await silencing.look(acting.hands), live, clock.now())
             target, found = await find(arguments.target, BY_ID[arguments.action], acting.hands, engine.cluster)
             given = {**found, **given}
         else:
@@ -157,6 +156,41 @@ async def _act(
         await engine.close()
         if acting is not None:
             acting.close()
+
+
+async def _connect(
+    engine: Engine, live: LiveState, setup: Setup, where: tuple[Resource, str, str], patience: float
+) -> None:
+    """Wait until the cluster answers. Alerts are acted upon without it where it does not, which is said.
+
+    Raises Problem.
+    """
+    resource, namespace, _ = where
+    alerts = resource == ALERTS
+    if setup.identity == NO_CLUSTER:
+        if alerts:
+            return
+        raise Problem(
+            safe_text(f"There is no cluster to find a {resource.kind} in: only monitoring is configured.")
+        )
+    tables = (resource.table,) if resource.table in WATCHED else ()
+    namespaces = (namespace,) if namespace else ()
+    patience = min(patience, ALERTS_WAIT) if alerts else patience
+    try:
+        await engine.reconcile(Desired(setup.identity, Interest(tables, namespaces), fallback=namespaces))
+        async with asyncio.timeout(patience):
+            await _connected(live)
+    except TimeoutError:
+        said = f"the cluster did not answer within {patience:.0f} s."
+    except Problem as problem:
+        if not alerts:
+            raise
+        said = problem.sentence
+    else:
+        return
+    if not alerts:
+        raise Problem(safe_text(f"Nothing was changed: {said}"))
+    sys.stderr.write(f"{redact(safe_text(f'Without the cluster: {said}', 600))}\n")
 
 
 async def _connected(live: LiveState) -> None:

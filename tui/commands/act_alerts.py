@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from cache.live import LiveState
 from services.actions import silencing
 from services.actions.registry import Listed
 from services.actions.spec import Hands
@@ -13,11 +14,25 @@ from services.errors import Problem
 from services.model.action import Target
 from services.model.alert import Silence
 from services.model.ref import ALERTS, SILENCES, Ref
+from services.model.source import SourceState, SourceStatus
 from services.sanitize import safe_text
 
 OF_ALERTING = frozenset({("", "Alert"), ("", "Silence")})
 SHORTEST_ID = 8
 """Characters of a silence's id that are enough to name it."""
+
+
+def note_answers(seen: Sequence[ClusterSeen], live: LiveState, now: float) -> None:
+    """Let live state know which Alertmanagers have just answered, which is what a guard asks for."""
+    for one in seen:
+        silent = dict(one.silent)
+        for name in one.peers:
+            source = f"alertmanager/{name}"
+            if name in silent:
+                live.status(SourceStatus(source, SourceState.FAILED, since=now, error=safe_text(silent[name])))
+            else:
+                live.status(SourceStatus(source, SourceState.LIVE, last_ok=now, last_byte=now, since=now))
+    live.publish()
 
 
 def acts_on_alerts(listed: Listed) -> bool:
