@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from services.model.alert import Alert
     from services.model.cluster import ApiResource, KubeEvent, TableInfo
     from services.model.cost import CostHour
-    from services.model.metric import Golden, Series
+    from services.model.metric import Golden, Requests, Series
     from services.model.ref import Ref
     from services.model.workload import Revision
 
@@ -193,6 +193,13 @@ class MetricsSession(Protocol):
 
     async def alert_firing(self, alert: Alert, since: float, until: float, columns: int) -> Series:
         """When it fired (1) and was pending (0.5), from the range of `ALERTS`."""
+        ...
+
+    async def requests(self, since: float, until: float, step: float, nodes: Set[str]) -> Requests:
+        """What the cluster with these nodes had and what was requested of it, at the middle of each step.
+
+        Nothing where nobody knows that time, or only of clusters with other nodes.
+        """
         ...
 
 

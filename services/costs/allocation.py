@@ -7,11 +7,11 @@ What nobody takes is idle; where pods use more than their nodes have, idle is no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 
 from msgspec import Struct
 
-from services.costs.prices import WEIGHT_OF_MICRO, NodePrice, PriceBook, PricedBy, weight_of
+from services.costs.prices import WEIGHT_OF_MICRO, NodePrice, PriceBook, PricedBy, by_size, weight_of
 from services.costs.rounding import rounded
 from services.model.cluster import Node, Usage
 from services.model.cost import MICRO, CostKind, CostShare
@@ -160,6 +160,39 @@ class Allocation:
             counted=len(self._held) + len(self._unsized),
             sized=len(self._held),
         )
+
+    # What was before
+
+    @property
+    def nodes(self) -> Set[str]:
+        """The names of the nodes there are now."""
+        return self._nodes.keys()
+
+    @property
+    def flat(self) -> Mapping[CostShare, int]:
+        """The flat items, in nano-USD an hour."""
+        return self._flat
+
+    def price_of(self, name: str, millicores: int, size: int) -> int:
+        """Return what a node of the past cost, in micro-USD an hour: as itself now, else as one of its size does."""
+        known = self._nodes.get(name)
+        if known is None:
+            weight = weight_of(millicores, size)
+            alike = (price for price in self._nodes.values() if price.weight == weight)
+            known = next(alike, None) or by_size(millicores, size)
+        return known.amount
+
+    def owner_of(self, kind: str, namespace: str, name: str) -> Owner | None:
+        """Return what owns a ReplicaSet or Job, None where that is not known (any more)."""
+        return self._owners.get(f"{kind}/{namespace}/{name}")
+
+    def shares(self) -> Iterable[CostShare]:
+        """Return the shares that cost anything now."""
+        return self._sums.keys()
+
+    def team_of(self, namespace: str) -> str:
+        """Return the team that a namespace belongs to, "" for none."""
+        return self._namespace_teams.get(namespace, "")
 
     # Inside
 

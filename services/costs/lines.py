@@ -104,7 +104,8 @@ def spend(
     warning, critical = limits.get(period, (0, 0))
     crosses, at = _crossing(amount, rate, now, end, (warning, critical))
     sure = min(guessed.amount, amount)
-    return Spend(period, start, end, amount, sure, guessed.seconds, warning, critical, crosses, at), shares
+    told = meter.measured(period)
+    return Spend(period, start, end, amount, sure, guessed.seconds, warning, critical, crosses, at, told), shares
 
 
 def _crossing(amount: int, rate: int, now: float, end: float, limits: tuple[int, int]) -> tuple[int, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from services.costs.periods import HOUR, Guess, Seen, bounds, guess
+from services.costs.periods import ENOUGH, HOUR, Guess, Seen, bounds, guess
 from services.costs.rounding import apportioned, rounded
 from services.model.cost import CostEntry, CostHour, CostPeriod, CostShare
 
@@ -16,6 +16,7 @@ _UNIT = HOUR * _MILLIS
 """Micro-USD times milliseconds of an hour, in which everything is added up exactly."""
 
 KEPT_HOURS = 32 * 24
+_NOTHING = Seen(0.0, 0)
 
 
 class _Tally:
@@ -49,6 +50,8 @@ class Meter:
         self._seen: dict[int, Seen] = {}
         self._present: CostHour | None = None
         self._tallies = {period: _Tally(period, now) for period in CostPeriod}
+        self.fills = 0
+        """How many hours were filled in afterwards."""
         self.load(past)
 
     def load(self, past: Iterable[CostHour]) -> None:
@@ -77,6 +80,31 @@ class Meter:
             over = self._turn(now)
         self._at, self._rates, self._rate = now, rates, sum(rates.values())
         return over
+
+    def unknown(self, now: float) -> list[int]:
+        """Return the hours that are over and of which too little was seen, the newest first."""
+        first = int(max(self.since, self.born)) // HOUR * HOUR
+        hours = range(first, min(self._hour, int(now) // HOUR * HOUR), HOUR)
+        return [hour for hour in reversed(hours) if self._seen.get(hour, _NOTHING).watched < ENOUGH]
+
+    def fill(self, hour: CostHour) -> None:
+        """Take what is told afterwards of an hour that is over, for the seconds of it that nobody watched."""
+        seen = self._seen.get(hour.hour, _NOTHING)
+        seconds = min(hour.watched, HOUR - seen.watched)
+        if hour.hour >= self._hour or seconds <= 0:
+            return
+        parts = {entry.share: round(entry.amount * _MILLIS * seconds / hour.watched) for entry in hour.entries}
+        entries = tuple(CostEntry(share, amount) for share, amount in rounded(parts, _MILLIS).items())
+        more = CostHour(hour.hour, seconds, entries, measured=True)
+        self.fills += 1
+        self._seen[hour.hour] = Seen(seen.watched + seconds, seen.amount + more.total, seen.measured + seconds)
+        for tally in self._tallies.values():
+            tally.add(more)
+
+    def measured(self, period: CostPeriod) -> float:
+        """Return for how many seconds of a period we have only what was told afterwards."""
+        start, end = self.bounds(period)
+        return sum(one.measured for hour, one in self._seen.items() if start <= hour < end)
 
     def pause(self) -> None:
         """Take that nobody watches from the last reading on."""
@@ -113,7 +141,7 @@ class Meter:
         return [done] if done.watched else []
 
     def _close(self, hour: CostHour) -> None:
-        self._seen[hour.hour] = Seen(hour.watched, hour.total)
+        self._seen[hour.hour] = Seen(hour.watched, hour.total, hour.watched if hour.measured else 0.0)
         for tally in self._tallies.values():
             tally.add(hour)
         if len(self._seen) > KEPT_HOURS:

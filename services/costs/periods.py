@@ -29,10 +29,14 @@ def bounds(period: CostPeriod, now: float) -> tuple[float, float]:
 
 
 class Seen(Struct, frozen=True, gc=False):
-    """What is known of one hour: seconds watched, and micro-USD spent in them."""
+    """What is known of one hour: seconds watched, and micro-USD spent in them.
+
+    `measured` of the seconds no console watched: Prometheus told of them afterwards.
+    """
 
     watched: float
     amount: int
+    measured: float = 0.0
 
     @property
     def rate(self) -> int:

@@ -101,9 +101,14 @@ class PriceBook:
         listed = None if spot else list_price(kind)
         if listed is not None:
             return NodePrice(round(listed * MICRO * self._percent / 100), weight, PricedBy.LIST)
-        cpu, ram = (CPU_SPOT, RAM_SPOT) if spot else (CPU_ON_DEMAND, RAM_ON_DEMAND)
-        sized = node.cpu_allocatable * cpu / 1000 + node.memory_allocatable * ram / 2**30
-        return NodePrice(round(sized), weight, PricedBy.SIZE)
+        return by_size(node.cpu_allocatable, node.memory_allocatable, spot=spot)
+
+
+def by_size(millicores: int, size: int, *, spot: bool = False) -> NodePrice:
+    """Return the price of a node of which nothing but its size (allocatable, in bytes) is known."""
+    cpu, ram = (CPU_SPOT, RAM_SPOT) if spot else (CPU_ON_DEMAND, RAM_ON_DEMAND)
+    amount = millicores * cpu / 1000 + size * ram / 2**30
+    return NodePrice(round(amount), weight_of(millicores, size), PricedBy.SIZE)
 
 
 def weight_of(millicores: int, size: int) -> int:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from services.clock import Clock
 from services.config_costs import CostSettings
 from services.costs.allocation import Allocation, Rates
-from services.costs.drift import KEPT, LEAST, Level, Reading, Readings, by_namespace, moved_most, scaled_back
-from services.costs.events import crossings, namespace_event, total_event
+from services.costs.drift import Reading, moved_most
 from services.costs.lines import Amounts, Limits, Sheet, idle_rate, limits_for, spend
 from services.costs.meter import Meter
+from services.costs.moves import Moves
+from services.costs.past import Backfill
 from services.costs.prices import LISTED_BY, LISTED_ON, PriceBook
 from services.model.cost import COST_SUMMARY, COSTS, WHOLE, CostHour, CostPeriod, CostSummary, Spend
 from services.model.ref import JOBS, NAMESPACES, NODES, PODS, REPLICASETS
 from services.model.source import SourceState, SourceStatus
-from services.model.timeline import Event
 from services.model.workload import Owner
-from services.ports import CostHistory, Key, Replace, Sink, Snapshot, StateFeed
+from services.ports import CostHistory, Key, MetricsSession, Replace, Sink, Snapshot, StateFeed
 from services.sanitize import safe_text
 
 SOURCE = "costs"
@@ -51,7 +51,8 @@ _OWNING = {REPLICASETS.table: REPLICASETS.kind, JOBS.table: JOBS.kind}
 class CostWatch:
     """The costs of one cluster while a console is there: tables "costs" and "cost-summary", source "costs".
 
-    Everything runs on the service loop. `history` keeps the hours; without one, what was before is guessed.
+    Everything runs on the service loop. `history` keeps the hours, `metrics` is asked for those that nobody watched;
+    what neither knows is guessed.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class CostWatch:
         clock: Clock,
         settings: CostSettings,
         history: CostHistory | None = None,
+        metrics: Callable[[], MetricsSession | None] = lambda: None,
     ) -> None:
         self._feed = feed
         self._sink = sink
@@ -71,6 +73,7 @@ class CostWatch:
         self._since = clock.now()
         self._last_ok = 0.0
         self._state = SourceState.LOADING
+        self._backfill = Backfill(metrics, clock)
         self.use(settings)
 
     def use(self, settings: CostSettings) -> None:
@@ -80,14 +83,18 @@ class CostWatch:
         book = PriceBook(settings.prices, settings.list_percent)
         self._allocation = Allocation(book, settings.team_label, settings.flat)
         self._revision = -1
-        self._measure: tuple[object, ...] = ()
-        self._level = Level(settings.jump_percent)
-        self._levels: dict[str, Level] = {}
-        self._readings = Readings()
-        self._spends: dict[CostPeriod, Spend] = {}
+        self._moves = Moves(settings.jump_percent)
 
     async def run(self) -> None:
         """Look until cancelled."""
+        filling = asyncio.create_task(self._fill())
+        try:
+            await self._look_on()
+        finally:
+            filling.cancel()
+            await asyncio.gather(filling, return_exceptions=True)
+
+    async def _look_on(self) -> None:
         while True:
             try:
                 await self.look()
@@ -107,7 +114,7 @@ class CostWatch:
             return
         changes = self._feed.changes(self._revision)
         snapshot = changes.snapshot if changes is not None else self._feed.snapshot()
-        waits = self._waits_for(snapshot)
+        waits = waits_for(snapshot, self._clock.now())
         if waits:
             self._hold(waits)
             return
@@ -126,24 +133,6 @@ class CostWatch:
 
     # What is read
 
-    def _waits_for(self, snapshot: Snapshot) -> str:
-        """Return what there is to wait for, "" where there is nothing."""
-        connection = snapshot.sources.get(CONNECTION)
-        now = self._clock.now()
-        if connection is None or connection.state in (SourceState.NEVER, SourceState.LOADING):
-            return "the cluster has not answered yet"
-        if connection.state is not SourceState.LIVE or now - connection.last_byte > SILENT:
-            return "the cluster does not answer"
-        pods = snapshot.sources.get(f"{CONNECTION}/{PODS.table}")
-        if pods is None or pods.state in (SourceState.NEVER, SourceState.LOADING):
-            return "pods have not been read yet"
-        if pods.state is SourceState.FORBIDDEN:
-            return "pods may not be read"
-        nodes = snapshot.sources.get(f"{CONNECTION}/{NODES.table}")
-        if nodes is not None and nodes.state in (SourceState.NEVER, SourceState.LOADING):
-            return "nodes have not been read yet"
-        return ""
-
     async def _begin(self, snapshot: Snapshot, now: float) -> Meter:
         born = min(
             (one.created_at for one in snapshot.tables.get(NAMESPACES.table, {}).values() if one.created_at),
@@ -157,6 +146,25 @@ class CostWatch:
                 meter.load(await asyncio.to_thread(self._history.hours, start, start + DAY))
                 start += DAY
         return meter
+
+    async def _fill(self) -> None:
+        """Have filled in, now and then, what nobody watched."""
+        while True:
+            await self._clock.sleep(EVERY if self._meter is not None else FIRST)
+            if self._state is SourceState.LIVE:
+                await self.remember()
+
+    async def remember(self) -> None:
+        """Have filled in what nobody watched; what is found is kept."""
+        if (meter := self._meter) is None:
+            return
+
+        def take(hour: CostHour) -> None:
+            meter.fill(hour)
+            if self._history is not None:
+                self._history.keep(hour)
+
+        await self._backfill.look(meter, self._allocation, take)
 
     async def _take(self, snapshot: Snapshot, changed: Mapping[str, frozenset[Key] | None]) -> None:
         """Bring the shares up to date."""
@@ -226,12 +234,13 @@ class CostWatch:
     async def _publish(self, snapshot: Snapshot, rates: Rates, meter: Meter, now: float) -> None:
         spends: dict[CostPeriod, Spend] = {}
         shares = []
+        fills = meter.fills
         for period in PERIODS:
             spends[period], amounts = spend(meter, period, now, rates.total, self._limits)
             shares.append(amounts)
             await asyncio.sleep(0)
-        events = self._compare(snapshot, rates, spends, now)
-        past = self._past(snapshot, now)
+        events = self._moves.look(snapshot, rates, spends, (fills, meter.fills), now)
+        past = self._moves.past(snapshot, now)
         sheet = Sheet(rates, past, Amounts(*shares))
         for part in _slices(sheet.shares):
             for share in part:
@@ -241,17 +250,11 @@ class CostWatch:
         self._sink.apply(SOURCE, Replace(COST_SUMMARY, {WHOLE: self._summary(rates, past, spends, now)}))
         if events:
             self._sink.happened(events)
-        self._spends = spends
         self._last_ok = now
         self._say(SourceState.LIVE)
 
-    def _past(self, snapshot: Snapshot, now: float) -> Reading | None:
-        """Return what to compare with: an hour ago, for the time before the first reading by what the cluster tells."""
-        oldest, since = self._readings.oldest, now - KEPT
-        return scaled_back(oldest, snapshot.events, since) if oldest is not None and oldest.at > since else oldest
-
     def _summary(
-        self, rates: Rates, oldest: Reading | None, spends: Mapping[CostPeriod, Spend], now: float
+        self, rates: Rates, past: Reading | None, spends: Mapping[CostPeriod, Spend], now: float
     ) -> CostSummary:
         own = "own prices; " if self.settings.prices else ""
         return CostSummary(
@@ -260,10 +263,10 @@ class CostWatch:
             idle=idle_rate(rates),
             spends=tuple(spends.values()),
             trend=self._meter.trend() if self._meter is not None else (),
-            step=self._level.step,
-            level_at=self._level.at,
-            movers=moved_most(oldest, rates),
-            before_at=oldest.at if oldest is not None else now,
+            step=self._moves.level.step,
+            level_at=self._moves.level.at,
+            movers=moved_most(past, rates),
+            before_at=past.at if past is not None else now,
             nodes=rates.nodes,
             priced=rates.priced,
             pods=rates.counted,
@@ -272,34 +275,23 @@ class CostWatch:
             prices=f"{own}{LISTED_BY}, {LISTED_ON}",
         )
 
-    def _compare(self, snapshot: Snapshot, rates: Rates, spends: Mapping[CostPeriod, Spend], now: float) -> list[Event]:
-        """Return what has moved since; after a change of what is measured, nothing has."""
-        namespaces = by_namespace(rates.shares)
-        measure = (bool(rates.used), bool(rates.nodes), rates.sized >= 0.98 * rates.counted)
-        first = measure != self._measure
-        if first:
-            self._measure = measure
-            self._readings.clear()
-            self._level.settle(rates.total, now)
-            self._levels = {}
-        self._readings.note(now, rates)
-        cluster = next((pod.ref.cluster for pod in snapshot.tables.get(PODS.table, {}).values()), "")
-        told: list[Event | None] = list(crossings(cluster, self._spends, spends, now))
-        jump = self._level.look(rates.total, now)
-        if jump is not None:
-            nodes = snapshot.tables.get(NODES.table, {})
-            told.append(total_event(cluster, jump, self._readings.before(jump.at), rates, nodes, now))
-        rollouts = snapshot.tables.get("rollouts", {})
-        for name in namespaces.keys() | self._levels.keys():
-            level = self._levels.get(name)
-            if level is None:
-                level = self._levels[name] = Level(max(25, self.settings.jump_percent), 2 * LEAST)
-                level.settle(namespaces[name] if first else 0, now)
-            moved = level.look(namespaces.get(name, 0), now)
-            if moved is not None:
-                past = self._readings.before(moved.at)
-                told.append(namespace_event(cluster, name, moved, past, rates, rollouts, now))
-        return [event for event in told if event is not None]
+
+def waits_for(snapshot: Snapshot, now: float) -> str:
+    """Return what there is to wait for before costs can be counted, "" where there is nothing."""
+    connection = snapshot.sources.get(CONNECTION)
+    if connection is None or connection.state in (SourceState.NEVER, SourceState.LOADING):
+        return "the cluster has not answered yet"
+    if connection.state is not SourceState.LIVE or now - connection.last_byte > SILENT:
+        return "the cluster does not answer"
+    pods = snapshot.sources.get(f"{CONNECTION}/{PODS.table}")
+    if pods is None or pods.state in (SourceState.NEVER, SourceState.LOADING):
+        return "pods have not been read yet"
+    if pods.state is SourceState.FORBIDDEN:
+        return "pods may not be read"
+    nodes = snapshot.sources.get(f"{CONNECTION}/{NODES.table}")
+    if nodes is not None and nodes.state in (SourceState.NEVER, SourceState.LOADING):
+        return "nodes have not been read yet"
+    return ""
 
 
 def _slices(items: Sequence[Any]) -> Iterable[Sequence[Any]]:

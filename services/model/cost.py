@@ -71,12 +71,14 @@ class CostEntry(Struct, frozen=True, gc=False):
 class CostHour(Struct, frozen=True):
     """One hour as this console saw it: `hour` is its start, `watched` how many of its seconds were seen.
 
-    `entries` are what was spent within those seconds alone; the rest of the hour is not in them.
+    `entries` are what was spent within those seconds alone; the rest of the hour is not in them. `measured` is an hour
+    that no console watched, and that Prometheus told of afterwards: `watched` are the seconds it knows.
     """
 
     hour: int
     watched: float
     entries: tuple[CostEntry, ...]
+    measured: bool = False
 
     @property
     def total(self) -> int:
@@ -116,8 +118,8 @@ class Spend(Struct, frozen=True, gc=False):
     """What a period has cost so far, against its limits (micro-USD; 0: no limit).
 
     `guessed` is the part of `amount` for hours that nobody watched, estimated from the rates around them;
-    `unwatched` how many seconds those are. `crosses` is the limit that the present rate reaches before `end`, and
-    `crosses_at` when (0: none).
+    `unwatched` how many seconds those are, `measured` how many more Prometheus told of afterwards. `crosses` is the
+    limit that the present rate reaches before `end`, and `crosses_at` when (0: none).
     """
 
     period: CostPeriod
@@ -130,6 +132,7 @@ class Spend(Struct, frozen=True, gc=False):
     critical: int
     crosses: int = 0
     crosses_at: float = 0.0
+    measured: float = 0.0
 
     @property
     def severity(self) -> Severity:

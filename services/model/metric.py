@@ -27,6 +27,29 @@ class Series(Struct, frozen=True, gc=False):
         return next((value for value in reversed(self.values) if value == value), None)  # noqa: PLR0124 - NaN
 
 
+class Sizes(Struct, frozen=True, gc=False):
+    """Cores and bytes over time: what a node has to give, or what the pods of one owner request.
+
+    `kind` and `name` are the owner's ("ReplicaSet"; "Node" for a node, "" for a pod that nobody owns); NaN where it
+    was not there.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    cpu: tuple[float, ...]
+    memory: tuple[float, ...]
+
+
+class Requests(Struct, frozen=True):
+    """What a cluster had and what was requested of it, at `start + i * step` (epoch seconds)."""
+
+    start: float
+    step: float
+    nodes: tuple[Sizes, ...] = ()
+    owners: tuple[Sizes, ...] = ()
+
+
 class Golden(Struct, frozen=True, gc=False):
     """What a workload does and uses: rate, errors, durations; processor and memory with their requests and limits.
 

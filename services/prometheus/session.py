@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from typing import TypeVar
 
 from services.clock import Clock
 from services.config_endpoints import MetricSettings
 from services.errors import Problem
 from services.model.alert import Alert
-from services.model.metric import Golden, Series
+from services.model.metric import Golden, Requests, Series
 from services.model.ref import Ref
 from services.prometheus.client import Asker, PrometheusClient
 from services.prometheus.decode import Line
 from services.prometheus.expression import narrowed, value_of
 from services.prometheus.golden import GoldenSignals
 from services.prometheus.queries import firing
+from services.prometheus.requests import ask
 from services.prometheus.window import Window
 from services.sanitize import safe_text
 
@@ -41,6 +42,7 @@ class PrometheusSession:
 
     def __init__(self, askers: Sequence[Asker], settings: MetricSettings, clock: Clock) -> None:
         self._clients = [PrometheusClient(asker) for asker in askers]
+        self._clock = clock
         self._signals = [GoldenSignals(client, settings, clock) for client in self._clients]
 
     async def golden(self, ref: Ref, pods: Sequence[str], since: float, until: float, columns: int) -> Golden:
@@ -61,6 +63,12 @@ class PrometheusSession:
         window = Window.of(since, until, columns)
         asked = [_firing(client, alert, window) for client in self._near(alert)]
         return await _first(asked, lambda series: series.last is not None)
+
+    async def requests(self, since: float, until: float, step: float, nodes: Set[str]) -> Requests:
+        """Return what the cluster with these nodes had and what was requested of it. Raises Problem."""
+        window = Window(since - step / 2, step, max(1, round((until - since) / step)))
+        asked = [ask(client, window, nodes, self._clock.now()) for client in self._clients]
+        return await _first(asked, lambda found: bool(found.nodes))
 
     def _near(self, alert: Alert) -> list[PrometheusClient]:
         """Return the clients, those first that showed the alert."""

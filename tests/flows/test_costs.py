@@ -101,7 +101,7 @@ async def test_mostly_guessed_amounts_are_no_alarm(open_deck: Open) -> None:
     live.publish()
     async with open_deck((80, 24), live) as deck:
         await deck.press("3")
-        assert "● perhaps over 50  90 % guessed" in deck.text
+        assert "● perhaps over 50  90 % extrapolated" in deck.text
 
 
 async def test_hostile_names_stay_words(open_deck: Open) -> None:

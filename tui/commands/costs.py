@@ -34,7 +34,7 @@ from services.model.source import SourceState
 from services.ports import Interest
 from tui.commands.setup import Setup, prepare
 from tui.exitcodes import ExitCode
-from tui.presenters.costs import against, name_of, summary_of
+from tui.presenters.costs import against, extrapolated, name_of, summary_of
 from tui.presenters.lens import Lens, moment
 
 WANTED = ("pods", "nodes", "replicasets.apps", "jobs.batch", "namespaces", "usage.pods")
@@ -168,8 +168,7 @@ def as_table(setup: Setup, found: Estimate, by: CostBy, listed: Sequence[CostLin
     lines = [f"{cluster}: estimate {dollars(summary.rate)}/h{age}"]
     for one in summary.spends:
         words = "".join(span.text for span in against(one, lens))
-        guessed = f"  {100 * one.guessed // one.amount} % guessed" if one.amount and one.guessed else ""
-        lines.append(f"{WORDS[one.period]:<11}{dollars(one.amount):>9}  {words}{guessed}")
+        lines.append(f"{WORDS[one.period]:<11}{dollars(one.amount):>9}  {words}  {extrapolated(one)}".rstrip())
     lines.append(f"{by.upper():<40} {'$/H':>9} {'TODAY':>9} {'WEEK':>9} {'MONTH':>9}")
     for line in listed:
         amounts = " ".join(f"{dollars(amount):>9}" for amount in (line.rate, line.today, line.week, line.month))

@@ -15,7 +15,7 @@ from services.model.source import SourceState, SourceStatus
 from services.ports import Snapshot
 from tui.presenters.detail import labelled
 from tui.presenters.freshness import Freshness, Reading, present_state
-from tui.presenters.lens import TONES, Lens, clock
+from tui.presenters.lens import TONES, Lens, age, clock
 from tui.presenters.rollouts import SHORT_KIND
 from tui.presenters.terms import Subject
 from tui.presenters.view import View
@@ -23,7 +23,7 @@ from widgets.viewmodels import Column, Face, Line, PaneVM, Row, Span, TextVM, To
 
 SOURCE = "costs"
 GUESSED_FROM = 0.05
-"""The part of an amount from which on it is said that it is guessed."""
+"""The part of an amount from which on it is said that it is extrapolated."""
 
 STEP_FOR = 86400.0
 """Seconds a jump of the rate is spoken of."""
@@ -142,8 +142,13 @@ def _spend(spend: Spend, lens: Lens) -> Line:
     spans = [Span(f"{name:<6}", Tone.MUTED), Span(f"{dollars(spend.amount):>8}  ", tone or Tone.PLAIN)]
     spans += against(spend, lens)
     if spend.amount and spend.guessed / spend.amount >= GUESSED_FROM:
-        spans.append(Span(f"  {100 * spend.guessed // spend.amount} % guessed", Tone.MUTED))
+        spans.append(Span(f"  {extrapolated(spend)}", Tone.MUTED))
     return tuple(spans)
+
+
+def extrapolated(spend: Spend) -> str:
+    """Return which part of an amount is for time of which nobody knows, and is taken to have cost what is known."""
+    return f"{100 * spend.guessed // spend.amount} % extrapolated" if spend.amount and spend.guessed else ""
 
 
 def against(spend: Spend, lens: Lens) -> list[Span]:
@@ -212,12 +217,23 @@ def present_cost_detail(summary: CostSummary, table: Mapping[str, CostLine], len
         lines.append(labelled("UNKNOWN", *words))
     basis = "the larger of requests and usage" if summary.usage else "requests; usage is not known"
     lines.append(labelled("SHARES", Span(f"{basis}, of {summary.pods:,} pods on {summary.nodes:,} nodes")))
+    if summary.spends:
+        lines.append(
+            labelled("PAST", Span(_known(max(summary.spends, key=lambda one: one.end - one.start), summary.at)))
+        )
     by_rate = sorted((line for line in table.values() if line.by is CostBy.NAMESPACE), key=lambda line: -line.rate)
     for at, line in enumerate(by_rate[:8]):
         part = f"{100 * line.rate // summary.rate:>3} %" if summary.rate else ""
         cells = f"{lens.text(name_of(line), 30):<30} {dollars(line.rate):>8}/h {part}"
         lines.append(labelled("" if at else "WHERE", Span(cells, Tone.PLAIN)))
     return TextVM((Span("Costs", Tone.STRONG), lens.dash(), Span("estimate", Tone.MUTED)), tuple(lines))
+
+
+def _known(spend: Spend, now: float) -> str:
+    """Return who knows what of a period: "this month: 2 h watched, 22 h told by Prometheus, 481 h extrapolated"."""
+    watched = max(0.0, now - spend.start - spend.unwatched - spend.measured)
+    parts = ((watched, "watched"), (spend.measured, "told by Prometheus"), (spend.unwatched, "extrapolated"))
+    return f"{WORDS[spend.period]}: " + ", ".join(f"{age(seconds)} {how}" for seconds, how in parts if seconds >= 60)
 
 
 # The full screen

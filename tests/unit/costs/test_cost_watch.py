@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from msgspec import structs
@@ -19,12 +19,15 @@ from services.model.severity import Severity
 from services.model.source import SourceState, SourceStatus
 from services.model.timeline import Event, EventKind
 from services.model.workload import Owner, Pod
-from services.ports import Delta, Replace
+from services.ports import Delta, MetricsSession, Replace
 from tests.unit.costs.estate import node, pod, replicaset, usage
 
 START = 1_793_416_447.0
 BIG = ("node.kubernetes.io/instance-type=big",)
 SETTINGS = CostSettings(prices={"big": 1.0}, daily_warning=50, daily_limit=100)
+
+
+Metrics = Callable[[], MetricsSession | None]
 
 
 class Shelf:
@@ -43,7 +46,13 @@ class Shelf:
 class Estate:
     """Live state with one node, one workload, and a watch over it."""
 
-    def __init__(self, settings: CostSettings = SETTINGS, shelf: Shelf | None = None, now: float = START) -> None:
+    def __init__(
+        self,
+        settings: CostSettings = SETTINGS,
+        shelf: Shelf | None = None,
+        now: float = START,
+        metrics: Metrics = lambda: None,
+    ) -> None:
         self.clock = ManualClock(now)
         self.live = LiveState(self.clock)
         self.pods: dict[str, Pod] = {}
@@ -53,7 +62,7 @@ class Estate:
         self.live.apply("k", Replace("pods", {}))
         self.grow(1)
         self.alive()
-        self.watch = CostWatch(self.live, self.live, self.clock, settings, shelf)
+        self.watch = CostWatch(self.live, self.live, self.clock, settings, shelf, metrics)
 
     @staticmethod
     def namespace(born: float) -> Namespace:
@@ -267,7 +276,7 @@ async def test_a_fault_of_the_estimate_is_said_and_ends_nothing(monkeypatch: pyt
     def broken(*_: object) -> None:
         raise RuntimeError("\x1b[31mboom")
 
-    monkeypatch.setattr(estate.watch, "_waits_for", broken)
+    monkeypatch.setattr(estate.watch, "_take", broken)
     running = asyncio.create_task(estate.watch.run())
     await settle()
     assert not running.done()
