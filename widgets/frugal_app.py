@@ -9,8 +9,10 @@ from typing import Generic, TypeVar
 from rich.color import ColorSystem
 from rich.console import RenderableType
 from rich.segment import Segment
+from textual import constants
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
+from textual.driver import Driver
 from textual.drivers._writer_thread import WriterThread
 from textual.screen import Screen
 
@@ -41,6 +43,15 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
     _frame_writer: WriterThread | None = None
     _frame_owed = False
     _drawn: tuple[tuple[WriterThread, Update], ...] = ()
+    _size_told = False
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return the driver whose input thread sleeps, unless the environment names another."""
+        if constants.DRIVER is not None:
+            return super().get_driver_class()
+        from widgets.quiet_driver import QuietDriver
+
+        return QuietDriver
 
     def action_redraw(self) -> None:
         """Write every cell again: something else wrote on this terminal."""
@@ -48,8 +59,13 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
         self._paint_all()
 
     def on_resize(self) -> None:
-        """Trust nothing on screen: a terminal may move cells as it likes when its size changes."""
-        self._frame_writer = None
+        """Trust nothing on screen: a terminal may move cells as it likes when its size changes.
+
+        The first event only tells the size that the first frame was drawn for.
+        """
+        if self._size_told:
+            self._frame_writer = None
+        self._size_told = True
 
     def on_unmount(self) -> None:
         """Leave the terminal with its own pen."""
@@ -80,6 +96,8 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
             self._owe()
         elif writer is not self._frame_writer and isinstance(renderable, ChopsUpdate):
             self._paint_all()
+        elif writer is not self._frame_writer:
+            self._write_update(writer, renderable)  # somebody waits before an empty screen
         elif self._drawn or isinstance(renderable, LayoutUpdate) or len(renderable.spans) > _MANY_SPANS:
             if not self._drawn:
                 asyncio.get_running_loop().call_later(_BREATH_SECONDS, self._write_drawn)

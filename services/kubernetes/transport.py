@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # httpx brings a command-line program along, half of its import; None makes that part fail, as httpx expects it may.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+# httpcore looks for it with every request, in every folder there is; nothing here runs on another loop than asyncio's.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 JSON = "application/json"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
