@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     import httpx
 
     from services.config_endpoints import EndpointSettings
-    from services.kubernetes.transport import Transport
+    from services.kubernetes.transport import Response, Transport
 
 LARGEST = 64 << 20
 """Bytes an answer may have: 5,000 alerts with long annotations are a tenth of it."""
 
 QUERY = "/api/v1/query"
+SERVICE = "service "
+"""What the address of a server begins with that is reached through the cluster's API server."""
+
 """Where Prometheus evaluates what is asked: as slow as the question."""
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
@@ -85,7 +88,7 @@ class Endpoint:
     @property
     def url(self) -> str:
         """Where it is, for the operator: no credential is in it."""
-        return self.settings.url or f"service {self.settings.service}"
+        return self.settings.url or f"{SERVICE}{self.settings.service}"
 
     @property
     def timeout(self) -> float:
@@ -165,21 +168,29 @@ class Endpoint:
         cluster = self._cluster()
         if cluster is None:
             raise self._problem("is reached through the cluster, which is not connected")
-        namespace, _, rest = self.settings.service.partition("/")
-        service, slash, prefix = rest.partition("/")
-        below = f"{slash}{prefix}".rstrip("/")
         if asked.departure is not None:
             asked.departure.sent = True  # what the transport knows better, it says itself
-        answer = await cluster.request(
+        from services.kubernetes.problems import ApiProblem
+
+        try:
+            answer = await self._asked_at(cluster, asked)
+        except ApiProblem as problem:
+            if problem.reason:
+                raise
+            raise self._problem(_refused(problem.status, problem.words.encode(), asked.path), problem.status) from None
+        return answer.body
+
+    async def _asked_at(self, cluster: Transport, asked: _Asked) -> Response:
+        """Send it to the API server; what the server behind the Service refuses, bears no reason of the cluster's."""
+        return await cluster.request(
             asked.method,
-            f"/api/v1/namespaces/{namespace}/services/{service}/proxy{below}{asked.path}",
+            f"{proxied(self.settings.service)}{asked.path}",
             params=_query(asked.query),
             body=asked.body or None,
             content_type=asked.content_type,
             deadline=float(self.settings.timeout),
             what=f"ask {self.name} through the cluster",
         )
-        return answer.body
 
     async def _directly(self, asked: _Asked) -> bytes:
         client = await self._open()
@@ -273,6 +284,13 @@ class Endpoint:
             return Path(path).expanduser().read_bytes()
         except OSError as error:
             raise self._problem(f"cannot be asked: {path} cannot be read ({error.strerror})") from None
+
+
+def proxied(service: str) -> str:
+    """Return the path at an API server that leads to "namespace/service:port", or below a prefix of its paths."""
+    namespace, _, rest = service.partition("/")
+    name, slash, prefix = rest.partition("/")
+    return f"/api/v1/namespaces/{namespace}/services/{name}/proxy{slash}{prefix}".rstrip("/")
 
 
 def _query(pairs: Pairs) -> dict[str, list[str]]:

@@ -22,6 +22,7 @@ from tui.blocked import show_blocked
 from tui.presenters.action import Where, asks_for, named, present_end, present_plan, present_progress, present_title
 from tui.presenters.lens import Lens
 from tui.presenters.steps import present_steps
+from tui.screens.cursor import CursorScreen
 from widgets.dialog import ChoiceMenu, MessageDialog, sentence_lines
 from widgets.form import Field, FormDialog
 from widgets.plan_dialog import PlanDialog, RunDialog
@@ -87,6 +88,9 @@ def open_menu(app: QuarterdeckApp) -> None:
 def act(app: QuarterdeckApp, name: str) -> None:
     """Begin an action on the thing that is shown under the cursor at this very moment."""
     listed = BY_ID[name]
+    if isinstance(app.front, CursorScreen) and app.front.target() is None:
+        app.say(f"{listed.label}: nothing is under the cursor")
+        return
     if app.why_not_act(name) is None and (cousin := app.console_state.keymap.hint_of(listed.key)):
         app.say(f"{printed(listed.key)} {cousin}")
         return

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from services.actions.spec import Action
 
 WORKLOADS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, ARGO_ROLLOUTS)
+SCALED = (DEPLOYMENTS, STATEFULSETS, ARGO_ROLLOUTS)
 HELD = (DEPLOYMENTS, ARGO_ROLLOUTS)
 
 
@@ -88,7 +89,7 @@ LISTED = (
         "scale:Scale",
         "scale",
         "set how many pods it has",
-        WORKLOADS[:2],
+        SCALED,
         parameters=(_REPLICAS,),
         subresource="scale",
     ),
@@ -105,7 +106,7 @@ LISTED = (
     ),
     Listed("abort", "abort:Abort", "abort", "back to the stable version", (ARGO_ROLLOUTS,), subresource="status"),
     Listed("retry", "abort:Retry", "retry", "what was aborted, again", (ARGO_ROLLOUTS,), subresource="status"),
-    Listed("set-image", "image:SetImage", "set image", "another image", WORKLOADS[:3], parameters=_IMAGE),
+    Listed("set-image", "image:SetImage", "set image", "another image", WORKLOADS, parameters=_IMAGE),
     Listed(
         "evict-pod",
         "pods:EvictPod",
@@ -153,10 +154,45 @@ LISTED = (
         "trigger-cronjob", "jobs:TriggerCronJob", "trigger", "run it once, now", (CRONJOBS,), verb="create", on=JOBS
     ),
     Listed("retry-job", "jobs:RetryJob", "retry", "run the failed job again", (JOBS,), verb="create"),
-    Listed("ack", "silences:Acknowledge", "acknowledge", "a short silence: you are at it", (ALERTS,), "a", 4, _ACK),
-    Listed("silence", "silences:SetSilence", "silence", "tell nobody for a while", _ALERTING, "M", 5, _SILENCE),
-    Listed("extend", "silences:Extend", "extend", "let its silence last longer", _ALERTING, parameters=(_LONGER,)),
-    Listed("expire", "silences:Expire", "end the silence", "now, and tell again", _ALERTING),
+    Listed(
+        "ack",
+        "silences:Acknowledge",
+        "acknowledge",
+        "a short silence: you are at it",
+        (ALERTS,),
+        "a",
+        4,
+        _ACK,
+        "create",
+        on=SILENCES,
+    ),
+    Listed(
+        "silence",
+        "silences:SetSilence",
+        "silence",
+        "tell nobody for a while",
+        _ALERTING,
+        "M",
+        5,
+        _SILENCE,
+        "create",
+        on=SILENCES,
+    ),
+    Listed(
+        "extend",
+        "silences:Extend",
+        "extend",
+        "let its silence last longer",
+        _ALERTING,
+        "",
+        0,
+        (_LONGER,),
+        "create",
+        on=SILENCES,
+    ),
+    Listed(
+        "expire", "silences:Expire", "end the silence", "now, and tell again", _ALERTING, verb="delete", on=SILENCES
+    ),
 )
 
 BY_ID: Mapping[str, Listed] = {one.id: one for one in LISTED}

@@ -6,19 +6,23 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
-from services.actions import silencing
+from services.actions import amtool, silencing
 from services.actions.ordinary import Ordinary
 from services.actions.silenced import found_silences, see_ended, see_extended, see_silenced, sought
 from services.actions.silencing import Wanted
 from services.actions.spec import Hands, Note, Refused
 from services.alerts.alertmanagers import ClusterSeen, path_of
 from services.alerts.matchers import spelled_all
-from services.model.action import Ended, Fact, Plan, Target, Tier, Undo, Write
+from services.model.action import Ended, Fact, Plan, Right, Target, Tier, Undo, Write
 from services.model.alert import Alert, AlertState, Matcher, Silence
 from services.model.ref import SILENCES, Ref
 from services.model.severity import Severity
 from services.ports import Snapshot
+from services.redact import redact
 from services.sanitize import safe_text
+
+SETS, ENDS = Right("create", SILENCES), Right("delete", SILENCES)
+"""What a user must be allowed; a server that is reached directly knows no rights that could be asked for."""
 
 
 class SetSilence(Ordinary):
@@ -50,7 +54,7 @@ class SetSilence(Ordinary):
         self.check(hidden, chosen, seen, now)
         rows = hands.snapshot().tables.get("alerts", {})
         facts, risky = silencing.preview(hidden, chosen if target.resource != SILENCES else frozenset(), rows)
-        first = wanted[0]
+        first, writes = wanted[0], tuple(one.write() for one in wanted)
         named = silencing.names_alerts(first.matchers)
         return Plan(
             action=self.id,
@@ -72,8 +76,9 @@ class SetSilence(Ordinary):
                 silencing.DRY_RUN,
             ),
             edits=hidden.edits(),
-            writes=tuple(one.write() for one in wanted),
-            command=silencing.amtool(seen, first.at, silencing.add_words(first)),
+            writes=writes,
+            command=amtool.command(seen, first.at, amtool.add_words(first), writes, hands.context),
+            rights=(SETS,),
             tier=Tier.TYPED if risky or not named else Tier.KEY,
             typed=target.ref.name,
             expects="until the silence is active and what it hides is shown as silenced",
@@ -92,7 +97,7 @@ class SetSilence(Ordinary):
         if given.get("wanted"):
             return silencing.decoded(given["wanted"])
         now = round(hands.clock.now(), 3)
-        comment = self.comment(given.get("comment", "").strip(), hands)
+        comment = redact(self.comment(given.get("comment", "").strip(), hands))
         ends = now + silencing.seconds_of(given.get("for", "") or self.lasts)
         if target.resource == SILENCES:
             found = found_silences(target, given, seen)
@@ -195,7 +200,10 @@ class Extend(Ordinary):
             raise Refused(safe_text(f"It cannot end {silencing.clock_words(until, now)}: give another time."))
         wanted = [Wanted(at, one.matchers, one.starts_at, until, one.created_by, one.comment) for at, one in found]
         hidden = silencing.hidden_by(wanted, seen)
-        ids, first = _ids(found), found[0][1]
+        ids, first, at = _ids(found), found[0][1], found[0][0]
+        writes = tuple(
+            one.write(each.id if each.state != "expired" else "") for one, (_, each) in zip(wanted, found, strict=True)
+        )
         undo = Undo(
             self.id,
             _ref(target.ref.cluster, found[0]),
@@ -218,11 +226,11 @@ class Extend(Ordinary):
                 silencing.DRY_RUN,
             ),
             edits=hidden.edits(),
-            writes=tuple(
-                one.write(each.id if each.state != "expired" else "")
-                for one, (_, each) in zip(wanted, found, strict=True)
+            writes=writes,
+            command=amtool.command(
+                seen, at, f"silence update {first.id} --end={silencing.stamp(until)}", writes, hands.context
             ),
-            command=silencing.amtool(seen, found[0][0], f"silence update {first.id} --end={silencing.stamp(until)}"),
+            rights=(SETS,),
             expects="until the silence shows its new end",
             undo=undo if before > now else None,
             no_undo="" if before > now else "it would have ended before",
@@ -261,6 +269,11 @@ class Expire(Ordinary):
         last = max(one.ends_at for _, one in found)
         receivers = ", ".join(sorted({each for one in loud for each in one.receivers}))
         kept = [Fact("stay", f"{others} are hidden by other silences too", Severity.NOTICE)] if others else []
+        writes = tuple(
+            Write("DELETE", path_of(at, f"/api/v2/silence/{one.id}"), f"end a silence at {at}", rehearsable=False)
+            for at, one in found
+        )
+        words = f"silence expire {' '.join(one.id for _, one in found)}"
         back = f"silence it again until {silencing.clock_words(last, now)}: a new silence, with another id"
         return Plan(
             action=self.id,
@@ -280,11 +293,9 @@ class Expire(Ordinary):
                 structs.replace(one, before="silenced", after="firing")
                 for one in silencing.Hidden(tuple(loud), ()).edits()
             ),
-            writes=tuple(
-                Write("DELETE", path_of(at, f"/api/v2/silence/{one.id}"), f"end a silence at {at}", rehearsable=False)
-                for at, one in found
-            ),
-            command=silencing.amtool(seen, found[0][0], f"silence expire {' '.join(one.id for _, one in found)}"),
+            writes=writes,
+            command=amtool.command(seen, found[0][0], words, writes, hands.context),
+            rights=(ENDS,),
             expects="until the silence is shown as expired",
             undo=Undo("silence", target.ref, target.resource, {"wanted": silencing.encoded(again)}, back, last),
         )

@@ -13,7 +13,7 @@ from msgspec import Struct
 from services.actions.spec import Hands, Refused
 from services.alerts.alertmanagers import ClusterSeen, HeldAlert, path_of
 from services.alerts.hands import clusters_in
-from services.alerts.matchers import Unreadable, hides, ordered, read, shared, spelled_all, why_not
+from services.alerts.matchers import Unreadable, hides, ordered, read, shared, why_not
 from services.model.action import Edit, Fact, Write
 from services.model.alert import Alert, Matcher, Pairs, Silence
 from services.model.ref import ALERTMANAGERS
@@ -286,25 +286,3 @@ def silent_facts(seen: Sequence[ClusterSeen], at: Iterable[str]) -> list[Fact]:
 
 
 DRY_RUN = Fact("dry run", "none in Alertmanager: counted here, and again after you answer")
-
-
-def amtool(seen: Sequence[ClusterSeen], at: str, words: str) -> str:
-    """Return an amtool command for a cluster of Alertmanagers."""
-    url = next((one.urls[0] for one in seen if one.name == at and one.urls), "")
-    return f"amtool --alertmanager.url={url} {words}"
-
-
-def quoted(text: str) -> str:
-    """Return a word as a shell takes it."""
-    import shlex
-
-    return shlex.quote(text)
-
-
-def add_words(one: Wanted) -> str:
-    """Return the end of the command that sets a silence."""
-    matchers = " ".join(quoted(spelled_all((each,))) for each in one.matchers)
-    return (
-        f"silence add --author={quoted(one.by)} --comment={quoted(one.comment)} "
-        f"--start={stamp(one.starts)} --end={stamp(one.ends)} {matchers}"
-    )

@@ -14,7 +14,7 @@ from services.alertmanager.decode import GivenAlert, Notifying
 from services.alerts.observed import AlertmanagerSeen
 from services.alerts.peers import ALERTMANAGER, AlertmanagerPoller, Peer
 from services.alerts.silences import clusters_of
-from services.endpoint import Endpoint
+from services.endpoint import SERVICE, Endpoint
 from services.errors import Problem
 from services.kubernetes.faults import WriteFault, WriteProblem
 from services.kubernetes.problems import Unreached
@@ -84,6 +84,13 @@ class Alertmanagers:
         self._changed = changed
         self._known: dict[str, AlertmanagerSeen] = {}
         self._silent: dict[str, str] = {}
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The Services ("namespace/name:port") that all of them are behind; none where any is reached directly."""
+        urls = [poller.peer.url for poller in self._pollers.values()]
+        found = [url.removeprefix(SERVICE) for url in urls if url.startswith(SERVICE)]
+        return tuple(found) if len(found) == len(urls) else ()
 
     async def look(self) -> Sequence[ClusterSeen]:
         """Ask every peer now, and return its cluster's view; a peer that does not answer is named."""
@@ -187,6 +194,8 @@ class Alertmanagers:
 def _fault(problem: Problem, write: Write) -> WriteProblem:
     """Return what a problem means for the change: refused, never sent, or nobody knows."""
     said = str(problem.sentence).rstrip(".")
+    if problem.status == 404:
+        said = f"it is not there any more ({said})"
     if problem.status and problem.status < 500:
         kind = _REFUSED.get(problem.status, WriteFault.INVALID)
         return WriteProblem(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from services.alerts.alertmanagers import Alertmanagers, ClusterSeen
 
 PREFIX = "alertmanager/"
+SERVICES = Resource("", "v1", "services", "Service")
 OF_ALERTING = frozenset({ALERTS, SILENCES, ALERTMANAGERS})
 """Kinds that Alertmanagers hold."""
 
@@ -82,8 +83,24 @@ class AlertingHands:
         return await alertmanagers.send(write)
 
     async def can(self, right: Right) -> AccessAnswer:
-        """Whether this user may; an Alertmanager knows no rights that could be asked for."""
-        return AccessAnswer(True) if right.resource in OF_ALERTING else await self._cluster.can(right)
+        """Whether this user may.
+
+        An Alertmanager knows no rights that could be asked for; where the way leads through a Service of the cluster,
+        that is asked about.
+        """
+        if right.resource not in OF_ALERTING:
+            return await self._cluster.can(right)
+        alertmanagers = self._alertmanagers()
+        namespaces = dict.fromkeys(one.partition("/")[0] for one in alertmanagers.services) if alertmanagers else ()
+        refused = AccessAnswer(True)
+        for namespace in namespaces:
+            refused = await self._cluster.can(Right(right.verb, SERVICES, namespace, "proxy"))
+            if refused.allowed:
+                break
+        if refused.allowed:
+            return refused
+        said = f": {refused.reason}" if refused.reason else ""
+        return AccessAnswer(False, safe_text(f"the way is services/proxy in {', '.join(namespaces)}{said}"))
 
 
 def clusters_in(documents: Sequence[Document]) -> Sequence[ClusterSeen]:

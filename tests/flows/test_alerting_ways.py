@@ -1,0 +1,66 @@
+"""Alerts are acted upon on the screen without any cluster, and through the cluster's own way to its Services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.rehearsal.server import Rehearsal
+from tests.flows.program import Program, estate_served, kubeconfig_of, program
+from widgets.form import FormDialog
+from widgets.plan_dialog import PlanDialog, RunDialog
+
+THROUGH = """
+[alertmanager.one]
+service = "monitoring/alertmanager:9093"
+"""
+
+
+@pytest.fixture(scope="module")
+def estate() -> Iterator[Rehearsal]:
+    with estate_served() as served:
+        yield served
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
+    (tmp_path / "config.toml").write_text(THROUGH)
+    return tmp_path
+
+
+async def acknowledged(console: Program, *words: str) -> None:
+    """Acknowledge the first alert of the table; `words` stand on its plan."""
+    console.app.open_view("alerts", "is:firing")
+    await console.until_seen("firing")
+    await console.until(lambda: console.app.front is not None and console.app.front.subject() is not None)
+    await console.press("a")
+    await console.until(lambda: isinstance(console.app.screen, PlanDialog))
+    dialog = console.app.screen
+    assert isinstance(dialog, FormDialog)
+    shown = console.text
+    assert all(word in shown for word in words), shown
+    dialog.answers._since = -1.0
+    await console.press("y")
+    await console.until(lambda: isinstance(console.app.screen, RunDialog))
+    await console.until_seen("OK", "hides 1 alert")
+    await console.press("escape")
+
+
+async def test_without_any_cluster(estate: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUARTERDECK_ALERTMANAGER_URLS", ",".join(estate.address.alertmanagers))
+    async with program("--view", "alerts") as console:
+        await acknowledged(console, "Acknowledge", "amtool --alertmanager.url=http://127.0.0.1")
+        await console.press("!")
+        await console.until_seen("ARMED")
+
+
+async def test_through_the_cluster(estate: Rehearsal, home: Path) -> None:
+    words = ("--kubeconfig", kubeconfig_of(estate), "--config", str(home / "config.toml"), "--view", "alerts")
+    async with program(*words) as console:
+        await acknowledged(console, "Acknowledge", "kubectl --context", "create --raw", "/proxy/")
