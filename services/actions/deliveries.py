@@ -6,16 +6,18 @@ resource_customizations/argoproj.io/Rollout/actions/discovery.lua.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 from msgspec import structs
 
+from services.actions.failing import Failing
+from services.actions.following import taken_over, written
 from services.actions.reading import MERGE, at, fetch, patch
 from services.actions.spec import Document, Hands, Note, Refused
-from services.actions.watching import PATIENCE, POLL, SLACK, not_there, workload_of
-from services.actions.workloads import rollout_of
+from services.actions.watching import POLL, SLACK, Watch, ended, not_there, workload_of
+from services.actions.workloads import HASH_LABEL, rollout_of
 from services.errors import Problem
 from services.kubernetes.delivery import progress_words
 from services.kubernetes.rollout_status import rollout_status
@@ -35,9 +37,14 @@ STATUS = "status"
 ORDERS = ("abort", "promoteFull", "pauseConditions", "controllerPause", "currentStepIndex")
 """What a status says that operators order, and not the controller alone."""
 
-HASH_LABEL = "rollouts-pod-template-hash"
 REVISION = "rollout.argoproj.io/revision"
 LEAVES = "scale-down-deadline"
+SIZED = "rollout.argoproj.io/desired-replicas"
+"""The annotation of a ReplicaSet that names the Rollout's replicas which it was last sized for."""
+
+UNSEEN = 30.0
+"""Seconds for which a controller may take no notice of a change."""
+
 NOTHING = "nothing is on its way: what runs is the stable version"
 LONGEST = 3600.0
 """Seconds that a delivery is watched at most: its steps may take their time, and its deadline counts anew for each."""
@@ -91,15 +98,18 @@ async def scene_of(target: Target, hands: Hands, rule: Rule) -> Scene:
 async def stable_revision(workload: Workload, hands: Hands) -> int:
     """Return the revision of the stable ReplicaSet, 0 where none is stable yet or it cannot be read."""
     stable = workload.delivery.stable if workload.delivery is not None else ""
-    if not stable:
-        return 0
     try:
-        found = await hands.find(REPLICASETS, workload.ref.namespace, labelSelector=f"{HASH_LABEL}={stable}")
+        owned = await _replicasets(workload, hands, f"={stable}") if stable else ()
     except Problem:
         return 0
-    owned = [one for one in found if _owner(one) == workload.ref.uid]
     numbers = [str(at(one, "metadata", "annotations", REVISION) or "") for one in owned]
     return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+
+async def _replicasets(workload: Workload, hands: Hands, of: str = "") -> Sequence[Document]:
+    """Return the ReplicaSets that a Rollout controls; `of` ("=hash") narrows them. Raises Problem."""
+    found = await hands.find(REPLICASETS, workload.ref.namespace, labelSelector=f"{HASH_LABEL}{of}")
+    return [one for one in found if _owner(one) == workload.ref.uid]
 
 
 def _owner(document: Document) -> str:
@@ -143,7 +153,7 @@ def _text(value: object) -> str:
     return ", ".join(reasons) if reasons else msgspec.json.encode(value).decode()
 
 
-Look = Callable[[Workload, Delivery], str]
+Look = Callable[[Workload, Delivery], str | Awaitable[str]]
 """What an action has achieved: a sentence once it holds, "" while it does not; raises Gone where it cannot any more."""
 
 
@@ -153,30 +163,25 @@ class Gone(Exception):  # noqa: N818 - it says what has become of the delivery
 
 async def watch_delivery(plan: Plan, hands: Hands, note: Note, look: Look) -> Ended:
     """Watch a Rollout until `look` has a sentence (OK) or raises (FAILED); UNKNOWN where it takes too long."""
-    clock = hands.clock
-    began, silent_since, said = clock.monotonic(), 0.0, ""
+    clock, watch = hands.clock, Watch(plan, hands)
+    said = ""
     while True:
+        document = await watch.next()
+        if isinstance(document, Ended):
+            return document
         try:
-            workload = workload_of(plan.target, await fetch(plan.target, hands))
-            silent_since = 0.0
-        except Refused as refused:
-            return _ended(hands, Outcome.FAILED, refused.sentence)
-        except Problem as problem:
-            silent_since = silent_since or clock.monotonic()
-            if clock.monotonic() - silent_since > PATIENCE:
-                return _ended(hands, Outcome.UNKNOWN, problem.sentence)
-            await clock.sleep(POLL)
-            continue
-        status = rollout_status(workload)
-        try:
-            done = look(workload, workload.delivery) if workload.delivery is not None else ""
+            workload = workload_of(plan.target, document)
+            found = look(workload, workload.delivery) if workload.delivery is not None else ""
+            done = found if isinstance(found, str) else await found
         except Gone as gone:
-            return _ended(hands, Outcome.FAILED, str(gone))
+            return ended(hands, Outcome.FAILED, str(gone))
+        except Problem as problem:
+            return ended(hands, Outcome.UNKNOWN, problem.sentence)
         if done:
-            return _ended(hands, Outcome.OK, done)
-        waited = clock.monotonic() - began
-        if waited > min(workload.progress_deadline + SLACK, LONGEST):
-            return _ended(hands, Outcome.UNKNOWN, f"still not done after {waited:.0f} s: {status.text}")
+            return ended(hands, Outcome.OK, done)
+        status = rollout_status(workload)
+        if watch.waited > min(workload.progress_deadline + SLACK, LONGEST):
+            return ended(hands, Outcome.UNKNOWN, f"still not done after {watch.waited:.0f} s: {status.text}")
         if status.text != said:
             said = status.text
             await note(Progress(Stage.VERIFY, safe_text(said)))
@@ -196,26 +201,68 @@ def pods_facts(scene: Scene, extra: Sequence[Fact] = ()) -> list[Fact]:
     return [*facts, Fact("now", scene.where), *extra]
 
 
-async def watch_back(plan: Plan, hands: Hands, note: Note, took: Callable[[Document], bool], done: str) -> Ended:
-    """Watch a Rollout go back to another template: until it is Healthy, or waits at a step for a person.
+async def watch_template(
+    plan: Plan, hands: Hands, note: Note, took: Callable[[Document], bool], done: str, on_way: str
+) -> Ended:
+    """Watch a Rollout take another template: until it is Healthy, or waits at a step for a person.
 
-    `took` tells whether an object shows the change, `done` is the sentence of success.
+    `took` tells whether the object that holds the template shows the change, `done` is the sentence of success, and
+    `on_way` that of a wait. FAILED where its new pods fail for good, or it is aborted meanwhile.
     """
-    found = await fetch(plan.target, hands)
-    if not took(found):
-        return _ended(hands, Outcome.FAILED, not_there(plan))
+    document = await fetch(plan.target, hands)
+    holder = await written(plan.target, document, hands)
+    if not took(holder.document):
+        return ended(hands, Outcome.FAILED, not_there(plan))
+    until = hands.clock.monotonic() + UNSEEN
+    while not taken_over(document, holder):
+        if hands.clock.monotonic() > until:
+            text = f"its controller has not taken the change up after {UNSEEN:.0f} s: look whether it runs"
+            return ended(hands, Outcome.UNKNOWN, text)
+        await hands.clock.sleep(POLL)
+        document = await fetch(plan.target, hands)
+    failing = Failing(plan.target, hands)
 
-    def look(_workload: Workload, delivery: Delivery) -> str:
+    async def look(workload: Workload, delivery: Delivery) -> str:
         if delivery.phase == HEALTHY and delivery.promoted:
             return done
-        if delivery.phase == DEGRADED and not delivery.aborted:
+        if delivery.phase == DEGRADED:
             raise Gone(f"{delivery.message}; the change is in place, but it does not come up")
         if delivery.phase == PAUSED and not delivery.promoted:
             where = progress_words(delivery)
-            return f"{done.partition(' runs ')[0]} is on its way back: {delivery.message}{where and f', {where}'}"
+            return f"{on_way}: {delivery.message}{where and f', {where}'}"
+        if cause := await failing.cause(workload, document):
+            raise Gone(f"{cause}; the change is in place, and what was stable before still serves")
         return ""
 
     return await watch_delivery(plan, hands, note, look)
+
+
+async def watch_scaled(plan: Plan, hands: Hands, note: Note, wanted: int) -> Ended:
+    """Watch until a Rollout's controller has sized its ReplicaSets for a number of replicas, and their pods are ready.
+
+    In the middle of a delivery the pods of both versions, and those of a surge, come to more than was asked for: so
+    each ReplicaSet is asked, and for which number the controller has last sized it.
+    """
+    key = plan.target.ref.key
+
+    async def look(workload: Workload, _delivery: Delivery) -> str:
+        if workload.spec_replicas != wanted:
+            raise Gone(not_there(plan))
+        if workload.observed_generation < workload.generation:
+            return ""
+        owned = await _replicasets(workload, hands)
+        alive = [one for one in owned if int(at(one, "spec", "replicas") or 0) or int(at(one, STATUS, "replicas") or 0)]
+        settled = all(_settled(one, wanted) for one in alive)
+        return f"{key} has {wanted} replicas" if settled and bool(alive) is bool(wanted) else ""
+
+    return await watch_delivery(plan, hands, note, look)
+
+
+def _settled(replicaset: Document, wanted: int) -> bool:
+    sized = str(at(replicaset, "metadata", "annotations", SIZED) or "")
+    asked = int(at(replicaset, "spec", "replicas") or 0)
+    counts = [int(at(replicaset, STATUS, name) or 0) for name in ("replicas", "readyReplicas")]
+    return sized in ("", str(wanted)) and counts == [asked, asked]
 
 
 async def watch_restarted(plan: Plan, hands: Hands, note: Note) -> Ended:
@@ -247,7 +294,3 @@ def delivers_again(
         return [Fact("means", "it is the stable version: no step is taken, and an abort is over")] if stable else []
     text = "it is not the stable version: its steps, pauses and analyses are gone through again"
     return [Fact("means", text, Severity.NOTICE)]
-
-
-def _ended(hands: Hands, outcome: Outcome, text: str) -> Ended:
-    return Ended(outcome, safe_text(text, 1000), at=hands.clock.now())

@@ -9,6 +9,7 @@ import msgspec
 
 from services.actions.reading import at, entries
 from services.actions.spec import Document, Hands
+from services.actions.workloads import HASH_LABEL
 from services.errors import Problem
 from services.kubernetes.decode import FAILURES, decode_list
 from services.kubernetes.decode_workloads import revision_number
@@ -80,6 +81,8 @@ class Failing:
     async def _newest(self, workload: Workload, template: object) -> str:
         """Return the label ("name=value") of the pods of the newest revision, "" where it cannot be told."""
         ref = self._target.ref
+        if workload.delivery is not None:
+            return f"{HASH_LABEL}={workload.delivery.current}" if workload.delivery.current else ""
         if ref.kind == "StatefulSet":
             return f"{CONTROLLERS_HASH}={workload.update_revision}" if workload.update_revision else ""
         kind, name = (REPLICASETS, HASH) if ref.kind == "Deployment" else (CONTROLLERREVISIONS, CONTROLLERS_HASH)

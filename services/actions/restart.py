@@ -46,8 +46,9 @@ class Restart(Ordinary):
         write = patch(target, document, {"spec": {"restartAt": when}} if argo else body, MERGE if argo else STRATEGIC)
         edits, said = await rehearse(write, document, hands)
         workload = workload_of(target, document)
+        same = ", ".join(workload.images) or (f"that of {workload.delivery.follows}" if workload.delivery else "")
         facts = [
-            Fact("restarts", f"{workload.desired} pods, with the same image: {', '.join(workload.images)}"),
+            Fact("restarts", f"{workload.desired} pods, with the same image: {same}"),
             *_warnings(target, document, workload.ready, workload.desired),
             *keepers,
             *said,

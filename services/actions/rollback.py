@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 
 from msgspec import structs
 
-from services.actions.deliveries import delivers_again, watch_back
+from services.actions.deliveries import delivers_again, watch_template
+from services.actions.following import Written, written
 from services.actions.keepers import check_keepers
-from services.actions.reading import at, entries, fetch, patch, rehearse, spoken
+from services.actions.reading import at, entries, fetch, patch, rehearse
 from services.actions.spec import Document, Hands, Note, Refused
 from services.actions.watching import watch_rollout, workload_of
-from services.actions.workloads import patch_right, pods_touched, rollout_command, rollout_of
+from services.actions.workloads import labels_wanted, patch_right, pods_touched, rollout_command, rollout_of
 from services.errors import Problem
 from services.kubernetes.history import HELD_BY_REPLICASETS
 from services.kubernetes.undo import Grounds, Part, candidates
@@ -56,27 +57,24 @@ class Rollback:
         rollout = rollout_of(row, snapshot)
         if rollout is None:
             return ""
-        if rollout.workload.delivery is not None and rollout.workload.delivery.follows:
-            return _followed(rollout.workload.delivery.follows)
         if rollout.workload.paused and rollout.workload.delivery is None:
             return "it is paused: resume it first"
         return "it has one revision only" if rollout.revision == 1 else ""
 
     async def plan(self, target: Target, given: Mapping[str, str], hands: Hands, /) -> Plan:
         """Return the way back to revision `to`, or to the best one there is."""
-        document = await fetch(target, hands)
-        if name := str(at(document, "spec", "workloadRef", "name") or ""):
-            kind = str(at(document, "spec", "workloadRef", "kind") or "").lower()
-            raise Refused(safe_text(f"{spoken(target)}: {_followed(f'{kind}/{name}')}."))
-        keepers = await check_keepers(document, target, hands)
+        shown = await fetch(target, hands)
+        holder = await written(target, shown, hands)
+        document = _whole(shown, holder)
+        keepers = await check_keepers(holder.document, holder.target, hands)
         holders = await _holders(target, document, hands)
         observed = await hands.observed(target.ref)
         to = _number(given.get("to", ""))
         cause = f"rollback by {hands.who} via quarterdeck"
         way = way_back(document, holders, to=to, observed=observed, cause=cause)
-        write = patch(target, document, None, way.content_type)
+        write = patch(holder.target, holder.document, None, way.content_type)
         write = structs.replace(write, body=way.body)
-        edits, said = await rehearse(write, document, hands)
+        edits, said = await rehearse(write, holder.document, hands)
         current = _current(document, holders)
         warnings = await _warnings(target, document, holders, way, hands)
         trap = await _blocking(target, document, way, hands)
@@ -87,6 +85,7 @@ class Rollback:
             parameters={"to": str(way.revision.number)},
             facts=(
                 *_facts(target, document, way, current),
+                *holder.facts,
                 *delivers_again(target, document, holders, way, hands.clock.now()),
                 *keepers,
                 *warnings,
@@ -95,7 +94,7 @@ class Rollback:
             ),
             edits=edits if len(edits) <= SHOWN else _gathered(way),
             writes=(write, *(_deletion(pod) for pod in trap)),
-            rights=(patch_right(target),),
+            rights=(patch_right(holder.target),),
             command=rollout_command(target, "undo", f" --to-revision={way.revision.number}"),
             touches=await pods_touched(target, document, hands),
             expects=_expected(target, way, hands),
@@ -120,8 +119,14 @@ class Rollback:
         """Watch until the revision is available, then until the alerts that fired on it have cleared."""
         wanted = await _template_of(plan, hands)
         name = f"{plan.target.ref.key} runs what revision {plan.parameters['to']} was"
-        watch = watch_back if plan.target.ref.kind == "Rollout" else watch_rollout
-        ended = await watch(plan, hands, note, lambda found: _runs(found, wanted), name)
+
+        def took(found: Document) -> bool:
+            return _runs(found, wanted)
+
+        if plan.target.ref.kind == "Rollout":
+            ended = await watch_template(plan, hands, note, took, name, f"{plan.target.ref.key} is on its way back")
+        else:
+            ended = await watch_rollout(plan, hands, note, took, name)
         alerts = [key for key in plan.state.get("alerts", "").split(",") if key]
         if ended.outcome is not Outcome.OK or not alerts:
             return ended
@@ -130,13 +135,15 @@ class Rollback:
 
 async def _holders(target: Target, document: Document, hands: Hands) -> Sequence[Document]:
     kind = REPLICASETS if target.ref.kind in HELD_BY_REPLICASETS else CONTROLLERREVISIONS
-    labels = at(document, "spec", "selector", "matchLabels") or {}
-    selector = ",".join(f"{name}={value}" for name, value in labels.items())
+    selector = labels_wanted(document)
     return await hands.find(kind, target.ref.namespace, **({"labelSelector": selector} if selector else {}))
 
 
-def _followed(name: str) -> str:
-    return f"its template is that of {name}: roll that back, and it follows"
+def _whole(document: Document, holder: Written) -> Document:
+    """Return a workload with the pod template that it runs, where that is written in another object."""
+    if not holder.borrowed:
+        return document
+    return {**document, "spec": {**document["spec"], "template": at(holder.document, "spec", "template")}}
 
 
 def _number(text: str) -> int:
@@ -154,11 +161,10 @@ def _current(document: Document, holders: Sequence[Document]) -> int:
 def _facts(target: Target, document: Document, way: WayBack, current: int) -> list[Fact]:
     workload = workload_of(target, document)
     ready = f"{workload.ready} of {workload.desired} ready"
-    images = ", ".join(way.revision.images)
     was = f" (was {way.revision.was})" if way.revision.was else ""
     found = [
-        Fact("from", f"rev {current}   {', '.join(workload.images)}   {ready}"),
-        Fact("to", f"rev {way.revision.number}{was}   {images}   {way.words}"),
+        Fact("from", f"rev {current}   {_spoken(workload.images)}   {ready}"),
+        Fact("to", f"rev {way.revision.number}{was}   {_spoken(way.revision.images)}   {way.words}"),
     ]
     if way.grounds is Grounds.INFERRED:
         text = "no console of this machine saw it healthy: the cluster's own marks are all that speaks for it"
@@ -169,6 +175,11 @@ def _facts(target: Target, document: Document, way: WayBack, current: int) -> li
         text = "it is managed by kubectl apply: the next apply brings the newer manifest back"
         found.append(Fact("apply", text, Severity.NOTICE))
     return found
+
+
+def _spoken(images: Sequence[str]) -> str:
+    """Return images without their registry and its folders, which the diff names: "cart:v2.0.1, proxy:1.4"."""
+    return ", ".join(one.rpartition("/")[2] for one in images)
 
 
 def _gathered(way: WayBack) -> tuple[Edit, ...]:
@@ -221,9 +232,7 @@ async def _jobs(target: Target, hands: Hands) -> Sequence[Document]:
 async def _blocking(target: Target, document: Document, way: WayBack, hands: Hands) -> Sequence[Document]:
     if target.ref.kind != "StatefulSet":
         return ()
-    labels = at(document, "spec", "selector", "matchLabels") or {}
-    selector = ",".join(f"{name}={value}" for name, value in labels.items())
-    pods = await hands.find(PODS, target.ref.namespace, labelSelector=selector)
+    pods = await hands.find(PODS, target.ref.namespace, labelSelector=labels_wanted(document))
     return [dict(one) for one in blocking_pods(document, pods, way.revision.name)]
 
 
@@ -272,7 +281,10 @@ def _alerts(target: Target, hands: Hands) -> list[str]:
 def _expected(target: Target, way: WayBack, hands: Hands) -> str:
     alerts = hands.snapshot().tables.get("alerts", {})
     names = sorted({alerts[key].name for key in _alerts(target, hands)})
-    cleared = f" and {' and '.join(names[:3])} clears" if names else ""
+    if len(names) > 3:
+        cleared = f", and {len(names)} alerts clear ({', '.join(names[:3])}, ...)"
+    else:
+        cleared = f" and {' and '.join(names)} clear{'s' if len(names) == 1 else ''}" if names else ""
     return f"until rev {way.revision.number} is available{cleared}"
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from services.actions.deliveries import ARGO_ROLLOUT, watch_scaled
 from services.actions.keepers import check_keepers
 from services.actions.ordinary import Ordinary
 from services.actions.reading import MERGE, at, fetch, patch, rehearse, slashed, spoken
 from services.actions.spec import Hands, Note, Refused
-from services.actions.watching import watch_rollout
+from services.actions.watching import watch_rollout, workload_of
 from services.actions.workloads import patch_right, rollout_of, scaled_by_itself
 from services.model.action import Ended, Fact, Plan, Right, Target, Tier, Undo
 from services.model.severity import Severity
@@ -48,6 +49,9 @@ class Scale(Ordinary):
         if not wanted:
             text = "at 0 nothing serves, and a HPA stays off until somebody scales up again"
             facts.append(Fact("zero", text, Severity.CRIT))
+        if (delivery := workload_of(target, document).delivery) is not None and not delivery.promoted:
+            text = f"a delivery is on its way ({delivery.phase}): its share is reckoned anew from {wanted}"
+            facts.append(Fact("delivery", text, Severity.NOTICE))
         return Plan(
             action=self.id,
             target=target,
@@ -73,6 +77,8 @@ class Scale(Ordinary):
     async def verify(self, plan: Plan, hands: Hands, note: Note) -> Ended:
         """Watch until as many as were asked for are ready."""
         wanted = int(plan.parameters["replicas"])
+        if (plan.target.ref.group, plan.target.ref.kind) == ARGO_ROLLOUT:
+            return await watch_scaled(plan, hands, note, wanted)
         return await watch_rollout(
             plan,
             hands,

@@ -24,6 +24,36 @@ LONGEST = 900.0
 PATIENCE = 15.0
 """Seconds for which an unreachable server is asked again before the outcome is called unknown."""
 
+GOES_ON = "the change is in place, and the cluster goes on trying"
+
+
+class Watch:
+    """Reads one object again and again, patient with a server that is silent for a while."""
+
+    def __init__(self, plan: Plan, hands: Hands) -> None:
+        self._plan = plan
+        self._hands = hands
+        self._began = hands.clock.monotonic()
+
+    @property
+    def waited(self) -> float:
+        """Seconds since it began."""
+        return self._hands.clock.monotonic() - self._began
+
+    async def next(self) -> Document | Ended:
+        """Return the object as it is now, or how all ended: FAILED where it is gone, UNKNOWN where nobody answers."""
+        clock, silent_since = self._hands.clock, 0.0
+        while True:
+            try:
+                return await fetch(self._plan.target, self._hands)
+            except Refused as refused:
+                return ended(self._hands, Outcome.FAILED, refused.sentence)
+            except Problem as problem:
+                silent_since = silent_since or clock.monotonic()
+                if clock.monotonic() - silent_since > PATIENCE:
+                    return ended(self._hands, Outcome.UNKNOWN, problem.sentence)
+            await clock.sleep(POLL)
+
 
 async def watch_rollout(plan: Plan, hands: Hands, note: Note, took: Callable[[Document], bool], done: str) -> Ended:
     """Watch until the workload has rolled out as kubectl says it; `took` tells whether an object shows the change.
@@ -31,34 +61,25 @@ async def watch_rollout(plan: Plan, hands: Hands, note: Note, took: Callable[[Do
     `done` is the sentence of success. FAILED where the change is not there, its new pods fail for good or its progress
     deadline ran out; UNKNOWN where the server stays silent, or it takes longer than anybody waits.
     """
-    clock, failing = hands.clock, Failing(plan.target, hands)
-    began, silent_since, said = clock.monotonic(), 0.0, ""
+    watch, failing = Watch(plan, hands), Failing(plan.target, hands)
+    said = ""
     while True:
-        try:
-            document = await fetch(plan.target, hands)
-            silent_since = 0.0
-        except Refused as refused:
-            return _ended(hands, Outcome.FAILED, refused.sentence)
-        except Problem as problem:
-            silent_since = silent_since or clock.monotonic()
-            if clock.monotonic() - silent_since > PATIENCE:
-                return _ended(hands, Outcome.UNKNOWN, problem.sentence)
-            await clock.sleep(POLL)
-            continue
+        document = await watch.next()
+        if isinstance(document, Ended):
+            return document
         if not took(document):
-            return _ended(hands, Outcome.FAILED, not_there(plan))
+            return ended(hands, Outcome.FAILED, not_there(plan))
         status = status_of(plan.target, document)
         if status.done and not status.error:
-            return _ended(hands, Outcome.OK, done)
+            return ended(hands, Outcome.OK, done)
         if cause := status.error or await failing.cause(workload_of(plan.target, document), document):
-            return _ended(hands, Outcome.FAILED, f"{cause}; the change is in place, and the cluster goes on trying")
-        if clock.monotonic() - began > _patience(document):
-            text = f"still not done after {clock.monotonic() - began:.0f} s: {status.text.strip()}"
-            return _ended(hands, Outcome.UNKNOWN, text)
+            return ended(hands, Outcome.FAILED, f"{cause}; {GOES_ON}")
+        if watch.waited > _patience(document):
+            return ended(hands, Outcome.UNKNOWN, f"still not done after {watch.waited:.0f} s: {status.text.strip()}")
         if status.text != said:
             said = status.text
             await note(Progress(Stage.VERIFY, safe_text(said)))
-        await clock.sleep(POLL)
+        await hands.clock.sleep(POLL)
 
 
 async def see_once(plan: Plan, hands: Hands, note: Note, holds: Callable[[Document], bool], done: str) -> Ended:
@@ -67,10 +88,10 @@ async def see_once(plan: Plan, hands: Hands, note: Note, holds: Callable[[Docume
     try:
         document = await fetch(plan.target, hands)
     except Refused as refused:
-        return _ended(hands, Outcome.FAILED, refused.sentence)
+        return ended(hands, Outcome.FAILED, refused.sentence)
     if not holds(document):
-        return _ended(hands, Outcome.FAILED, not_there(plan))
-    return _ended(hands, Outcome.OK, done)
+        return ended(hands, Outcome.FAILED, not_there(plan))
+    return ended(hands, Outcome.OK, done)
 
 
 def not_there(plan: Plan) -> str:
@@ -105,5 +126,6 @@ def _patience(document: Document) -> float:
     return min(allowed, LONGEST)
 
 
-def _ended(hands: Hands, outcome: Outcome, text: str) -> Ended:
+def ended(hands: Hands, outcome: Outcome, text: str) -> Ended:
+    """Return an end of now, in words that may come from outside."""
     return Ended(outcome, safe_text(text, 1000), at=hands.clock.now())

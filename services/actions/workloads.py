@@ -16,6 +16,8 @@ STATEFULSET = (STATEFULSETS.group, STATEFULSETS.kind)
 DAEMONSET = (DAEMONSETS.group, DAEMONSETS.kind)
 WORKLOADS = frozenset({DEPLOYMENT, STATEFULSET, DAEMONSET})
 
+HASH_LABEL = "rollouts-pod-template-hash"
+
 AUTOSCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 SCALED_OBJECTS = Resource("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject")
 
@@ -44,11 +46,20 @@ def patch_right(target: Target, subresource: str = "") -> Right:
 
 async def pods_touched(target: Target, document: Document, hands: Hands) -> int:
     """Return how many pods belong to a workload now."""
+    selector = labels_wanted(document)
+    return len(await hands.find(PODS, target.ref.namespace, labelSelector=selector)) if selector else 0
+
+
+def labels_wanted(document: Document) -> str:
+    """Return the label selector of a workload in the API's string form, "" for none.
+
+    A Rollout may take it from the workload that it follows; then its status names it, of one of its versions alone.
+    """
     labels = at(document, "spec", "selector", "matchLabels") or {}
-    selector = ",".join(f"{name}={value}" for name, value in labels.items())
-    if not selector:
-        return 0
-    return len(await hands.find(PODS, target.ref.namespace, labelSelector=selector))
+    if labels:
+        return ",".join(f"{name}={value}" for name, value in labels.items())
+    said = str(at(document, "status", "selector") or "")
+    return ",".join(part for part in said.split(",") if part and not part.startswith(f"{HASH_LABEL}="))
 
 
 async def scaled_by_itself(target: Target, hands: Hands) -> list[Fact]:

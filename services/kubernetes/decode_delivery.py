@@ -39,6 +39,7 @@ from services.model.workload import Workload
 
 REVISION = "rollout.argoproj.io/revision"
 WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
+HASH_LABEL = "rollouts-pod-template-hash"
 FULL_WEIGHT = 100
 PROGRESS_DEADLINE = 600
 """Seconds where `progressDeadlineSeconds` is unset (utils/defaults)."""
@@ -170,6 +171,7 @@ class _Status(Struct, frozen=True, gc=False, rename="camel"):
     controller_pause: bool | None = None
     pause_conditions: list[_PauseCondition] | None = None
     restarted_at: str | None = None
+    selector: str | None = None
     canary: _CanaryStatus | None = None
     blue_green: _BlueGreenStatus | None = None
     conditions: list[WireCondition] | None = None
@@ -213,7 +215,7 @@ def rollout_of(wire: WireRollout, cluster: str) -> Workload:
         strategy=delivery.strategy,
         progress_deadline=spec.progress_deadline_seconds or PROGRESS_DEADLINE,
         change_cause=annotations.cause or "",
-        selector=selector_text(spec.selector),
+        selector=selector_text(spec.selector) or _without_hash(status.selector or ""),
         conditions=conditions_of(status.conditions),
         labels=labels_of(meta.labels),
         resource_version=meta.resource_version or "",
@@ -228,6 +230,11 @@ def _observed(status: _Status, generation: int) -> int:
     """Return the observed generation: the field is text, and a hash in what versions before 0.10 wrote."""
     text = str(status.observed_generation or "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else generation
+
+
+def _without_hash(selector: str) -> str:
+    """Return the selector that the status of a Rollout names, of all its versions: what it follows has it else."""
+    return ",".join(part for part in selector.split(",") if not part.startswith(f"{HASH_LABEL}="))
 
 
 def _delivery(meta: _Meta, spec: _Spec, status: _Status) -> Delivery:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.contract.handed import handed
+from tests.contract.twins import Stage
 from tests.controlplane import build, manifests
 from tests.controlplane.clusters import FOREIGN, Cluster, NotOursError, foreign_cluster
 from tests.controlplane.commands import SERVING
+from tests.controlplane.deliveries import Deliveries, deliveries
 from tests.controlplane.estate import BIG, create
 from tests.controlplane.plane import ControlPlane
 from tests.controlplane.prepared import prepared
@@ -94,6 +98,24 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     cluster.kubectl("create", "namespace", name)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false", check=False)
+
+
+@pytest.fixture(scope="module")
+def argo(plane: ControlPlane) -> Iterator[Deliveries]:
+    """The real controller of Argo Rollouts on the shared plane, while the tests of a module run."""
+    try:
+        build.build(build.to_stderr, modules=build.ROLLOUTS)
+    except build.BuildError as error:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
+    with deliveries(plane) as running:
+        yield running
+
+
+@pytest.fixture
+async def stage(plane: ControlPlane, argo: Deliveries, namespace: str) -> AsyncIterator[Stage]:
+    """Twins of Rollouts, with our hands on the shared plane."""
+    async with handed(plane) as hands, asyncio.timeout(240):
+        yield Stage(plane, argo, hands, namespace)
 
 
 @pytest.fixture(scope="session")

@@ -2,163 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any
 
 import pytest
 
 from services.actions.registry import BY_ID, action
 from services.actions.spec import Refused
 from services.kubernetes.analysis import analysis_of
-from services.kubernetes.decode import decode_list
-from services.kubernetes.hands import KubernetesHands
-from services.kubernetes.rollout_status import rollout_status
 from services.kubernetes.writing import WriteFault, WriteProblem
-from services.model.action import Ended, Outcome, Plan, Progress, Target
+from services.model.action import Progress, Target
 from services.model.ref import ANALYSISRUNS, ARGO_ROLLOUTS, Ref
 from services.model.severity import Severity
-from services.model.workload import Rollout, Workload
+from services.model.workload import Rollout
 from services.ports import Snapshot
-from tests.contract.handed import as_json, eventually, handed
+from tests.contract.handed import eventually
+from tests.contract.twins import IMAGE, STEPS, TWINS, Stage, rollout
 from tests.contract.watched import apply, kubectl, watched
-from tests.controlplane import build, manifests
-from tests.controlplane.deliveries import Deliveries, deliveries
-from tests.controlplane.plane import ControlPlane
+from tests.controlplane import manifests
 from tui.presenters.delivery import judged, present_delivery, replicasets_of
 from tui.presenters.lens import Lens
 
-IMAGE = "registry.example/shop/front"
-STEPS: list[dict[str, Any]] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]
 JUDGED = [{"setWeight": 50}, {"analysis": {"templates": [{"templateName": "answers"}]}}, {"pause": {}}]
-TWINS = ("ours", "theirs")
-
-
-@pytest.fixture(scope="module")
-def argo(plane: ControlPlane) -> Iterator[Deliveries]:
-    try:
-        build.build(build.to_stderr, modules=build.ROLLOUTS)
-    except build.BuildError as error:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
-    with deliveries(plane) as running:
-        yield running
-
-
-@pytest.fixture
-async def hands(plane: ControlPlane) -> AsyncIterator[KubernetesHands]:
-    async with handed(plane) as made, asyncio.timeout(240):
-        yield made
-
-
-def rollout(namespace: str, name: str, strategy: Mapping[str, Any], replicas: int = 5) -> dict[str, Any]:
-    template = manifests.pod_template(name, f"{IMAGE}:1")
-    selector = {"matchLabels": template["metadata"]["labels"]}
-    return {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Rollout",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"replicas": replicas, "selector": selector, "template": template, "strategy": strategy},
-    }
-
-
-class Stage:
-    """Twins in a namespace: what we do to one is done to the other by the plugin."""
-
-    def __init__(self, plane: ControlPlane, argo: Deliveries, hands: KubernetesHands, namespace: str) -> None:
-        self.plane, self.argo, self.hands, self.namespace = plane, argo, hands, namespace
-        self.said: list[str] = []
-
-    async def make(self, strategy: Mapping[str, Any], replicas: int = 5) -> None:
-        await apply(self.plane, *(rollout(self.namespace, name, strategy, replicas) for name in TWINS))
-        await self.both("Healthy")
-
-    async def image(self, tag: str) -> None:
-        for name in TWINS:
-            await self.theirs("set", "image", name, f"{name}={IMAGE}:{tag}")
-
-    async def theirs(self, *words: str) -> str:
-        done = await asyncio.to_thread(self.argo.argo, "-n", self.namespace, *words)
-        return done.stdout
-
-    async def workload(self, name: str = "ours") -> Workload:
-        document = await as_json(self.plane, self.namespace, "rollouts.argoproj.io", name)
-        body = json.dumps({"metadata": {}, "items": [document]}).encode()
-        found = decode_list(ARGO_ROLLOUTS.table, body, "c").rows[f"{self.namespace}/{name}"]
-        assert isinstance(found, Workload)
-        return found
-
-    async def target(self, name: str = "ours") -> Target:
-        workload = await self.workload(name)
-        return Target(workload.ref, ARGO_ROLLOUTS, workload.generation, workload.resource_version)
-
-    async def both(self, *words: str) -> None:
-        """Wait until both are as these words say, and agree that the twins are alike."""
-        for name in TWINS:
-            await self.until(name, *words)
-
-        async def alike() -> bool:
-            ours, theirs = [await self.picture(name) for name in TWINS]
-            return bool(ours == theirs)
-
-        await eventually(alike, f"twins alike at {words}")
-
-    async def until(self, name: str, *words: str) -> None:
-        async def seen() -> bool:
-            found = await self.workload(name)
-            text = rollout_status(found).text + f" step {found.delivery and found.delivery.step}"
-            return all(word in text for word in words)
-
-        await eventually(seen, f"{name}: {words}")
-
-    async def picture(self, name: str) -> Any:
-        """Return what of a Rollout an order moves, under a name that both share."""
-        found = await as_json(self.plane, self.namespace, "rollouts.argoproj.io", name)
-        spec, status = found["spec"], found["status"]
-        template = json.loads(json.dumps(spec["template"]).replace(f'"{name}"', '"twin"').replace(f"-{name}", "-twin"))
-        pauses = [one["reason"] for one in status.get("pauseConditions") or ()]
-        return (
-            template,
-            spec.get("paused") or False,
-            [status.get(key) for key in ("phase", "message", "currentStepIndex", "replicas", "updatedReplicas")],
-            [status.get(key) or False for key in ("abort", "promoteFull", "controllerPause")],
-            pauses,
-            status.get("stableRS") == status.get("currentPodHash"),
-            found["metadata"]["annotations"]["rollout.argoproj.io/revision"],
-        )
-
-    async def plan(self, name: str, **given: str) -> Plan:
-        return await action(name).plan(await self.target(), given, self.hands)
-
-    async def run(self, name: str, **given: str) -> Ended:
-        """Do it to ours; the dry run must have said what became true."""
-        doing, plan = action(name), await self.plan(name, **given)
-        assert doing.available(await self.workload(), self.hands.snapshot()) == ""
-
-        async def note(progress: Progress) -> None:
-            self.said.append(progress.text)
-
-        await doing.execute(plan, self.hands, note)
-        ended = await doing.verify(plan, self.hands, note)
-        assert ended.outcome is Outcome.OK, ended.text
-        return ended
-
-    async def offered(self) -> set[str]:
-        """Return which of a Rollout's own actions plan now; the others refuse with a reason."""
-        found = set()
-        for name in ("promote", "promote-full", "abort", "retry"):
-            try:
-                await self.plan(name)
-            except Refused:
-                continue
-            found.add(name)
-        return found
-
-
-@pytest.fixture
-async def stage(plane: ControlPlane, argo: Deliveries, hands: KubernetesHands, namespace: str) -> Stage:
-    return Stage(plane, argo, hands, namespace)
 
 
 async def test_a_canary_is_promoted_aborted_retried_and_undone_as_the_plugin_does_it(stage: Stage) -> None:

@@ -1,0 +1,130 @@
+"""A Rollout is scaled and given images; one that follows a Deployment is changed there: on the real controller."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.actions.registry import action
+from services.actions.spec import Refused
+from services.kubernetes.writing import WriteFault, WriteProblem
+from services.model.action import Outcome, Progress
+from services.model.severity import Severity
+from services.model.workload import Rollout
+from services.ports import Snapshot
+from tests.contract.twins import IMAGE, STEPS, TWINS, Stage, following, rollout
+from tests.contract.watched import apply, kubectl, watched
+from tui.presenters.delivery import present_delivery, replicasets_of
+from tui.presenters.lens import Lens
+
+
+async def said_nothing(_progress: Progress) -> None:
+    return
+
+
+async def test_a_canary_is_scaled_and_given_an_image_as_kubectl_and_the_plugin_do_it(stage: Stage) -> None:
+    await stage.make({"canary": {"steps": STEPS}})
+    ended = await stage.run("set-image", image=f"{IMAGE}:2")
+    assert f"delivers {IMAGE}:2: CanaryPauseStep, step 1/4, 20 %" in ended.text
+    await stage.theirs("set", "image", "theirs", f"theirs={IMAGE}:2")
+    await stage.both("Paused - CanaryPauseStep", "step 1")
+    # in the middle of a delivery both versions are sized anew
+    ended = await stage.run("scale", replicas="8")
+    assert ended.text.endswith("has 8 replicas")
+    scale = ("-n", stage.namespace, "scale", "rollouts.argoproj.io/theirs", "--replicas=8", "--current-replicas=5")
+    await kubectl(stage.plane, *scale)
+    await stage.both("Paused - CanaryPauseStep", "step 1")
+    plan = await stage.plan("scale", replicas="4")
+    assert any(one.label == "delivery" for one in plan.facts)
+    with pytest.raises(Refused, match="Expected 5 replicas, and there are 8"):
+        await stage.plan("scale", replicas="4", **{"from": "5"})
+    # somebody scales in between: what was meant for 8 is not done to 6
+    await kubectl(stage.plane, "-n", stage.namespace, "scale", "rollouts.argoproj.io/ours", "--replicas=6")
+    with pytest.raises(WriteProblem) as problem:
+        await action("scale").execute(plan, stage.hands, said_nothing)
+    assert problem.value.kind is WriteFault.CHANGED
+    await stage.run("scale", replicas="0")
+    await stage.run("scale", replicas="3")
+    # what scales by itself is said
+    target = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "ours"}
+    scaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "front", "namespace": stage.namespace},
+        "spec": {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 9},
+    }
+    await apply(stage.plane, scaler)
+    said = [one for one in (await stage.plan("scale", replicas="5")).facts if one.label == "scaler"]
+    assert [(one.severity, one.text) for one in said] == [
+        (Severity.WARN, "HPA front (2 to 9) sets the replicas and will undo this")
+    ]
+    with pytest.raises(Refused, match="has no container sidecar: it has ours"):
+        await stage.plan("set-image", image=f"{IMAGE}:3", container="sidecar")
+
+
+async def test_an_image_that_is_not_to_be_had_ends_the_watch_early(stage: Stage) -> None:
+    made = rollout(stage.namespace, "ours", {"canary": {"steps": STEPS}}, 2)
+    await apply(stage.plane, made)
+    await stage.until("ours", "Healthy")
+    doing, plan = action("set-image"), await stage.plan("set-image", image=f"{IMAGE}:bad-crash")
+    await doing.execute(plan, stage.hands, said_nothing)
+    ended = await doing.verify(plan, stage.hands, said_nothing)
+    assert ended.outcome is Outcome.FAILED, ended.text
+    assert "what was stable before still serves" in ended.text
+
+
+async def test_a_rollout_that_follows_a_deployment_is_changed_there_as_the_plugin_does_it(stage: Stage) -> None:
+    for name in TWINS:
+        await apply(stage.plane, *following(stage.namespace, name, {"canary": {"steps": STEPS}}, 3))
+    await stage.both("Healthy")
+    plan = await stage.plan("set-image", image=f"{IMAGE}:2")
+    assert [one.path for one in plan.writes] == [f"/apis/apps/v1/namespaces/{stage.namespace}/deployments/ours-app"]
+    assert any(one.text == "deployment/ours-app, whose template it follows" for one in plan.facts)
+    await stage.run("set-image", image=f"{IMAGE}:2")
+    await stage.theirs("set", "image", "theirs", f"theirs={IMAGE}:2")
+    await stage.both("Paused - CanaryPauseStep", "step 1")
+
+    await stage.run("abort")
+    await stage.theirs("abort", "theirs")
+    await stage.both("Degraded - RolloutAborted")
+    tables = ("rollouts.argoproj.io", "replicasets.apps", "deployments.apps", "statefulsets.apps", "daemonsets.apps")
+    async with watched(stage.plane.kubeconfig(), *tables, namespaces=(stage.namespace,)) as looking:
+
+        def row(snapshot: Snapshot) -> Rollout | None:
+            found = snapshot.tables.get("rollouts", {}).get(f"Rollout/{stage.namespace}/ours")
+            return found if isinstance(found, Rollout) else None
+
+        seen = await looking.until(lambda seen: (found := row(seen)) and "aborted" in found.what, "the abort")
+        found = row(seen)
+        assert found is not None
+        assert (found.workload.images, found.previous_images) == ((f"{IMAGE}:2",), (f"{IMAGE}:1",))
+        lines = present_delivery(found, replicasets_of(seen, found.ref), {}, Lens(0.0), "R")
+        text = "\n".join("".join(span.text for span in line) for line in lines)
+        assert "template of deployment/ours-app" in text
+        assert "undo to revision 1" in text
+
+    plan = await stage.plan("rollback")
+    assert plan.parameters["to"] == "1"
+    assert plan.touches == 3
+    await stage.run("rollback")
+    await stage.theirs("undo", "theirs")
+    await stage.both("Healthy", "step 4")
+    assert (await stage.plan("rollback", to="2")).parameters["to"] == "2"
+
+    await stage.run("restart")
+    await stage.theirs("restart", "theirs")
+    await stage.both("Healthy")
+    await stage.run("scale", replicas="4")
+    await kubectl(stage.plane, "-n", stage.namespace, "scale", "rollouts.argoproj.io/theirs", "--replicas=4")
+    await stage.both("Healthy")
+    # where the Deployment has pods of its own, they are replaced beside the steps: that is said
+    await kubectl(stage.plane, "-n", stage.namespace, "scale", "deployment/ours-app", "--replicas=1")
+    plan = await stage.plan("set-image", image=f"{IMAGE}:3")
+    assert any("has 1 pods of its own" in one.text for one in plan.facts)
+    # nothing is sent to a Deployment that somebody has changed since
+    await kubectl(stage.plane, "-n", stage.namespace, "set", "image", "deployment/ours-app", f"*={IMAGE}:4")
+    with pytest.raises(WriteProblem) as problem:
+        await action("set-image").execute(plan, stage.hands, said_nothing)
+    assert problem.value.kind is WriteFault.CHANGED
+    await kubectl(stage.plane, "-n", stage.namespace, "delete", "deployment/ours-app")
+    with pytest.raises(Refused, match=r"deployment .*/ours-app is gone"):
+        await stage.plan("rollback")
