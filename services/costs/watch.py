@@ -29,6 +29,9 @@ USAGE = "usage.pods"
 EVERY = 10.0
 """Seconds between two looks."""
 
+AT_REST = 30.0
+"""The same while nothing has changed that costs anything: then only the amounts have grown a little."""
+
 FIRST = 1.0
 """Seconds between two looks until there is something to see."""
 
@@ -46,6 +49,8 @@ PATIENCE = 60.0
 
 PERIODS = (CostPeriod.DAY, CostPeriod.WEEK, CostPeriod.MONTH)
 _OWNING = {REPLICASETS.table: REPLICASETS.kind, JOBS.table: JOBS.kind}
+_READ = frozenset({NODES.table, NAMESPACES.table, PODS.table, USAGE, *_OWNING})
+"""The tables that shares are made from."""
 
 
 class CostWatch:
@@ -74,6 +79,7 @@ class CostWatch:
         self._last_ok = 0.0
         self._state = SourceState.LOADING
         self._backfill = Backfill(metrics, clock)
+        self._told = 0
         self.use(settings)
 
     def use(self, settings: CostSettings) -> None:
@@ -97,7 +103,8 @@ class CostWatch:
     async def _look_on(self) -> None:
         while True:
             try:
-                await self.look()
+                if not self.rests():
+                    await self.look()
             except Exception as error:  # noqa: BLE001 - a fault of an estimate must not end what runs beside it
                 self._say(SourceState.FAILED, safe_text(f"{type(error).__name__}: {error}"))
             await self._clock.sleep(EVERY if self._state is SourceState.LIVE else FIRST)
@@ -106,6 +113,18 @@ class CostWatch:
         """Hand over the hour that runs."""
         if self._meter is not None and self._history is not None and self._state is SourceState.LIVE:
             self._history.keep(self._meter.present())
+
+    def rests(self) -> bool:
+        """Return whether a look would tell nothing but that the same rates have held a little longer."""
+        now = self._clock.now()
+        if self._state is not SourceState.LIVE or self._meter is None or self._meter.fills != self._told:
+            return False
+        if now - self._last_ok >= AT_REST or int(now / HOUR) != int(self._last_ok / HOUR):
+            return False
+        if not self.settings.enabled or waits_for(self._feed.snapshot(), now):
+            return False
+        changes = self._feed.changes(self._revision)
+        return changes is None or _READ.isdisjoint(changes.keys)
 
     async def look(self) -> None:
         """Look once."""
@@ -234,7 +253,7 @@ class CostWatch:
     async def _publish(self, snapshot: Snapshot, rates: Rates, meter: Meter, now: float) -> None:
         spends: dict[CostPeriod, Spend] = {}
         shares = []
-        fills = meter.fills
+        fills = self._told = meter.fills
         for period in PERIODS:
             spends[period], amounts = spend(meter, period, now, rates.total, self._limits)
             shares.append(amounts)

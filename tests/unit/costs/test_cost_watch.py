@@ -11,7 +11,7 @@ from msgspec import structs
 from cache.live import LiveState
 from services.clock import ManualClock, settle
 from services.config_costs import CostSettings
-from services.costs.watch import CostWatch
+from services.costs.watch import AT_REST, CostWatch
 from services.model.cluster import Namespace
 from services.model.cost import CostBy, CostEntry, CostHour, CostKind, CostLine, CostPeriod, CostShare, CostSummary
 from services.model.ref import Ref
@@ -284,3 +284,51 @@ async def test_a_fault_of_the_estimate_is_said_and_ends_nothing(monkeypatch: pyt
     estate.live.publish()
     assert estate.status.state is SourceState.FAILED
     assert estate.status.error == "Costs are not counted: RuntimeError: boom."
+
+
+async def test_it_rests_while_nothing_changes_that_costs_anything_and_no_longer() -> None:
+    estate = Estate()
+    assert not estate.watch.rests()
+    await estate.look()
+
+    async def later(seconds: float) -> bool:
+        await estate.clock.advance(seconds)
+        estate.alive()
+        return estate.watch.rests()
+
+    assert await later(10)
+    estate.live.apply("k", Replace("events", {}))
+    assert await later(10)
+    assert not await later(AT_REST - 20)
+    await estate.look(0)
+    assert await later(10)
+    estate.grow(2)
+    assert not estate.watch.rests()
+    await estate.look(0)
+    assert estate.watch.rests()
+    estate.alive(SourceState.FAILED)
+    assert not estate.watch.rests()
+    await estate.watch.look()
+    estate.live.publish()
+    assert estate.status.state is SourceState.FAILED
+    assert not await later(10)
+    await estate.look(0)
+    assert estate.watch.rests()
+    estate.watch.use(structs.replace(SETTINGS, prices={"big": 2.0}))
+    assert not estate.watch.rests()
+
+
+@pytest.mark.parametrize("pods", [(1, 1, 1, 1, 1, 1, 1), (1, 1, 3, 3, 3, 3, 2), (2, 1, 1, 1, 1, 1, 4)])
+async def test_amounts_are_the_same_whether_it_rests_or_looks_every_time(pods: tuple[int, ...]) -> None:
+    resting, looking = Estate(), Estate()
+    for count in pods:
+        for estate in (resting, looking):
+            estate.grow(count)
+            await estate.clock.advance(10)
+            estate.alive()
+            if estate is looking or not estate.watch.rests():
+                await estate.watch.look()
+    for estate in (resting, looking):
+        await estate.look()
+    assert resting.summary.spends == looking.summary.spends
+    assert resting.live.snapshot().tables["costs"] == looking.live.snapshot().tables["costs"]
