@@ -59,6 +59,11 @@ class _Asked(Struct, frozen=True):
     departure: Departure | None = None
 
 
+def called(kind: str, name: str) -> str:
+    """Return what a server is called in sentences: "prometheus main", but no "prometheus prometheus-1"."""
+    return name if name.lower().startswith(kind) else f"{kind} {name}"
+
+
 class Endpoint:
     """One server that is asked over HTTP. `name` is what the operator calls it: "prometheus main".
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from services.endpoint import Endpoint
+from services.endpoint import Endpoint, called
 
 if TYPE_CHECKING:
     from services.alerts.alertmanagers import Alertmanagers
@@ -29,7 +29,7 @@ class Monitoring:
         self._config = config
         self._clock = clock
         self._served = {
-            (kind, name): Endpoint(f"{kind} {name}", settings, clock, transport)
+            (kind, name): Endpoint(called(kind, name), settings, clock, transport)
             for kind, servers in (("alertmanager", config.alertmanager), ("prometheus", config.prometheus))
             for name, settings in servers.items()
             if settings.belongs_to(context)

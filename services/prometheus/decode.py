@@ -132,11 +132,6 @@ def _point(wire: _Point) -> tuple[float, float]:
     return wire[0], float(wire[1])
 
 
-def decode_lines(body: bytes) -> list[Line]:
-    """Return the series of an answer alone. Raises Problem."""
-    return list(decode_answer(body).lines)
-
-
 def spread(points: Sequence[tuple[float, float]], start: float, step: float, count: int) -> tuple[float, ...]:
     """Put samples into `count` places from `start` on, `step` seconds apart; what is missing or no number is NaN."""
     values = [math.nan] * count

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from services.clock import Clock
 from services.config_endpoints import MetricSettings
+from services.endpoint import called
 from services.errors import Problem
 from services.model.alert import Alert
 from services.model.metric import Golden, Requests, Series
@@ -32,6 +33,7 @@ IDENTITY = (
 )
 """Labels that tell one thing from another, and that series have before any rule adds to them."""
 
+KIND = "prometheus"
 FIRING, PENDING = 1.0, 0.5
 
 Found = TypeVar("Found")
@@ -76,9 +78,8 @@ class PrometheusSession:
 
 
 def _shown_by(client: str, peers: Sequence[str]) -> bool:
-    """Return whether a client, "prometheus main", is among an alert's peers: "main", or "main (prometheus)"."""
-    kind, _, name = client.partition(" ")
-    return name in peers or f"{name} ({kind})" in peers
+    """Return whether a client is among an alert's peers, which are named without their kind or with it behind them."""
+    return any(called(KIND, peer.removesuffix(f" ({KIND})")) == client for peer in peers)
 
 
 async def _first(asked: Sequence[Awaitable[Found]], knows: Callable[[Found], bool]) -> Found:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,43 +19,15 @@ import yaml
 
 from services.model.action import Outcome
 from tests.contract.operating import operator
+from tests.contract.rehearsed import PATIENCE, Json, Rehearsed, rehearsed
 from tests.controlplane.process import until
-from tests.monitoring.fixtures import require_monitoring
 from tests.monitoring.servers import Monitoring, await_alert, group, rule
-
-Json = dict[str, Any]
-_PATIENCE = 60
-
-
-@dataclass(frozen=True)
-class Rehearsed:
-    """A running estate's monitoring."""
-
-    prometheus: str
-    alertmanagers: list[str]
-    admin: str
-
-    def get(self, path: str, **params: Any) -> Any:
-        answer = httpx.get(self.prometheus + path, params=params, timeout=_PATIENCE)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["data"]
-
-    def pull(self, lever: str, **body: Any) -> None:
-        answer = httpx.post(f"{self.admin}/{lever}", json=body, timeout=_PATIENCE)
-        assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture(scope="module")
 def estate() -> Iterator[Rehearsed]:
-    command = [sys.executable, "-m", "services.rehearsal", "--scenario", "bad-deploy", "--size", "tiny"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        said = json.loads(process.stdout.readline())
-        yield Rehearsed(said["prometheus"], said["alertmanagers"], said["admin_url"])
-    finally:
-        process.terminate()
-        process.wait(_PATIENCE)
+    with rehearsed() as running:
+        yield running
 
 
 def tool(name: str, *arguments: str, fails: bool = False) -> str:
@@ -69,7 +38,7 @@ def tool(name: str, *arguments: str, fails: bool = False) -> str:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    done = subprocess.run([binary, *arguments], capture_output=True, text=True, timeout=_PATIENCE, check=False)
+    done = subprocess.run([binary, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode != 0) == fails, done.stderr + done.stdout
     return done.stderr if fails else done.stdout
 
@@ -88,7 +57,7 @@ def told_of(url: str, comment: str) -> Json:
         found[:] = [one for one in listed if one["comment"].startswith(comment)]
         return bool(found)
 
-    until(heard, _PATIENCE, f"{url} hearing of the silence {comment}")
+    until(heard, PATIENCE, f"{url} hearing of the silence {comment}")
     (silence,) = found
     return silence
 
@@ -143,7 +112,7 @@ def test_amtool_lists_alerts_and_checks_the_configuration(estate: Rehearsed, tmp
         assert all(one["status"]["state"] == "suppressed" for one in hidden)
     one = json.loads(tool("amtool", url, "alert", "query", 'alertname="Watchdog"', "-o", "json"))
     assert [alert["labels"]["severity"] for alert in one] == ["none"]
-    status = httpx.get(f"{estate.alertmanagers[0]}/api/v2/status", timeout=_PATIENCE).json()
+    status = httpx.get(f"{estate.alertmanagers[0]}/api/v2/status", timeout=PATIENCE).json()
     (tmp_path / "config.yaml").write_text(status["config"]["original"])
     assert "SUCCESS" in tool("amtool", "check-config", str(tmp_path / "config.yaml"))
     assert "team-chat" in tool("amtool", url, "config", "routes", "show")
@@ -163,7 +132,7 @@ def test_amtool_silences_at_one_peer_and_both_know(estate: Rehearsed) -> None:
     def ended() -> bool:
         return identity in tool("amtool", first, "silence", "query", "--expired", "--within=1h")
 
-    until(ended, _PATIENCE, "the end of the silence")
+    until(ended, PATIENCE, "the end of the silence")
     active = json.loads(tool("amtool", first, "alert", "query", "-o", "json"))
     assert "Watchdog" in {one["labels"]["alertname"] for one in active}
 
@@ -173,173 +142,6 @@ def test_amtool_adds_an_alert_to_one_peer_only(estate: Rehearsed) -> None:
     tool("amtool", first, "alert", "add", "alertname=ByHand", "severity=warning", "--annotation=summary=tried")
     assert "ByHand" in tool("amtool", first, "alert", "query", "alertname=ByHand")
     assert "ByHand" not in tool("amtool", second, "alert", "query", "alertname=ByHand")
-
-
-# An import cannot mark where series end, so the real one shows those of ended alerts for five minutes more.
-ALIVE = 'ALERTS_FOR_STATE{alertname="Watchdog"}'
-QUERIES = (
-    "up",
-    'up{job!="kubelet"} == 0 or up{job="edge"}',
-    "sum by (namespace, service) (rate(http_requests_total[5m]))",
-    'sum by (service) (rate(http_requests_total{code=~"5.."}[2m])) / sum by (service) (rate(http_requests_total[2m]))',
-    "histogram_quantile(0.95, sum by (le, service) (rate(http_request_duration_seconds_bucket[5m])))",
-    "histogram_quantile(0.5, sum by (le) (rate(http_request_duration_seconds_bucket[10m])))",
-    "sum(rate(http_request_duration_seconds_sum[5m])) / sum(rate(http_request_duration_seconds_count[5m]))",
-    'topk(3, sum by (service) (increase(http_requests_total{code="200"}[5m])))',
-    'bottomk(2, rate(http_requests_total{code="200"}[3m]) > 0)',
-    "quantile(0.9, kube_deployment_spec_replicas)",
-    "kube_deployment_spec_replicas > kube_deployment_status_replicas_available",
-    "kube_deployment_spec_replicas - on (namespace, deployment) kube_deployment_status_replicas_available > bool 0",
-    "kube_deployment_spec_replicas and on (deployment) kube_deployment_status_replicas_available == 0",
-    "kube_deployment_spec_replicas unless kube_deployment_status_replicas_available > 0",
-    'max_over_time(kube_pod_container_status_waiting_reason{reason="CrashLoopBackOff"}[5m]) >= 1',
-    "avg_over_time(kube_deployment_status_replicas_available[10m])",
-    "min_over_time(kube_deployment_status_replicas_available[10m] offset 5m)",
-    "changes(kube_deployment_status_replicas_available[15m])",
-    "count_over_time(kube_pod_container_status_waiting_reason[10m])",
-    "delta(kube_deployment_status_replicas_available[15m])",
-    "irate(http_requests_total[1m])",
-    "kube_deployment_spec_replicas * on (deployment) group_left (code) (0 * http_requests_total{code='500'} + 2)",
-    "count by (namespace) (kube_deployment_spec_replicas) * 2 ^ 3 % 7 - -1",
-    "count without (deployment, service) (http_requests_total)",
-    'label_replace(kube_deployment_spec_replicas, "short", "$1", "deployment", "(..).*")',
-    'label_join(kube_deployment_spec_replicas, "both", "/", "namespace", "deployment")',
-    "clamp(kube_deployment_spec_replicas, 2, 4)",
-    "round(rate(http_requests_total{code='200'}[5m]), 0.1)",
-    'absent(nothing{of="this"})',
-    "scalar(count(up)) + 1",
-    "vector(time()) - timestamp(up{job='edge'})",
-    "sum(up) > 1e9",
-    ALIVE,
-)
-EXPORTED = (
-    "up",
-    "http_requests_total",
-    "http_request_duration_seconds_bucket",
-    "http_request_duration_seconds_sum",
-    "http_request_duration_seconds_count",
-    "kube_deployment_spec_replicas",
-    "kube_deployment_status_replicas_available",
-    "kube_pod_container_status_waiting_reason",
-    "ALERTS_FOR_STATE",
-)
-WRONG = (
-    "",
-    "sum(",
-    "rate(up)",
-    "rate(up[5m]",
-    "up[0s]",
-    "{}",
-    '{job=~".*"}',
-    'up{job=~"("}',
-    "up{job}",
-    "foo(up)",
-    "1 and 2",
-    "1 == 2",
-    "sum(1)",
-    "up + on () group_left() up",
-    "kube_deployment_spec_replicas * on (namespace) kube_deployment_spec_replicas",
-    "up offset",
-    '"text" + 1',
-    "round()",
-)
-
-
-@pytest.fixture(scope="module")
-def twin(estate: Rehearsed) -> Iterator[tuple[str, float]]:
-    """A real Prometheus that holds the last half hour of the estate's series, and a moment within it."""
-    require_monitoring()
-    now = datetime.now(UTC).timestamp()
-    lines = []
-    for name in EXPORTED:
-        lines.append(f"# TYPE {name} unknown")
-        for row in estate.get("/api/v1/query", query=f"{name}[40m]", time=now)["result"]:
-            labels = ",".join(f"{key}={json.dumps(value)}" for key, value in row["metric"].items() if key != "__name__")
-            lines += [f"{name}{{{labels}}} {value} {at}" for at, value in row["values"]]
-    with Monitoring() as running:
-        real = running.prometheus(
-            history="\n".join([*lines, "# EOF", ""]), arguments=["--storage.tsdb.retention.time=9d"]
-        )
-        yield real.url, now
-
-
-@pytest.mark.parametrize("query", QUERIES)
-def test_equal_series_answer_alike(estate: Rehearsed, twin: tuple[str, float], query: str) -> None:
-    url, now = twin
-    at = now - 37
-    mine = httpx.get(f"{estate.prometheus}/api/v1/query", params={"query": query, "time": at}, timeout=_PATIENCE).json()
-    real = httpx.get(f"{url}/api/v1/query", params={"query": query, "time": at}, timeout=_PATIENCE).json()
-    assert mine["data"]["resultType"] == real["data"]["resultType"]
-    assert _instants(mine["data"]) == _instants(real["data"])
-    span = {"query": query, "start": now - 1200 - 7, "end": now - 37, "step": "33"}
-    ranges = [
-        httpx.post(f"{base}/api/v1/query_range", data=span, timeout=_PATIENCE).json()["data"]
-        for base in (estate.prometheus, url)
-    ]
-    mine_lines, real_lines = (_lines(one) for one in ranges)
-    assert mine_lines.keys() == real_lines.keys()
-    for labels, values in real_lines.items():
-        assert mine_lines[labels] == values, labels
-
-
-def _instants(data: Json) -> Any:
-    if data["resultType"] == "scalar":
-        return _near(data["result"][1])
-    return {_key(row["metric"]): _near(row["value"][1]) for row in data["result"]}
-
-
-def _lines(data: Json) -> dict[Any, Any]:
-    return {_key(row["metric"]): [(at, _near(value)) for at, value in row["values"]] for row in data["result"]}
-
-
-def _key(labels: dict[str, str]) -> Any:
-    return tuple(sorted(labels.items()))
-
-
-def _near(text: str) -> Any:
-    value = float(text)
-    return "NaN" if math.isnan(value) else pytest.approx(value, rel=1e-6, abs=1e-9)
-
-
-@pytest.mark.parametrize("query", WRONG)
-def test_what_prometheus_refuses_is_refused_alike(estate: Rehearsed, twin: tuple[str, float], query: str) -> None:
-    answers = [
-        httpx.get(f"{base}/api/v1/query", params={"query": query, "time": twin[1] - 37}, timeout=_PATIENCE)
-        for base in (estate.prometheus, twin[0])
-    ]
-    mine, real = answers
-    assert mine.status_code == real.status_code, (mine.text, real.text)
-    assert mine.json().keys() == real.json().keys()
-    assert mine.json()["errorType"] == real.json()["errorType"]
-    kind = real.json()["error"].split(":")[0].split("{")[0]
-    assert mine.json()["error"].startswith(kind), (mine.text, real.text)
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"query": "up", "start": "0", "end": "11001", "step": "1"},
-        {"query": "up", "start": "5", "end": "1", "step": "1"},
-        {"query": "up", "start": "1", "end": "5", "step": "0"},
-        {"query": "up", "start": "x", "end": "5", "step": "1"},
-        {"query": "up", "start": "1", "end": "5", "step": "x"},
-        {"query": "up[5m]", "start": "1", "end": "5", "step": "1"},
-    ],
-)
-def test_ranges_are_refused_in_the_same_words(
-    estate: Rehearsed, twin: tuple[str, float], params: dict[str, str]
-) -> None:
-    mine, real = (
-        httpx.get(f"{base}/api/v1/query_range", params=params, timeout=_PATIENCE)
-        for base in (estate.prometheus, twin[0])
-    )
-    assert (mine.status_code, _refusal(mine)) == (real.status_code, _refusal(real))
-
-
-def _refusal(answer: httpx.Response) -> Json:
-    """Return an error; newer servers name the parameter before some."""
-    said: Json = answer.json()
-    return said | {"error": said["error"].removeprefix('invalid parameter "query": ')}
 
 
 def test_rules_alerts_and_status_have_the_real_shape(estate: Rehearsed, monitoring: Monitoring) -> None:
@@ -367,7 +169,7 @@ def test_rules_alerts_and_status_have_the_real_shape(estate: Rehearsed, monitori
     peer.silence({"alertname": "Other"}, _stamp(0), _stamp(3600))
     for path in ("alerts", "alerts/groups", "silences", "status", "receivers"):
         theirs = httpx.get(f"{peer.url}/api/v2/{path}", timeout=5).json()
-        mine = httpx.get(f"{estate.alertmanagers[0]}/api/v2/{path}", timeout=_PATIENCE).json()
+        mine = httpx.get(f"{estate.alertmanagers[0]}/api/v2/{path}", timeout=PATIENCE).json()
         assert _covers(mine, theirs, path) == []
 
 
@@ -452,7 +254,7 @@ def test_silences_are_refused_alike(estate: Rehearsed, monitoring: Monitoring, b
     filled = {key: _stamp(float(value)) if key in {"startsAt", "endsAt"} else value for key, value in body.items()}
     real_peer = monitoring.alertmanager()
     mine, real = (
-        httpx.post(f"{base}/api/v2/silences", json=filled, timeout=_PATIENCE)
+        httpx.post(f"{base}/api/v2/silences", json=filled, timeout=PATIENCE)
         for base in (estate.alertmanagers[0], real_peer.url)
     )
     assert mine.status_code == real.status_code, (mine.text, real.text)
@@ -464,14 +266,14 @@ def test_a_peer_dies_and_comes_back_without_alerts(estate: Rehearsed) -> None:
     first, second = estate.alertmanagers
     estate.pull("stop-server", name="alertmanager-1")
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{second}/api/v2/status", timeout=_PATIENCE)
-    status = httpx.get(f"{first}/api/v2/status", timeout=_PATIENCE).json()
+        httpx.get(f"{second}/api/v2/status", timeout=PATIENCE)
+    status = httpx.get(f"{first}/api/v2/status", timeout=PATIENCE).json()
     assert len(status["cluster"]["peers"]) == 1
     estate.pull("start-server", name="alertmanager-1")
-    status = httpx.get(f"{second}/api/v2/status", timeout=_PATIENCE).json()
+    status = httpx.get(f"{second}/api/v2/status", timeout=PATIENCE).json()
     assert status["cluster"]["status"] == "settling"
-    assert httpx.get(f"{second}/api/v2/alerts", timeout=_PATIENCE).json() == []
-    assert httpx.get(f"{second}/api/v2/silences", timeout=_PATIENCE).json() != []
+    assert httpx.get(f"{second}/api/v2/alerts", timeout=PATIENCE).json() == []
+    assert httpx.get(f"{second}/api/v2/silences", timeout=PATIENCE).json() != []
 
 
 async def test_a_silence_of_ours_is_amtool_s_too_and_the_other_way_round(estate: Rehearsed) -> None:
@@ -486,7 +288,7 @@ async def test_a_silence_of_ours_is_amtool_s_too_and_the_other_way_round(estate:
         mine = await asyncio.to_thread(told_of, second, "INC-42")
         assert mine["id"] == ended.undo.ref.uid
         tool("amtool", f"--alertmanager.url={first}", "silence", "expire", mine["id"])
-        await asyncio.to_thread(until, lambda: "INC-42" not in silences_at(second), _PATIENCE, "the end of INC-42")
+        await asyncio.to_thread(until, lambda: "INC-42" not in silences_at(second), PATIENCE, "the end of INC-42")
         plan = await one.plan("ack", target)
         assert (await one.run(plan)).outcome is Outcome.OK
         await asyncio.to_thread(told_of, second, "ACK! alice")

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from services.rehearsal.monitoring.estate import Estate
     from services.rehearsal.monitoring.promql.lines import Value
 
-HISTORY = 24 * 3600.0
-"""Seconds for which samples are kept, as `--storage.tsdb.retention.time=24h`."""
+RETENTION = 15 * 86400.0
+"""Seconds for which samples are kept, as Prometheus' own default is."""
+
+HISTORY = 86400.0
+"""Seconds for which alerts and what rules recorded are known: before, nothing was wrong enough to be of interest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class EstateCatalogue:
     @property
     def oldest(self) -> float:
         """Return the moment of the oldest sample that is kept."""
-        return on_grid(self._now()) - HISTORY
+        return on_grid(self._now()) - RETENTION
 
     def select(self, matchers: Sequence[Matcher]) -> list[Series]:
         """Return the series that match."""

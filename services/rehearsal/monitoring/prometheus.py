@@ -110,7 +110,7 @@ class Prometheus:
             "targets": self._targets,
             "status/buildinfo": self._build,
             "status/config": self._config,
-            "status/flags": lambda _: {"storage.tsdb.retention.time": "1d", "web.enable-lifecycle": "false"},
+            "status/flags": lambda _: {"storage.tsdb.retention.time": "15d", "web.enable-lifecycle": "false"},
             "status/runtimeinfo": self._runtime,
         }
 
@@ -305,7 +305,7 @@ rule_files:
         return {"yaml": text}
 
     def _runtime(self, _: _Parameters) -> Json:
-        return {"startTime": nano_text(self.started), "storageRetention": "1d", "reloadConfigSuccess": True}
+        return {"startTime": nano_text(self.started), "storageRetention": "15d", "reloadConfigSuccess": True}
 
     def generator(self, expr: str) -> str:
         """Return the link to an expression that alerts carry."""

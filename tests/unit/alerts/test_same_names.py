@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from cache.live import LiveState
 from services.clock import SystemClock
 from services.config_endpoints import EndpointSettings
 from services.config_schema import Config
+from services.endpoint import called
+from services.errors import Problem
 from services.model.source import SourceState
 from services.monitoring import Monitoring
 from services.ports import Snapshot
@@ -47,3 +51,27 @@ def _both_tell(snapshot: Snapshot) -> bool:
     states = [snapshot.sources.get(f"{kind}/main") for kind in ("alertmanager", "prometheus")]
     live = all(one is not None and one.state is SourceState.LIVE for one in states)
     return live and peers.keys() == {"main (alertmanager)", "main (prometheus)"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("prometheus", "main", "prometheus main"),
+        ("prometheus", "prometheus", "prometheus"),
+        ("alertmanager", "alertmanager-1", "alertmanager-1"),
+        ("alertmanager", "Alertmanager_b", "Alertmanager_b"),
+        ("prometheus", "alertmanager-1", "prometheus alertmanager-1"),
+    ],
+)
+def test_a_name_that_says_the_kind_does_not_say_it_twice(kind: str, name: str, said: str) -> None:
+    assert called(kind, name) == said
+
+
+async def test_what_failed_is_named_once() -> None:
+    gone = EndpointSettings(url="http://127.0.0.1:9", timeout=1)
+    monitoring = Monitoring(Config(prometheus={"prometheus-2": gone}), "", SystemClock())
+    assert monitoring.metrics is not None
+    with pytest.raises(Problem, match=r"^prometheus-2 ") as raised:
+        await monitoring.metrics.requests(0.0, 3600.0, 900.0, {"n1"})
+    await monitoring.close()
+    assert raised.value.sentence.count("prometheus") == 1
