@@ -32,6 +32,9 @@ LASTING = {
 }
 """Actions whose effect stays until their inverse is done."""
 
+HALFWAY = ("drain",)
+"""Actions that leave their effect where they failed or were stopped as well, if there is something to undo."""
+
 SILENCING = ("ack", "silence")
 """Actions that set a silence: what it is called is known once it is set, and it ends by itself."""
 
@@ -84,7 +87,8 @@ class AlteredReader:
             self._begun[link.intent] = (link.action, ref, body, f"{link.user}@{link.host}")
         elif link.kind == EntryKind.OUTCOME and link.result != Result.UNKNOWN:
             begun = self._begun.pop(link.intent, None)
-            if begun is not None and link.result == Result.OK:
+            partly = begun is not None and begun[0] in HALFWAY and link.result == Result.FAILED
+            if begun is not None and (link.result == Result.OK or partly):
                 self._settle(*begun, json.loads(link.body), link.at_us / 1_000_000)
 
     def _settle(

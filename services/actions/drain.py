@@ -18,6 +18,7 @@ from services.kubernetes.draining import drain as drain_pods
 from services.model.action import Ended, Fact, Outcome, Plan, Progress, Right, Stage, Step, Target, Tier, Undo
 from services.model.ref import DAEMONSETS, NODES, PODS, REPLICASETS, STATEFULSETS, Resource
 from services.model.severity import Severity
+from services.model.text import SafeText
 from services.ports import Snapshot
 from services.sanitize import safe_text
 
@@ -102,17 +103,13 @@ class Drain:
             return Ended(Outcome.FAILED, refused.sentence, at=clock.now())
         planned = set(plan.state["pods"].split(",")) - {""}
         pods = await hands.find(PODS, "", fieldSelector=f"spec.nodeName={plan.target.ref.name}")
-        left = [_key(one) for one in pods if _key(one) in planned]
+        left = [one for one in pods if _key(one) in planned]
         if not left and at(document, "spec", "unschedulable"):
             text = f"{plan.target.ref.name} is drained and cordoned; {len(planned)} pods are gone"
             return Ended(Outcome.OK, safe_text(text), at=clock.now())
         if not at(document, "spec", "unschedulable"):
             return Ended(Outcome.FAILED, safe_text(f"{plan.target.ref.name} is not cordoned"), at=clock.now())
-        names = ", ".join(one.rpartition("/")[0] for one in left[:5])
-        text = (
-            f"{len(left)} of {len(planned)} pods are still there ({names}); it stays cordoned: drain it again to go on"
-        )
-        return Ended(Outcome.FAILED, safe_text(text, 1000), at=clock.now())
+        return Ended(Outcome.FAILED, _left_over(left, len(planned)), at=clock.now())
 
 
 async def _judge(target: Target, given: Mapping[str, str], hands: Hands) -> DrainPlan:
@@ -232,6 +229,17 @@ def _counts(rows: Sequence[Going]) -> str:
     counts = Counter(row.phase.value for row in rows if row.phase is not Phase.GONE)
     told = ", ".join(f"{count} {word}" for word, count in counts.items())
     return f"evicting: {told}; gone" if told else "gone"
+
+
+def _left_over(left: Sequence[Document], planned: int) -> SafeText:
+    """Return how far a drain came that did not come to its end, and how to go on."""
+    names = [_key(one).rpartition("/")[0] for one in left]
+    more = f", and {len(names) - 5} more" if len(names) > 5 else ""
+    leaving = sum(bool(at(one, "metadata", "deletionTimestamp")) for one in left)
+    shutting = f", {leaving} of them shutting down" if leaving else ""
+    gone = f"; {planned - len(left)} are gone" if planned > len(left) else ""
+    text = f"{len(left)} of {planned} pods are still there ({', '.join(names[:5])}{more}){shutting}{gone}"
+    return safe_text(f"{text}; it stays cordoned: drain it again to go on, or uncordon it", 1000)
 
 
 def _key(pod: Document) -> str:

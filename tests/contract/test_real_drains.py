@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import secrets
+import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cache.ledger.altered import AlteredReader
 from services.actions.drain import BUDGETS
 from services.kubernetes.lease import DRAINS, Lease, Leases
 from services.model.action import Outcome, Plan
@@ -188,3 +192,36 @@ async def test_one_drain_at_a_time_and_it_ends_when_the_lock_is_lost_or_a_stop_i
     await merge(plane, f"{BUDGETS.path(namespace)}/web-stays", {"spec": {"minAvailable": 0}})
     ended = await alice.confirm(await alice.plan("drain", target))
     assert ended.outcome is Outcome.OK, ended
+
+
+async def test_ctrl_c_on_the_command_stops_it_at_a_known_point_and_it_is_taken_up_again(
+    alice: Operator, plane: ControlPlane, namespace: str, nodes: Nodes, tmp_path: Path
+) -> None:
+    drained, _ = nodes
+    await guarded(alice, plane, namespace, drained, needed=1)
+    config, state = tmp_path / "config.toml", tmp_path / "state"
+    config.write_text("")
+    words = ["-m", "tui.cli", "act", "drain", f"node/{drained}", f"--yes={drained}", "--reason", "OPS-7"]
+    words += ["--kubeconfig", str(plane.kubeconfig()), "--config", str(config)]
+    environ = os.environ | {"QUARTERDECK_STATE_DIR": str(state)}
+    pipe = asyncio.subprocess.PIPE
+    running = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=pipe, stderr=pipe, env=environ)
+    assert running.stderr is not None
+    while b"refused" not in (line := await running.stderr.readline()):
+        assert line, "it ended before a budget refused a pod"
+    running.send_signal(signal.SIGINT)
+    out, err = await running.communicate()
+    text = " ".join(out.decode().split())
+    assert running.returncode == 1, text
+    assert b"stopping: nothing more is sent" in err
+    assert f"stopped by ctrl-c: 1 of 2 pods are still there ({namespace}/web-" in text
+    assert "; 1 are gone; it stays cordoned: drain it again to go on" in text
+    (left,) = AlteredReader(state).look().values()
+    assert (left.title, left.undo.action) == (f"Drain {drained}", "uncordon")
+
+    await merge(plane, f"{BUDGETS.path(namespace)}/web-stays", {"spec": {"minAvailable": 0}})
+    again = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=pipe, stderr=pipe, env=environ)
+    out, err = await again.communicate()
+    assert again.returncode == 0, (out, err)
+    assert f"{drained} is drained and cordoned" in " ".join(out.decode().split())
+    assert [one.title for one in AlteredReader(state).look().values()] == [f"Drain {drained}"]

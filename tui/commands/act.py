@@ -21,7 +21,7 @@ from services.clock import SystemClock
 from services.engine import Desired, Engine
 from services.errors import Problem
 from services.kubernetes.kubeconfig import NO_CLUSTER
-from services.model.action import Ended, Outcome, Plan, Progress, Stage, Step, Target
+from services.model.action import Ended, Outcome, Plan, Step, Target
 from services.model.message import OutboxRow
 from services.model.ref import ALERTS, SILENCES, Ref, Resource
 from services.model.source import SourceState
@@ -33,6 +33,7 @@ from tui.acting import Acting, Planned
 from tui.commands.act_alerts import acts_on_alerts, find, given_of, note_answers
 from tui.commands.outbox import facts
 from tui.commands.setup import Setup, actor, prepare
+from tui.commands.stopping import Stopping
 from tui.console import Scope
 from tui.exitcodes import ExitCode
 from tui.handing import console_actor, make_acting
@@ -170,9 +171,7 @@ async def _connect(
     if setup.identity == NO_CLUSTER:
         if alerts:
             return
-        raise Problem(
-            safe_text(f"There is no cluster to find a {resource.kind} in: only monitoring is configured.")
-        )
+        raise Problem(safe_text(f"There is no cluster to find a {resource.kind} in: only monitoring is configured."))
     tables = (resource.table,) if resource.table in WATCHED else ()
     namespaces = (namespace,) if namespace else ()
     patience = min(patience, ALERTS_WAIT) if alerts else patience
@@ -245,7 +244,7 @@ async def _carry_out(
         raise Problem(safe_text(f"Nothing was changed: {missing} (--reason TEXT; --yes={plan.typed} types the name)."))
     if not arguments.yes:
         raise Problem(safe_text("Nothing was changed: --yes confirms it, --dry-run prints the plan alone."))
-    ended = await acting.run(Orders(plan, consent), _tell if not machine else _quiet)
+    ended = await Stopping(acting, quiet=machine).run(Orders(plan, consent))
     if not machine:
         sys.stdout.write("".join(f"{_plain(line)}\n" for line in present_end(ended, lens)))
         sys.stdout.flush()
@@ -256,15 +255,6 @@ async def _carry_out(
     else:
         sys.stdout.write("".join(f"{line}\n" for line in present_told(told, lens)))
     return {Outcome.OK: ExitCode.OK, Outcome.UNKNOWN: ExitCode.UNVERIFIED}.get(ended.outcome, ExitCode.FAILING)
-
-
-async def _tell(progress: Progress) -> None:
-    if progress.stage is Stage.VERIFY and progress.text:
-        sys.stderr.write(f"{safe_text(progress.text, 300)}\n")
-
-
-async def _quiet(_progress: Progress) -> None:
-    return
 
 
 def _facts(plan: Plan, ended: Ended | None, told: Sequence[OutboxRow], lens: Lens) -> dict[str, object]:

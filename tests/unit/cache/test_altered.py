@@ -56,6 +56,20 @@ def test_it_is_listed_until_it_is_put_back(tmp_path: Path) -> None:
     assert AlteredReader(tmp_path).look().keys() == trail.reader.look().keys()
 
 
+def test_a_drain_that_was_stopped_leaves_its_cordon(tmp_path: Path) -> None:
+    trail = Trail(tmp_path)
+    trail.done("drain", NODE, Result.FAILED)
+    trail.done("drain", NODE, Result.CANCELLED, undo="uncordon")
+    assert trail.left() == []
+    trail.done("drain", NODE, Result.FAILED, undo="uncordon")
+    assert trail.left() == ["Drain node-009"]
+    # taken up again, it finds the node cordoned: what it leaves is still the first one's
+    trail.done("drain", NODE)
+    assert trail.left() == ["Drain node-009"]
+    trail.done("uncordon", NODE, undo="cordon")
+    assert trail.left() == []
+
+
 def test_a_manual_scale_is_over_when_the_first_number_is_back(tmp_path: Path) -> None:
     trail = Trail(tmp_path)
     trail.done("scale", CART, undo="scale", given={"from": "3", "replicas": "5"})
