@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.insight.changes import changes_of, context_of
-from services.insight.correlation import NO_CONTEXT, Context, Trouble, Verdict, suspects, suspects_of_group, verdicts
+from services.insight.correlation import NO_CONTEXT, Context, Trouble, suspects, suspects_of_group
 from services.model.alert import Alert
 from services.model.change import Change, Suspect
 from services.ports import Snapshot
@@ -67,11 +67,6 @@ class Suspicion:
     def of_trouble(self, trouble: Trouble) -> tuple[Suspect, ...]:
         """Return the changes suspected of what broke without an alert."""
         return self._remember((trouble,), lambda: suspects(trouble, self._changes, self._context))
-
-    def verdicts(self, about: Alert | Trouble) -> tuple[Verdict, ...]:
-        """Return what was found about every change."""
-        self.look()
-        return verdicts(about, self._changes, self._context)
 
     def _remember(self, key: tuple[Any, ...], ask: Callable[[], tuple[Suspect, ...]]) -> tuple[Suspect, ...]:
         self.look()

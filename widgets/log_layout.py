@@ -108,11 +108,6 @@ class LogLayout:
             return self.rows
         return self._start(place) + (self.serials[place] in self._breaks)
 
-    def shows(self, serial: int) -> bool:
-        """Whether a line is shown."""
-        place = bisect_left(self.serials, serial)
-        return place < len(self.serials) and self.serials[place] == serial
-
     def hidden_before(self, serial: int) -> int:
         """Return how many lines lie hidden between a shown line and the shown one before it, 0 when that is gone."""
         place = bisect_left(self.serials, serial)

@@ -25,7 +25,6 @@ class Pattern(Struct, frozen=True):
     """
 
     text: str
-    regex: bool
     _compiled: re.Pattern[str]
     _plain: str
 
@@ -67,7 +66,7 @@ def compile_pattern(text: str, *, regex: bool = False) -> Pattern | None:
     except (OverflowError, RecursionError):
         raise PatternError("the expression is too deep or counts too far") from None
     plain = "" if regex or not text.isascii() else text.lower() if flags else text
-    return Pattern(text, regex, compiled, plain)
+    return Pattern(text, compiled, plain)
 
 
 def joined_spans(patterns: Sequence[Pattern], line: str) -> list[tuple[int, int]]:

@@ -19,6 +19,7 @@ from cache.ledger.database import check_newer
 from cache.ledger.ledger import Ledger
 from cache.ledger.records import LedgerRefused
 from cache.ledger.statements import IS_DECLARED, LAST_TOLD, TELL, TOLD, TOLD_AS
+from cache.plain import plain
 from cache.reading import connect_to_read
 from cache.versions import LEDGER_FILE
 from services.clock import Clock
@@ -189,16 +190,9 @@ def _same(before: Incident | None, now: Incident) -> Incident:
 def _written(said: Said) -> str:
     body = _Body(said.text, said.value, said.severity, said.owner, said.started_at, said.cluster, said.links)
     try:
-        return msgspec.json.encode(body, enc_hook=_plain).decode()
+        return msgspec.json.encode(body, enc_hook=plain).decode()
     except (UnicodeEncodeError, ValueError, TypeError) as error:
         raise LedgerRefused(safe_text(f"This cannot be written down: {error}.")) from None
-
-
-def _plain(value: object) -> str:
-    """Return text of a kind of its own as plain text; nothing else is taken."""
-    if isinstance(value, SafeText):
-        return str(value)
-    raise TypeError(f"a {type(value).__name__} is no text")
 
 
 def _event(row: tuple[Any, ...]) -> IncidentEvent | None:

@@ -17,10 +17,10 @@ from cache.ledger import outbox_statements as sql
 from cache.ledger.ledger import Ledger
 from cache.ledger.records import EntryKind, LedgerRefused
 from cache.locks import FileLock
+from cache.plain import plain
 from services.clock import Clock
 from services.model.actor import Actor
 from services.model.message import Message, OutboxState
-from services.model.text import SafeText
 from services.notifications.model import Claimed, Step
 from services.notifications.outbox_policy import FAR
 from services.sanitize import safe_text
@@ -229,16 +229,9 @@ def _digest(message: Message, thread: str = "") -> str:
 
 def _encoded(message: Message) -> str:
     try:
-        return msgspec.json.encode(message, enc_hook=_plain).decode()
+        return msgspec.json.encode(message, enc_hook=plain).decode()
     except (UnicodeEncodeError, ValueError, TypeError) as error:
         raise LedgerRefused(safe_text(f"This cannot be told: {error}.")) from None
-
-
-def _plain(value: object) -> str:
-    """Return text of a kind of its own as plain text; nothing else is taken."""
-    if isinstance(value, SafeText):
-        return str(value)
-    raise TypeError(f"a {type(value).__name__} is no text")
 
 
 def _us(seconds: float) -> int:

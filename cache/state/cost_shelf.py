@@ -10,7 +10,7 @@ from services.model.cost import CostHour
 
 
 class CostShelf:
-    """Implements `services.ports.CostHistory`."""
+    """Implements `services.ports.CostHistory` for one identity."""
 
     def __init__(self, reader: HistoryReader, store: StateStore, identity: str) -> None:
         self._reader = reader
@@ -18,9 +18,9 @@ class CostShelf:
         self._identity = identity
 
     def hours(self, since: float, until: float) -> Sequence[CostHour]:
-        """Return what was kept; blocks for as long as the disk takes."""
+        """Return the hours that begin in [since, until), epoch seconds, oldest first; blocks on the disk."""
         return self._reader.cost_hours(self._identity, since, until)
 
     def keep(self, hour: CostHour) -> None:
-        """Keep an hour."""
+        """Keep an hour instead of what was kept of it before, unless that was watched for longer; returns at once."""
         self._store.keep_costs(self._identity, hour)

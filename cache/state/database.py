@@ -85,11 +85,6 @@ class StateDatabase:
             except sqlite3.Error:
                 self.close()
 
-    @property
-    def connection(self) -> sqlite3.Connection | None:
-        """The open connection."""
-        return self._connection
-
     def close(self) -> None:
         """Close the file; raises nothing."""
         connection, self._connection = self._connection, None

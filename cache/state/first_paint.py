@@ -15,7 +15,7 @@ import msgspec
 from cache.faults import DatabaseFault, Fault, fault_of, what_failed
 from cache.reading import connect_to_read
 from cache.state.packing import PACKED, unpack_rows
-from cache.state.records import HealthyMark, Memo, Place, SavedAge, SavedTable, content_hash
+from cache.state.records import Memo, Place, SavedTable, content_hash
 from cache.versions import STATE_APPLICATION, STATE_FILE, STATE_VERSION
 from services.model.text import SafeText
 from services.ports import Table
@@ -26,9 +26,6 @@ T = TypeVar("T")
 _BUSY_SECONDS = 0.05
 _LARGEST_FILE = 1 << 20
 
-_AGES = """
-SELECT p.name, p.as_of, p.saved_at, p.rows FROM first_paint p JOIN identities i ON i.id = p.identity WHERE i.key = ?
-"""
 _ROWS = """
 SELECT p.as_of, p.saved_at, p.rows, r.packed
 FROM identities i
@@ -38,10 +35,6 @@ WHERE i.key = ? AND p.name = ?
 """
 _PLACE = "SELECT p.packed, p.seen_at FROM places p JOIN identities i ON i.id = p.identity WHERE i.key = ?"
 _MEMO = "SELECT packed FROM kubeconfigs WHERE fingerprint = ?"
-_MARKS = """
-SELECT h.revision, h.first_seen, h.last_seen FROM healthy_revisions h JOIN identities i ON i.id = h.identity
-WHERE i.key = ? AND h.workload = ? ORDER BY h.revision DESC
-"""
 
 
 class FirstPaint:
@@ -93,14 +86,6 @@ class FirstPaint:
 
         return self._asked(read, None)
 
-    def ages(self, identity: str) -> dict[Table, SavedAge]:
-        """Return which tables were saved for this identity, how old they are and how long."""
-
-        def read() -> dict[Table, SavedAge]:
-            return {name: SavedAge(*age) for name, *age in self._all(_AGES, (identity,)) if name in PACKED}
-
-        return self._asked(read, {})
-
     def tables(self, identity: str, names: Iterable[Table]) -> dict[Table, SavedTable]:
         """Return the saved rows of these tables, and of this identity only; what cannot be read is left out."""
         saved: dict[Table, SavedTable] = {}
@@ -109,14 +94,6 @@ class FirstPaint:
             if table is not None:
                 saved[name] = table
         return saved
-
-    def healthy_marks(self, identity: str, workload_uid: str) -> tuple[HealthyMark, ...]:
-        """Return which revisions of a workload were seen complete, newest first."""
-
-        def read() -> tuple[HealthyMark, ...]:
-            return tuple(HealthyMark(*row) for row in self._all(_MARKS, (identity, workload_uid)))
-
-        return self._asked(read, ())
 
     def _table(self, identity: str, name: Table) -> SavedTable | None:
         if name not in PACKED:

@@ -37,10 +37,6 @@ WHERE i.key = ? AND e.at >= ? AND e.at < ?{narrowed}
 ORDER BY e.at DESC, e.seen_at DESC, e.id DESC LIMIT ?
 """
 _SERIES = "SELECT s.id FROM series s JOIN identities i ON i.id = s.identity WHERE i.key = ? AND s.name = ?"
-_NAMES = """
-SELECT s.name FROM series s JOIN identities i ON i.id = s.identity
-WHERE i.key = ? AND substr(s.name, 1, length(?)) = ? ORDER BY s.name
-"""
 _HOURS = """
 WITH RECURSIVE hours(hour) AS (SELECT ? UNION ALL SELECT hour + 1 FROM hours WHERE hour < ?)
 SELECT hours.hour, packed FROM hours JOIN {table} s ON s.hour = hours.hour AND s.series = ?
@@ -129,11 +125,6 @@ class HistoryReader:
         """Return which revisions of a workload were seen complete; () where nothing is known."""
         rows, _ = self._rows(_MARKS, (identity, workload_uid))
         return tuple(HealthyMark(*row) for row in rows)
-
-    def series_names(self, identity: str, prefix: str = "") -> tuple[str, ...]:
-        """Return the names of the series that were ever sampled and are still kept."""
-        rows, _ = self._rows(_NAMES, (identity, prefix, prefix))
-        return tuple(name for (name,) in rows)
 
     def cost_hours(self, identity: str, since: float, until: float) -> tuple[CostHour, ...]:
         """Return the hours of cost that begin in [since, until), oldest first; what cannot be read is left out."""

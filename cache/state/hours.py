@@ -12,7 +12,6 @@ from cache.samples import HOUR, SLOTS, STEP
 THIN = 300
 """Seconds that one triple of a thinned hour stands for."""
 
-THIN_SLOTS = HOUR // THIN
 _EACH = THIN // STEP
 _EMPTY = array("f", [math.nan]) * SLOTS
 _LARGEST = 3.4028234663852886e38

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from cache.plain import plain
 from services.model.alert import Alert, AlertPeer, Silence
 from services.model.cluster import CronJob, Job, KubeEvent, Namespace, Node, Symptom
 from services.model.ref import CRONJOBS, EVENTS, JOBS, NAMESPACES, NODES, PODS, Ref
 from services.model.source import SourceStatus
-from services.model.text import SafeText
 from services.model.workload import Pod, Rollout
 from services.ports import Key, Table
 
@@ -46,14 +46,7 @@ PACKED: Mapping[Table, type[Struct]] = {
 _PAGE = 500
 
 
-def _plain(value: object) -> object:
-    """Give SafeText to the encoder as the text it is; refuse all else that the model does not hold, secrets first."""
-    if isinstance(value, SafeText):
-        return str(value)
-    raise TypeError(f"a {type(value).__name__} is not stored")
-
-
-_ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain)
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=plain)
 
 
 class EventDetail(Struct, frozen=True, gc=False, array_like=True):

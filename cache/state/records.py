@@ -23,14 +23,6 @@ class SavedTable(Struct, frozen=True):
     count: int
 
 
-class SavedAge(Struct, frozen=True, gc=False):
-    """How old a saved table is and how many rows it has, without the rows."""
-
-    as_of: float
-    saved_at: float
-    count: int
-
-
 class Place(Struct, frozen=True, gc=False):
     """Where the operator was: view, filter text, namespaces (empty: all), sort column and the key under the cursor.
 

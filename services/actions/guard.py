@@ -25,21 +25,18 @@ BURST = 10
 class Circumstances(Struct, frozen=True):
     """What a guard looks at. `data_age` is in seconds, None where nobody knows; `armed_until` epoch seconds, 0: not.
 
-    `consented` says that a person confirms it now, which arms by itself. `ledger` is "" where the audit trail takes
-    entries, else why not. `rights` are the server's answers; `recent` the times of this console's actions on this very
-    object, `burst` of all of them.
+    `ledger` is "" where the audit trail takes entries, else why not. `rights` are the server's answers; `recent` the
+    times of this console's actions on this very object, `burst` of all of them.
     """
 
     now: float
     armed_until: float = 0.0
-    consented: bool = False
     data_age: float | None = 0.0
     ledger: str = ""
     rights: Sequence[tuple[Right, AccessAnswer]] = ()
     recent: Sequence[float] = ()
     burst: Sequence[float] = ()
     owner: str = ""
-    owner_suspended: bool = False
     replaying: bool = False
 
 

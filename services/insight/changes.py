@@ -60,20 +60,14 @@ def _came_with_it(change: Change, until: float) -> bool:
     return change.revision == 1 or (change.kind is ChangeKind.NODE and change.text == JOINED)
 
 
-def context_of(
-    snapshot: Snapshot,
-    depends_on: Mapping[Named, frozenset[Named]] | None = None,
-    uses: Mapping[Named, frozenset[Named]] | None = None,
-) -> Context:
-    """Return what a snapshot knows around alerts; dependencies come from the configuration, where there are any."""
+def context_of(snapshot: Snapshot) -> Context:
+    """Return what a snapshot knows around alerts; what depends on what it does not tell."""
     onsets: dict[str, list[float]] = {}
     for event in snapshot.events:
         if event.kind is EventKind.ALERT and event.payload.get("what") == "began":
             onsets.setdefault(event.payload.get("fingerprint", ""), []).append(event.at)
     seats = _Seats(snapshot.tables.get(PODS.table, {}), snapshot.tables.get(REPLICASETS.table, {}))
     return Context(
-        depends_on=depends_on or {},
-        uses=uses or {},
         template_hashes=_TemplateHashes(snapshot.tables.get(PODS.table, {})),
         onsets=onsets,
         hosts=_Hosts(seats),

@@ -212,7 +212,6 @@ def event_of(wire: WireEvent, cluster: str) -> KubeEvent:
 
 class _JobSpec(Struct, frozen=True, gc=False):
     completions: int | None = None
-    parallelism: int | None = None
     template: WireTemplate | None = None
 
 

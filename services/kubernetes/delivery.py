@@ -12,7 +12,6 @@ from services.model.severity import Severity
 from services.model.workload import ReplicaSetInfo, Rollout
 
 ABORTED = "RolloutAborted"
-UNFINISHED = (PROGRESSING, PAUSED)
 
 
 def delivered(row: Rollout, delivery: Delivery, replicasets: Sequence[ReplicaSetInfo]) -> Rollout:

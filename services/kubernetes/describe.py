@@ -14,7 +14,6 @@ Lines = list[str]
 Document = Mapping[str, Any]
 
 HIDDEN_ANNOTATIONS = frozenset({LAST_APPLIED})
-HIDDEN_METADATA = frozenset({"name", "namespace", "labels", "annotations", "managedFields", "ownerReferences"})
 
 
 def describe(document: Document, events: Sequence[KubeEvent], now: float, events_problem: str = "") -> Lines:

@@ -111,14 +111,13 @@ class LeaseTaken(Problem):
 class Lease:
     """A lock that is held, renewed every 15 s from another task. `lost` is set when it is not ours any more."""
 
-    def __init__(self, leases: Leases, spot: Spot, document: Document, task: asyncio.Task[None] | None = None) -> None:
-        self.spot = spot
+    def __init__(self, leases: Leases, document: Document) -> None:
         self.document = document
         self.lost = asyncio.Event()
         self._why = ""
         self._renewed = leases.clock.monotonic()
         self._leases = leases
-        self._task = task
+        self._task: asyncio.Task[None] | None = None
 
     @property
     def why_lost(self) -> str:
@@ -208,7 +207,7 @@ class Leases:
                 self._check(spot, found)
                 document = self._claimed(spot, found, claim)
                 made = await self._requests.send(_write(document, create=found is None))
-                return Lease(self, spot, made)
+                return Lease(self, made)
             except WriteProblem as problem:
                 if problem.kind is WriteFault.FORBIDDEN:
                     return _unleased(problem)

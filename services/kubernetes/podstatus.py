@@ -11,7 +11,7 @@ from typing import NamedTuple
 from services.kubernetes.wire import epoch
 from services.kubernetes.wire_pod import NO_STATE, ContainerStatus, PodSpec, PodStatus, Terminated, conditions_in
 from services.model.severity import Severity
-from services.model.workload import ContainerState, Pod
+from services.model.workload import ContainerState
 
 IMAGE_REASONS = frozenset(
     {
@@ -26,9 +26,6 @@ IMAGE_REASONS = frozenset(
 )
 CONFIG_REASONS = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError"}
-)
-CRASH_REASONS = frozenset(
-    {"CrashLoopBackOff", "Error", "OOMKilled", "ContainerCannotRun", "StartError", "DeadlineExceeded"}
 )
 _STARTING = frozenset(
     {
@@ -250,18 +247,6 @@ def _explained(container: ContainerStatus) -> ContainerState:
         (before.message or "") if before else "",
         epoch(before.finished_at) if before else 0.0,
     )
-
-
-def ready_text(pod: Pod) -> str:
-    """Return the READY column: "1/2"."""
-    return f"{pod.ready}/{pod.containers}"
-
-
-def restarts_text(pod: Pod, now: float) -> str:
-    """Return the RESTARTS column: "5 (3m ago)", or the plain count when no end is known."""
-    if pod.restarts and pod.last_restart_at:
-        return f"{pod.restarts} ({human_duration(now - pod.last_restart_at)} ago)"
-    return str(pod.restarts)
 
 
 _LADDER: tuple[tuple[int, int, str, int, str], ...] = (

@@ -28,20 +28,18 @@ class _Status(Struct, rename="camel"):
     reason: str = ""
     code: int = 0
     details: _Details | None = None
-    metadata: dict[str, Any] | None = None
 
 
 class ApiProblem(Problem):
     """The server answered, and refused. `reason` and `words` are as the server sent them (raw), `retry_after` seconds.
 
-    `causes` are the entries of `details.causes`, raw; `continues` the token of an expired list, "" when it gave none.
+    `causes` are the entries of `details.causes`, raw.
     """
 
     reason: str = ""
     words: str = ""
     retry_after: float = 0.0
     causes: tuple[Mapping[str, Any], ...] = ()
-    continues: str = ""
 
 
 class Unreached(Problem):
@@ -74,7 +72,6 @@ def refused(status: int, headers: Mapping[str, str], body: bytes, what: str) -> 
     problem.words = words
     problem.retry_after = retry_after
     problem.causes = tuple(details.causes or ())
-    problem.continues = str((answer.metadata or {}).get("continue", ""))
     return problem
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from services.rehearsal.wire.watching import Watch
 
 
@@ -25,7 +23,6 @@ class Faults:
     foreign: dict[str, list[bytes]] = field(default_factory=dict)
     """Raw items by resource key that lists carry beside the real ones."""
     watches: set[Watch] = field(default_factory=set)
-    on_change: list[Callable[[], None]] = field(default_factory=list)
     _running: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:

@@ -95,11 +95,6 @@ def is_alert_source(name: str) -> bool:
     return name.partition("/")[0] in KINDS
 
 
-def configured(sources: Mapping[str, SourceStatus]) -> bool:
-    """Return whether any server is asked for alerts."""
-    return any(is_alert_source(name) and one.state is not SourceState.NOT_CONFIGURED for name, one in sources.items())
-
-
 def read_polled(status: SourceStatus, now: float) -> Reading:
     """Return how a polled source stands: between two answers it is as fresh as the last one."""
     reading = read(structs.replace(status, last_byte=now) if status.last_byte else status, now)

@@ -38,7 +38,6 @@ class Situation(Struct, frozen=True):
     mode: str = "RO"
     actor: str = ""
     scope: str = ""
-    notice: str = ""
     unsure: bool = False
     pending: int = 0
     frozen_since: float = 0.0

@@ -118,9 +118,7 @@ VIEW = View(
 )
 
 
-def draft(
-    messages: Sequence[Message], channels: Mapping[str, NotifySettings], lens: Lens, fold_seconds: int = 0
-) -> list[Line]:
+def draft(messages: Sequence[Message], channels: Mapping[str, NotifySettings], lens: Lens) -> list[Line]:
     """Return what will be sent, each message as its recipient reads it: rendered by what sends it, and masked as shown.
 
     In share mode names are masked here alone: what is sent names them.
@@ -144,7 +142,4 @@ def draft(
         lines += [(Span(f"  {lens.line(line)}"),) for line in rendered.shown]
         if rendered.cut:
             lines.append((Span("  (cut: the rest does not fit)", Tone.WARN),))
-    if messages and fold_seconds:
-        words = f"What says the same about the same within {fold_seconds} s goes out once."
-        lines += [(), (Span(words, Tone.MUTED),)]
     return lines

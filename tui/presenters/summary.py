@@ -34,7 +34,6 @@ class Summary(Struct, frozen=True):
     counts: Mapping[Severity, int] = {}
     hidden: Mapping[Severity, int] = {}
     workloads: int = 0
-    healthy: int = 0
     symptoms: tuple[Symptom, ...] = ()
     rollouts: Mapping[Severity, int] = {}
     alerts: AlertCounts | None = None
@@ -85,10 +84,10 @@ def sum_up(snapshot: Snapshot, now: float, scope: Test | None = None, counted: A
         total += inside
         into[rollout.severity] = into.get(rollout.severity, 0) + 1
     symptoms = tuple(sorted(snapshot.tables.get("symptoms", {}).values(), key=lambda one: (one.severity, one.key)))
-    rollout_counts, healthy = dict(counts), counts.get(Severity.OK, 0)
+    rollout_counts = dict(counts)
     for symptom in symptoms:
         counts[symptom.severity] = counts.get(symptom.severity, 0) + 1
-    summary = Summary(overall(snapshot, now), counts, hidden, total, healthy, symptoms, rollout_counts)
+    summary = Summary(overall(snapshot, now), counts, hidden, total, symptoms, rollout_counts)
     if not any(name.startswith(ALERT_SOURCES) for name in snapshot.sources):
         return summary
     from tui.presenters.alert_sources import sum_up_alerts

@@ -40,11 +40,11 @@ def test_what_version_one_wrote_is_read_and_written_on(tmp_path: Path) -> None:
         place = paint.place("one")
         assert place is not None
         assert place.view == "pods"
-        assert [mark.revision for mark in paint.healthy_marks("one", "uid-cart")] == [7]
         assert paint.memo("fingerprint") is None  # of another shape: as good as never written
     store = opened(folder)
     assert store.status.state is HistoryState.WRITING
     assert store.status.notice == ""
+    assert [mark.revision for mark in HistoryReader(folder).healthy("one", "uid-cart")] == [7]
     store.attend("one")
     store.record("one", [happening(5)])
     assert store.flush()

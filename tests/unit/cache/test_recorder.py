@@ -11,6 +11,7 @@ from msgspec import structs
 from cache.live import LiveState
 from cache.state.first_paint import FirstPaint
 from cache.state.history import HistoryReader
+from cache.state.packing import PACKED
 from cache.state.recorder import Recorder, vouched_at
 from cache.state.store import StateStore
 from services.clock import ManualClock, settle
@@ -36,7 +37,7 @@ def heard(live: LiveState, source: str, at: float, state: SourceState = SourceSt
 
 def ages(folder: Path, identity: str = ALICE) -> dict[str, tuple[float, int]]:
     with FirstPaint(folder) as paint:
-        return {table: (age.as_of, age.count) for table, age in paint.ages(identity).items()}
+        return {name: (saved.as_of, saved.count) for name, saved in paint.tables(identity, PACKED).items()}
 
 
 def test_rows_are_saved_once_they_are_whole(store: StateStore, tmp_path: Path) -> None:
@@ -133,8 +134,8 @@ def test_revisions_seen_complete_are_marked(store: StateStore, tmp_path: Path) -
     live.apply("cache", Replace("rollouts", rows))
     recorder.save()
     assert store.flush()
-    with FirstPaint(tmp_path) as paint:
-        assert paint.healthy_marks(ALICE, "uid-a") == (), "rows from the cache are not observed"
+    reader = HistoryReader(tmp_path)
+    assert reader.healthy(ALICE, "uid-a") == (), "rows from the cache are not observed"
     for kind in ("deployments.apps", "statefulsets.apps", "pods"):
         heard(live, f"kubernetes/{kind}", NOW)
     recorder.save()
@@ -143,13 +144,10 @@ def test_revisions_seen_complete_are_marked(store: StateStore, tmp_path: Path) -
     heard(live, "kubernetes", NOW + 90)
     recorder.close()
     assert store.flush()
-    with FirstPaint(tmp_path) as paint:
-        assert [(mark.revision, mark.first_seen) for mark in paint.healthy_marks(ALICE, "uid-a")] == [
-            (4, NOW + 90),
-            (3, NOW),
-        ]
-        assert paint.healthy_marks(ALICE, "uid-b") == ()
-        assert paint.healthy_marks(ALICE, "uid-c") == ()
+    marks = {mark.revision: mark.first_seen for mark in reader.healthy(ALICE, "uid-a")}
+    assert marks == {4: NOW + 90, 3: NOW}
+    assert reader.healthy(ALICE, "uid-b") == ()
+    assert reader.healthy(ALICE, "uid-c") == ()
 
 
 def test_alerts_are_saved_with_how_their_servers_stand(store: StateStore, tmp_path: Path) -> None:

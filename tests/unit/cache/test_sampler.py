@@ -8,7 +8,7 @@ import pytest
 
 from cache.live import LiveState
 from cache.samples import COST_RATE, FIRING, STEP, count_of, cpu_of, memory_of, value_of
-from cache.state.costs import KeptCosts
+from cache.state.cost_shelf import CostShelf
 from cache.state.history import HistoryReader
 from cache.state.sampler import MOST, Sampler, measure
 from cache.state.store import StateStore
@@ -142,7 +142,7 @@ async def test_it_samples_at_each_half_minute_and_notes_that_somebody_watched(
 
 
 def test_costs_are_kept_and_read_again(store: StateStore, tmp_path: Path) -> None:
-    kept = KeptCosts(store, HistoryReader(tmp_path), ALICE)
+    kept = CostShelf(HistoryReader(tmp_path), store, ALICE)
     hour = CostHour(int(NOW), 60.0, ())
     kept.keep(hour)
     assert store.flush()

@@ -196,7 +196,7 @@ def test_a_database_that_becomes_newer_while_running_is_left_alone(tmp_path: Pat
 def test_a_full_disk_turns_history_off_and_nothing_is_lost_once_there_is_room(tmp_path: Path) -> None:
     path = filled(tmp_path / "quarterdeck")
     store = opened(path.parent)
-    connection = store._writer._database.connection
+    connection = store._writer._database._connection
     assert connection is not None
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages}")

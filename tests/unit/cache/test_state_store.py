@@ -15,6 +15,7 @@ from cache.locks import FileLock
 from cache.retention import DAY, Retention, content_bytes, forget, forget_beyond
 from cache.state.first_paint import FirstPaint
 from cache.state.history import HistoryReader
+from cache.state.packing import PACKED
 from cache.state.records import (
     HistoryState,
     HistoryStatus,
@@ -64,7 +65,7 @@ def test_rows_come_back_as_they_were_saved(store: StateStore, folder: Path) -> N
             "pods": {},
         }
         assert (saved["rollouts"].as_of, saved["rollouts"].saved_at, saved["rollouts"].count) == (NOW - 5, NOW, 1_201)
-        assert {name: age.count for name, age in paint.ages(ALICE).items()} == {
+        assert {name: table.count for name, table in saved.items()} == {
             "rollouts": 1_201,
             "symptoms": 1,
             "pods": 0,
@@ -82,8 +83,8 @@ def test_vouching_makes_saved_rows_younger_and_never_older(store: StateStore, fo
     store.vouch(ALICE, "pods", NOW - 50)
     assert store.flush()
     with FirstPaint(folder) as paint:
-        assert paint.ages(ALICE).keys() == {"pods"}
-        assert paint.ages(ALICE)["pods"].as_of == NOW
+        saved = paint.tables(ALICE, PACKED)
+    assert {name: table.as_of for name, table in saved.items()} == {"pods": NOW}
 
 
 def test_one_user_never_sees_the_rows_of_another(store: StateStore, folder: Path) -> None:
@@ -96,11 +97,10 @@ def test_one_user_never_sees_the_rows_of_another(store: StateStore, folder: Path
     assert store.flush()
     with FirstPaint(folder) as paint:
         assert paint.tables(BOB, ["pods"]) == {}
-        assert paint.ages(BOB) == {}
         assert paint.place(BOB) is None
-        assert paint.healthy_marks(BOB, "uid-cart") == ()
     assert store.status.sentence == ""
     reader = HistoryReader(folder)
+    assert reader.healthy(BOB, "uid-cart") == ()
     assert len(reader.events(ALICE, 0, NOW + 1).events) == 1
     assert len(reader.events(BOB, 0, NOW + 1).events) == 2
     parts = [("s", "ca", "u"), ("sc", "a", "u"), ("s", "c", "au"), ("s", "ca", "v"), ("t", "ca", "u")]
@@ -189,9 +189,9 @@ def test_marks_keep_the_first_and_the_last_time(store: StateStore, folder: Path)
     assert store.flush()
     store.mark_healthy(ALICE, "uid-cart", 7, NOW + 300)
     assert store.flush()
-    with FirstPaint(folder) as paint:
-        marks = [(mark.revision, mark.first_seen, mark.last_seen) for mark in paint.healthy_marks(ALICE, "uid-cart")]
-    assert marks == [(8, NOW + 200, NOW + 200), (7, NOW, NOW + 300)]
+    reader = HistoryReader(folder)
+    marks = {mark.revision: (mark.first_seen, mark.last_seen) for mark in reader.healthy(ALICE, "uid-cart")}
+    assert marks == {8: (NOW + 200, NOW + 200), 7: (NOW, NOW + 300)}
 
 
 @pytest.mark.parametrize(("umask", "found"), [(0, True), (0, False), (0o377, False)])
@@ -221,7 +221,7 @@ def test_the_settings_that_were_measured_are_set(store: StateStore, folder: Path
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
     connection.close()
-    writer = store._writer._database.connection
+    writer = store._writer._database._connection
     assert writer is not None
     assert writer.execute("PRAGMA synchronous").fetchone() == (1,)
 
@@ -254,7 +254,7 @@ def test_only_one_console_writes_and_another_takes_over_without_a_gap(store: Sta
     assert other.writes(ALICE)
     assert [event.id for event in HistoryReader(folder).events(ALICE, 0, NOW + 9).events] == [happening(2).id]
     with FirstPaint(folder) as paint:
-        assert paint.ages(ALICE).keys() == {"pods"}
+        assert paint.tables(ALICE, PACKED).keys() == {"pods"}
     assert other.close()
 
 

@@ -255,7 +255,7 @@ def snapshot(state: SourceState = SourceState.LIVE, **tables: Mapping[str, Any])
 def test_the_summary_counts_workloads_and_symptoms() -> None:
     whole = sum_up(snapshot(), NOW)
     assert (whole.counts[Severity.CRIT], whole.counts[Severity.WARN]) == (3, 2)
-    assert (whole.workloads, whole.healthy, whole.hidden) == (214, 211, {})
+    assert (whole.workloads, whole.rollouts[Severity.OK], whole.hidden) == (214, 211, {})
     assert not whole.all_clear
     shop = sum_up(snapshot(), NOW, parse_filter("ns:shop"))
     assert shop.hidden[Severity.CRIT] == 1
