@@ -157,7 +157,7 @@ class Navigation(_Base):
 
     def _open(self, screen: BaseScreen) -> None:
         self.console_state.frozen_since = 0.0
-        self.push_screen(screen)
+        self.push_screen(screen.fit(*self.size))
         self.remember(screen.where())
 
     def go_back(self) -> None:
@@ -184,7 +184,7 @@ class Navigation(_Base):
             while len(self.screen_stack) > 1:
                 self.pop_screen()
             for screen in anew:
-                self.push_screen(screen)
+                self.push_screen(screen.fit(*self.size))
 
     def go_to(self, place: Place) -> None:
         """Go to a remembered place; one that is no more leads to the control room."""
@@ -201,7 +201,7 @@ class Navigation(_Base):
         elif place.view == "incident":
             self.open_incident(int(place.subject.removeprefix("INC-") or 0))
         elif (view := view_named(place.view)) is not None:
-            self.push_screen(self._table(view, place))
+            self.push_screen(self._table(view, place).fit(*self.size))
         elif place.view not in ("", HOME.view):
             from tui.palette import go
             from tui.presenters.goto import Going

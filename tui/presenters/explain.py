@@ -23,7 +23,7 @@ from tui.presenters.rollouts import change as change_of_rollout
 from tui.presenters.workload import health_words
 from widgets.viewmodels import Line, Span, Tone
 
-MOST_ALERTS = 3
+MOST_ALERTS = 8
 MOST_SUSPECTS = 3
 
 
@@ -43,7 +43,7 @@ class Known(Struct, frozen=True):
 
 
 def alerts_of(row: Rollout, snapshot: Snapshot) -> list[Alert]:
-    """Return the alerts that fire about a workload, the earliest first."""
+    """Return the alerts that fire about a workload, the worst first, of those the earliest."""
     ref = row.ref
     found = [
         alert
@@ -53,7 +53,7 @@ def alerts_of(row: Rollout, snapshot: Snapshot) -> list[Alert]:
         and alert.state is AlertState.FIRING
         and not alert.heartbeat
     ]
-    return sorted(found, key=lambda alert: (alert.onset, alert.key))
+    return sorted(found, key=lambda alert: (alert.severity, alert.onset, alert.key))
 
 
 def trouble_of(row: Rollout) -> Trouble | None:
@@ -64,13 +64,13 @@ def trouble_of(row: Rollout) -> Trouble | None:
 
 
 def present_explanation(row: Rollout | None, known: Known, lens: Lens) -> list[Line]:
-    """Return the explanation: STATE, ALERT, BECAUSE, CHANGED, SUSPECT with its score's lines, links, YOU CAN."""
+    """Return the explanation: STATE, ALERT, BECAUSE, CHANGED, SUSPECT with its score's lines, YOU CAN; then more."""
     if row is None:
         return [labelled("STATE", lens.badge(Severity.UNKNOWN), Span(" gone: the server no longer lists it"))]
-    lines = [_state(row, lens), *_alerts(known.alerts, lens), *_because(row, lens), *known.delivery]
+    lines = [_state(row, lens), *_alert(known.alerts, lens), *_because(row, lens), *known.delivery]
     lines += _changed(row, known, lens)
-    lines += [*_suspects(known.suspects, row, lens), *_links(known.alerts, lens)]
-    return [*lines, *_you_can(row, known, lens)]
+    lines += [*_suspects(known.suspects, row, lens), *_you_can(row, known, lens)]
+    return [*lines, *_more_alerts(known.alerts, lens), *_links(known.alerts, lens)]
 
 
 def _state(row: Rollout, lens: Lens) -> Line:
@@ -89,19 +89,28 @@ def _state(row: Rollout, lens: Lens) -> Line:
     return labelled("STATE", *spans)
 
 
-def _alerts(alerts: Sequence[Alert], lens: Lens) -> list[Line]:
-    """Return the alerts about it in a line each; the first says what it says, since all that follows explains it."""
-    lines: list[Line] = []
-    more = len(alerts) - MOST_ALERTS
-    for alert in alerts[:MOST_ALERTS]:
-        spans = [lens.badge(alert.severity), Span(f" {lens.text(alert.name, 80)}", TONES[alert.severity])]
-        spans.append(Span(f"  {value_words(alert, lens)}  for {since_words(alert, lens)}".replace("    ", "  ")))
-        if not lines:
-            spans.append(Span(f"   {lens.text(alert.annotation('summary'), 200)}", Tone.MUTED))
-        elif len(lines) == MOST_ALERTS - 1 and more > 0:
-            spans.append(Span(f"   and {more} more", Tone.MUTED))
-        lines.append(labelled("" if lines else "ALERT", *spans))
+def _alert(alerts: Sequence[Alert], lens: Lens) -> list[Line]:
+    """Return the first of the alerts, and how many more there are: all that follows explains it."""
+    more = (Span(f"   and {len(alerts) - 1} more, below", Tone.MUTED),) if len(alerts) > 1 else ()
+    return [labelled("ALERT", *_named(alert, lens), *more) for alert in alerts[:1]]
+
+
+def _more_alerts(alerts: Sequence[Alert], lens: Lens) -> list[Line]:
+    """Return what the first alert says, and the others in a line each, as many as are read."""
+    if not alerts:
+        return []
+    summary = lens.text(alerts[0].annotation("summary"), 200)
+    lines = [labelled("SAYS", Span(summary))] if summary else []
+    others = alerts[1 : 1 + MOST_ALERTS]
+    lines += [labelled("" if at else "ALERTS", *_named(alert, lens)) for at, alert in enumerate(others)]
+    if left := len(alerts) - 1 - len(others):
+        lines.append(labelled("", Span(f"and {left} more", Tone.MUTED)))
     return lines
+
+
+def _named(alert: Alert, lens: Lens) -> tuple[Span, ...]:
+    said = f"  {value_words(alert, lens)}  for {since_words(alert, lens)}".replace("    ", "  ")
+    return lens.badge(alert.severity), Span(f" {lens.text(alert.name, 80)}", TONES[alert.severity]), Span(said)
 
 
 def _links(alerts: Sequence[Alert], lens: Lens) -> list[Line]:

@@ -62,9 +62,9 @@ class ExplainScreen(WorkloadScreen):
         yield self.measured
         yield self.rows
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Show what is known, and ask for what was measured."""
-        super().on_mount()
+        super().begin()
         self._show_charts()
         self._measure()
 
@@ -95,7 +95,8 @@ class ExplainScreen(WorkloadScreen):
     def _known(self, rollout: Rollout | None) -> Known:
         if rollout is None:
             return Known()
-        alerts = alerts_of(rollout, self.console.feed.snapshot())
+        asked = self.alert.key if self.alert is not None else ""
+        alerts = sorted(alerts_of(rollout, self.console.feed.snapshot()), key=lambda one: one.key != asked)
         keymap = self.console.keymap
         revisions: Sequence[Revision] = tuple(self._content["revisions"].values())
         return Known(
