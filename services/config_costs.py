@@ -22,6 +22,13 @@ class CostSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             description="The label that names a team: on the pod, else on its namespace.",
         ),
     ] = "team"
+    teams: Annotated[
+        dict[str, Annotated[str, Meta(min_length=1, max_length=253)]],
+        Meta(
+            description="Teams by namespace, * allowed, the first that matches; they win over the label.",
+            examples=[{"shop-*": "retail", "kube-system": "platform"}],
+        ),
+    ] = field(default_factory=dict)
     daily_warning: Annotated[Dollars, Meta(description="Dollars a day that are a warning; 0: none.")] = 50
     daily_limit: Annotated[Dollars, Meta(description="Dollars a day that are too much; 0: no limit.")] = 100
     weekly_warning: Annotated[Dollars, Meta(description="See daily_warning.")] = 300

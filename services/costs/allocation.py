@@ -8,6 +8,7 @@ What nobody takes is idle; where pods use more than their nodes have, idle is no
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
+from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
@@ -55,9 +56,17 @@ class _Sum(Struct, gc=False):
 class Allocation:
     """The shares of one cluster's cost. `put` and `drop` are cheap; `rates` adds up."""
 
-    def __init__(self, book: PriceBook, team_label: str, flat: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        book: PriceBook,
+        team_label: str,
+        flat: Mapping[str, float] | None = None,
+        teams: Mapping[str, str] | None = None,
+    ) -> None:
+        """`teams` are teams by pattern of the namespace: they win over the label of a pod or its namespace."""
         self._book = book
         self._team = f"{team_label}="
+        self._given = dict(teams or {})
         self._flat = {
             CostShare(CostKind.FLAT, name=name): round(price * MICRO * NANO) for name, price in (flat or {}).items()
         }
@@ -192,7 +201,7 @@ class Allocation:
 
     def team_of(self, namespace: str) -> str:
         """Return the team that a namespace belongs to, "" for none."""
-        return self._namespace_teams.get(namespace, "")
+        return self._given_team(namespace) or self._namespace_teams.get(namespace, "")
 
     # Inside
 
@@ -207,7 +216,7 @@ class Allocation:
 
     def _share(self, pod: Pod) -> CostShare:
         namespace = pod.ref.namespace
-        team = self._team_of(pod.labels) or self._namespace_teams.get(namespace, "")
+        team = self._given_team(namespace) or self._team_of(pod.labels) or self._namespace_teams.get(namespace, "")
         kind, name = self._controller(pod)
         share = CostShare(CostKind.WORKLOAD, namespace, team, kind, name)
         return self._interned.setdefault(share, share)
@@ -225,6 +234,9 @@ class Allocation:
                 return above.kind, above.name
             self._unknown.add(key)
         return owner.kind, owner.name
+
+    def _given_team(self, namespace: str) -> str:
+        return next((team for pattern, team in self._given.items() if fnmatchcase(namespace, pattern)), "")
 
     def _team_of(self, labels: tuple[str, ...]) -> str:
         known = self._teams.get(labels)

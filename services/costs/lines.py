@@ -65,6 +65,7 @@ class Sheet:
         self.shares: list[CostShare] = list(dict.fromkeys(share for column in self._columns for share in column))
         self._rows: dict[Place, list[int]] = {}
         self._teams: dict[Place, str] = {}
+        self._namespaces: dict[Place, set[str]] = {}
 
     def add(self, share: CostShare) -> None:
         """Add one of `shares` to its three lines."""
@@ -78,6 +79,8 @@ class Sheet:
                 self._rows[place] = list(map(add, row, values))
                 if self._teams[place] != share.team:
                     self._teams[place] = SEVERAL
+            if place[0] is CostBy.TEAM and share.namespace:
+                self._namespaces.setdefault(place, set()).add(share.namespace)
 
     def lines(self) -> dict[str, CostLine]:
         """Return every line that costs or cost anything, by its key."""
@@ -89,9 +92,9 @@ class Sheet:
         rate, before, used, today, week, month, pods, pods_before = row
         measured = used if self._known and kind is CostKind.WORKLOAD else -1
         team = self._teams[place]
-        return CostLine(
-            by, kind, name, rate, before, measured, today, week, month, pods, pods_before, namespace, team, workload
-        )
+        spread = tuple(sorted(self._namespaces.get(place, ())))
+        facts = (rate, before, measured, today, week, month, pods, pods_before)
+        return CostLine(by, kind, name, *facts, namespace, team, workload, spread)
 
 
 def spend(

@@ -87,7 +87,7 @@ class CostWatch:
         self.settings = settings
         self._limits: Limits = limits_for(settings)
         book = PriceBook(settings.prices, settings.list_percent)
-        self._allocation = Allocation(book, settings.team_label, settings.flat)
+        self._allocation = Allocation(book, settings.team_label, settings.flat, settings.teams)
         self._revision = -1
         self._moves = Moves(settings.jump_percent)
 

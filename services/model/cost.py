@@ -90,7 +90,8 @@ class CostLine(Struct, frozen=True, gc=False):
     """One row of the table "costs", under "<by>/<name>": what a namespace, a team or a workload costs.
 
     `rate` is now, `before` the rate at `CostSummary.before_at`, `used` the part of `rate` that usage alone would
-    explain (-1 where usage is not known). `today`, `week` and `month` are amounts so far, gaps estimated.
+    explain (-1 where usage is not known). `today`, `week` and `month` are amounts so far, gaps estimated. A team's line
+    names its `namespaces`, in order.
     """
 
     by: CostBy
@@ -107,6 +108,7 @@ class CostLine(Struct, frozen=True, gc=False):
     namespace: str = ""
     team: str = ""
     workload: str = ""
+    namespaces: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

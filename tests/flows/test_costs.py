@@ -58,6 +58,8 @@ async def test_b_adds_up_by_team_and_by_workload(open_deck: Open) -> None:
         assert "sum of these" in deck.text
         await deck.press("b")
         assert "Costs by team" in deck.text
+        assert "NAMESPACES" in deck.text
+        assert "TEAM " not in deck.text
         await deck.press("b", "N")
         assert "Costs by workload" in deck.text
         await deck.press("b")

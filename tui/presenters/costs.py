@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from msgspec import structs
 from rich.cells import cell_len
 
 from services.costs.money import WORDS, change, dollars, limit
@@ -280,7 +281,7 @@ def present_cost_row(key: str, line: CostLine, lens: Lens) -> Row:
             Span(dollars(line.month)),
             Span(used, Tone.MUTED),
             Span(f"{line.pods:,}" if own else "", Tone.MUTED),
-            Span(lens.text(line.team) if line.by is not CostBy.TEAM else "", Tone.MUTED),
+            Span(lens.text(", ".join(line.namespaces) if line.by is CostBy.TEAM else line.team), Tone.MUTED),
         ),
     )
 
@@ -322,6 +323,10 @@ VIEW = View(
     aliases=("cost", "$"),
     empty="no costs are known",
 )
+
+
+BY_TEAM = structs.replace(VIEW, columns=(*COLUMNS[:-1], structs.replace(COLUMNS[-1], title="NAMESPACES")))
+"""A team stands in the first column: what it is made of stands in the last."""
 
 
 def present_cost_table(

@@ -13,7 +13,7 @@ from services.model.source import SourceState
 from tui.bindings import Command
 from tui.console import Console
 from tui.driver import TableDriver
-from tui.presenters.costs import present_cost_table, present_sum, summary_of
+from tui.presenters.costs import BY_TEAM, present_cost_table, present_sum, summary_of
 from tui.presenters.freshness import Freshness, Reading, read
 from tui.presenters.view import View
 from tui.screens.table import TableScreen
@@ -35,7 +35,10 @@ class CostsScreen(TableScreen):
         subject = place.subject if place is not None else ""
         self.by = CostBy(subject) if subject in {one.value for one in CostBy} else CostBy.NAMESPACE
         super().__init__(console, view, place)
-        self._driver = TableDriver(self.table, view, console.lens, keep=self._kept, extra=self._sum)
+        self._driver = TableDriver(self.table, self._view(), console.lens, keep=self._kept, extra=self._sum)
+
+    def _view(self) -> View:
+        return BY_TEAM if self.by is CostBy.TEAM else self.view
 
     def _kept(self, line: CostLine) -> bool:
         return line.by is self.by
@@ -67,6 +70,7 @@ class CostsScreen(TableScreen):
     def _add_up_by(self, by: CostBy, narrowed: str = "") -> None:
         self.by = by
         self._filter = narrowed
+        self.driver.change_view(self._view())
         self.driver.ordering.release()
         self.driver.reconsider()
         self._apply_filter()

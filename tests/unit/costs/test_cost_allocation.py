@@ -208,3 +208,28 @@ def test_memory_of_a_node_that_names_none_breaks_nothing() -> None:
     made.put("a", pod("a", cpu=1000, gib=1), None)
     assert by_name(made.rates(usage=False))["a"] == 31_611 + 4_237
     assert GIB == 2**30
+
+
+def test_a_team_is_given_by_the_settings_else_by_the_pod_else_by_its_namespace() -> None:
+    made = Allocation(BOOK, "squad", teams={"shop-*": "retail", "*-prod": "platform"})
+    made.set_nodes({"n1": node("n1", 4000, 16, BIG)})
+    made.set_namespaces({"shop-prod": ("squad=label",), "pay": ("squad=money",), "lab": ()})
+    expected = {"shop-prod": "retail", "pay-prod": "platform", "pay": "money", "lab": ""}
+    for namespace in expected:
+        made.put(namespace, pod("a", namespace), None)
+    made.put("own", pod("b", "pay", labels=("app=b", "squad=risk")), None)
+    shares = {(one.namespace, one.name): one.team for one in made.rates(usage=False).shares if one.namespace}
+    assert shares == {**{(name, "a"): team for name, team in expected.items()}, ("pay", "b"): "risk"}
+    assert made.team_of("shop-prod") == "retail"
+
+
+def test_a_team_names_the_namespaces_it_is_made_of() -> None:
+    made = Allocation(BOOK, "team", teams={"shop": "retail", "cart": "retail", "pay": "money"})
+    made.set_nodes({"n1": node("n1", 4000, 16, BIG)})
+    for namespace in ("shop", "cart", "pay"):
+        made.put(namespace, pod("a", namespace), None)
+    sheet = Sheet(made.rates(usage=False), None, Amounts({}, {}, {}))
+    for share in sheet.shares:
+        sheet.add(share)
+    named = {line.name: line.namespaces for line in sheet.lines().values() if line.by is CostBy.TEAM}
+    assert named == {"retail": ("cart", "shop"), "money": ("pay",), "idle": ()}
