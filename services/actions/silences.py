@@ -77,7 +77,7 @@ class SetSilence(Ordinary):
             ),
             edits=hidden.edits(),
             writes=writes,
-            command=amtool.command(seen, first.at, amtool.add_words(first), writes, hands.context),
+            command=amtool.command(seen, first.at, amtool.add_words(first), hands.context),
             rights=(SETS,),
             tier=Tier.TYPED if risky or not named else Tier.KEY,
             typed=target.ref.name,
@@ -204,6 +204,7 @@ class Extend(Ordinary):
         writes = tuple(
             one.write(each.id if each.state != "expired" else "") for one, (_, each) in zip(wanted, found, strict=True)
         )
+        words = f"silence update {first.id} --end={silencing.stamp(until)}"
         undo = Undo(
             self.id,
             _ref(target.ref.cluster, found[0]),
@@ -227,9 +228,7 @@ class Extend(Ordinary):
             ),
             edits=hidden.edits(),
             writes=writes,
-            command=amtool.command(
-                seen, at, f"silence update {first.id} --end={silencing.stamp(until)}", writes, hands.context
-            ),
+            command=amtool.command(seen, at, words, hands.context),
             rights=(SETS,),
             expects="until the silence shows its new end",
             undo=undo if before > now else None,
@@ -294,7 +293,7 @@ class Expire(Ordinary):
                 for one in silencing.Hidden(tuple(loud), ()).edits()
             ),
             writes=writes,
-            command=amtool.command(seen, found[0][0], words, writes, hands.context),
+            command=amtool.command(seen, found[0][0], words, hands.context),
             rights=(ENDS,),
             expects="until the silence is shown as expired",
             undo=Undo("silence", target.ref, target.resource, {"wanted": silencing.encoded(again)}, back, last),

@@ -1,6 +1,14 @@
-"""What a real API server says when it does not hand requests on to a service, in the words of the console."""
+"""Through a real API server to a service behind it: what it says when it does not, and silences where it does."""
 
 from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +20,13 @@ from services.kubernetes.credentials import Credentials
 from services.kubernetes.kubeconfig import identify
 from services.kubernetes.settings import load
 from services.kubernetes.transport import Transport
-from tests.contract.watched import apply
+from tests.contract.alerting import posted
+from tests.contract.watched import apply, kubectl
 from tests.controlplane.access import User
 from tests.controlplane.plane import ControlPlane
+from tests.controlplane.process import free_port
+from tests.monitoring.servers import Monitoring
+from tui.cli import main
 
 
 @pytest.mark.parametrize(
@@ -41,3 +53,83 @@ async def test_the_refusal_is_said(
     finally:
         await transport.close()
     assert refusal.value.sentence.startswith("Could not ask prometheus main through the cluster: ")
+
+
+def own_address() -> str:
+    """Return an address of this machine that a Service may lead to: not its loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            address = str(probe.getsockname()[0])
+        except OSError:
+            address = "127.0.0.1"
+    if address.startswith("127."):
+        pytest.skip("this machine has no address but its loopback, which no Service may lead to")
+    return address
+
+
+async def led(plane: ControlPlane, namespace: str, address: str, port: int) -> None:
+    """Make a Service that leads to a port of this machine, as a pod's: the server hands on to no other."""
+    meta = {"name": "alertmanager", "namespace": namespace}
+    pod = {"schedulerName": "nobody", "containers": [{"name": "one", "image": "registry.example/alertmanager:1"}]}
+    ports = [{"name": "web", "port": 9093, "protocol": "TCP"}]
+    reference = {"kind": "Pod", "name": "alertmanager", "namespace": namespace}
+    behind = [{"name": "web", "port": port, "protocol": "TCP"}]
+    subsets = [{"addresses": [{"ip": address, "targetRef": reference}], "ports": behind}]
+    await apply(
+        plane,
+        {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": pod},
+        {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"ports": ports}},
+        {"apiVersion": "v1", "kind": "Endpoints", "metadata": meta, "subsets": subsets},
+    )
+    status = json.dumps({"status": {"podIP": address, "podIPs": [{"ip": address}]}})
+    await kubectl(plane, "-n", namespace, "patch", "pod", "alertmanager", "--subresource=status", "-p", status)
+
+
+def await_command(plane: ControlPlane, command: str) -> None:
+    """Run the command that is shown, as an operator's shell does."""
+    assert " proxy --port=9093 & " in command
+    path = f"{plane.kubectl_path.parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "KUBECONFIG": str(plane.kubeconfig())}
+    command = command.replace(":9093/api", f":{(port := free_port())}/api").replace("=9093 ", f"={port} ")
+    done = subprocess.run(
+        ["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert not done.stderr.strip(), done.stderr
+
+
+def test_silences_are_set_and_ended_through_the_cluster(
+    plane: ControlPlane,
+    namespace: str,
+    monitoring: Monitoring,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    address, port = own_address(), free_port()
+    server = monitoring.alertmanager(also=f"{address}:{port}")
+    server.post([posted("ByHand", severity="warning")])
+    asyncio.run(led(plane, namespace, address, port))
+    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
+    config = tmp_path / "config.toml"
+    config.write_text(f'[alertmanager.inside]\nservice = "{namespace}/alertmanager:9093"\n')
+
+    def act(user: User, *words: str) -> tuple[int, dict[str, Any], str]:
+        where = ("--kubeconfig", str(plane.kubeconfig(user)), "--config", str(config))
+        code = main(["act", *words, *where, "-o", "json"])
+        out, err = capsys.readouterr()
+        return code, json.loads(out) if out else {}, err
+
+    code, said, err = act("admin", "silence", "ByHand", "--for", "1h", "--comment", "INC-7", "--yes")
+    assert (code, said.get("outcome")) == (0, "ok"), err
+    [silence] = server.get("/api/v2/silences")
+    assert (silence["status"]["state"], silence["comment"]) == ("active", "INC-7")
+    code, said, err = act("admin", "expire", silence["id"][:8], "--yes")
+    assert (code, said.get("outcome")) == (0, "ok"), err
+    code, said, err = act("admin", "ack", "ByHand", "--dry-run")
+    assert code == 0, err
+    await_command(plane, said["command"])
+    told = {one["comment"]: one["status"]["state"] for one in server.get("/api/v2/silences")}
+    [acknowledged] = [state for comment, state in told.items() if comment.startswith("ACK!")]
+    assert (told["INC-7"], acknowledged) == ("expired", "active"), "the command that is shown does the same"
+    assert act("viewer", "ack", "ByHand", "--yes")[0] == 1

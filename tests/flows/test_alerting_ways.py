@@ -63,4 +63,4 @@ async def test_without_any_cluster(estate: Rehearsal, monkeypatch: pytest.Monkey
 async def test_through_the_cluster(estate: Rehearsal, home: Path) -> None:
     words = ("--kubeconfig", kubeconfig_of(estate), "--config", str(home / "config.toml"), "--view", "alerts")
     async with program(*words) as console:
-        await acknowledged(console, "Acknowledge", "kubectl --context", "create --raw", "/proxy/")
+        await acknowledged(console, "Acknowledge", "kubectl --context", "proxy --port", "amtool")

@@ -184,12 +184,17 @@ class Monitoring:
         clustered: bool = False,
         prefix: str = "",
         web: Web | None = None,
+        also: str = "",
     ) -> Alertmanager:
-        """Start an Alertmanager and return when it is ready; `peers` or `clustered` make it a member of a cluster."""
+        """Start an Alertmanager and return when it is ready; `peers` or `clustered` make it a member of a cluster.
+
+        It listens at the address `also` too.
+        """
         web, folder = web or self.web(), self._new_folder(ALERTMANAGER)
         _write(folder / "config.yml", config)
         gossip = f"127.0.0.1:{free_port()}" if clustered or peers else ""
         arguments = [f"--storage.path={folder / 'data'}", "--log.level=warn", f"--cluster.listen-address={gossip}"]
+        arguments += [f"--web.listen-address={also}"] if also else []
         if gossip:
             arguments += [f"--cluster.advertise-address={gossip}"]
         arguments += [f"--cluster.peer={peer.gossip}" for peer in peers]
