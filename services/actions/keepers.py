@@ -9,10 +9,12 @@ from msgspec import structs
 from services.actions.ordinary import Ordinary
 from services.actions.reading import fetch, rehearse, spoken
 from services.actions.spec import Document, Hands, Note, Refused
+from services.actions.workloads import rollout_of
 from services.errors import Problem
-from services.kubernetes.gitops import Ownership, keeper_among, known, owners
+from services.kubernetes.gitops import Ownership, keeper_among, kept_by_gitops, known, owners
 from services.model.action import Ended, Fact, Outcome, Plan, Progress, Right, Stage, Target, Undo, Write
 from services.model.severity import Severity
+from services.ports import Snapshot
 from services.sanitize import safe_text
 
 HOLDABLE = "GitOps"
@@ -55,6 +57,12 @@ class SuspendGitOps(Ordinary):
     """Holds off what would undo a change by hand; the target is the object that it keeps."""
 
     id = "suspend-gitops"
+
+    def available(self, row: object, snapshot: Snapshot, /) -> str:
+        """Only where Argo CD or Flux was found to keep the workload."""
+        rollout = rollout_of(row, snapshot)
+        kept = rollout is None or kept_by_gitops(rollout.workload)
+        return "" if kept else "neither Argo CD nor Flux was found to keep it"
 
     async def plan(self, target: Target, _given: Mapping[str, str], hands: Hands, /) -> Plan:
         """Return the change of the keeper's own document, and how to put back what it is now."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Raw, Struct, field
 
-from services.kubernetes.decode_workloads import WireSelector, selector_text
+from services.kubernetes.decode_workloads import TRACKING, WireSelector, selector_text
 from services.kubernetes.wire import (
     WireCondition,
     WireMeta,
@@ -52,6 +52,7 @@ class _Annotations(Struct, frozen=True, gc=False):
     revision: str | None = field(default=None, name=REVISION)
     cause: str | None = field(default=None, name="kubernetes.io/change-cause")
     generation: str | None = field(default=None, name=WORKLOAD_GENERATION)
+    tracking: str | None = field(default=None, name=TRACKING)
 
 
 class _Meta(WireMeta, frozen=True, gc=False):
@@ -223,6 +224,7 @@ def rollout_of(wire: WireRollout, cluster: str) -> Workload:
         changed_at=written_at,
         scaled_by=scaler,
         delivery=delivery,
+        tracking=annotations.tracking or "",
     )
 
 

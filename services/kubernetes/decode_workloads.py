@@ -21,6 +21,8 @@ from services.kubernetes.wire import (
 from services.model.ref import DAEMONSETS, DEPLOYMENTS, REPLICASETS, STATEFULSETS, Resource
 from services.model.workload import ReplicaSetInfo, Workload
 
+TRACKING = "argocd.argoproj.io/tracking-id"
+
 
 class Annotations(Struct, frozen=True, gc=False):
     """The annotations that tell revisions apart."""
@@ -32,6 +34,7 @@ class Annotations(Struct, frozen=True, gc=False):
     delivered: str | None = field(default=None, name="rollout.argoproj.io/revision")
     delivered_before: str | None = field(default=None, name="rollout.argoproj.io/revision-history")
     leaves_at: str | None = field(default=None, name="scale-down-deadline")
+    tracking: str | None = field(default=None, name=TRACKING)
 
 
 class WorkloadMeta(WireMeta, frozen=True, gc=False):
@@ -193,6 +196,7 @@ def _replicated(wire: WireWorkload, resource: Resource, cluster: str) -> Workloa
         changed_by=writer,
         changed_at=written_at,
         scaled_by=scaler,
+        tracking=annotations.tracking or "",
     )
 
 
@@ -227,6 +231,7 @@ def daemonset_of(wire: WireDaemonSet, cluster: str) -> Workload:
         resource_version=meta.resource_version or "",
         changed_by=writer,
         changed_at=written_at,
+        tracking=annotations.tracking or "",
     )
 
 

@@ -14,17 +14,22 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
+from services.kubernetes.decode_workloads import TRACKING
 from services.kubernetes.writing import spec_digest
 from services.model.action import Write
 from services.model.ref import Ref, Resource
 from services.model.text import SafeText
+from services.model.workload import Workload
 from services.sanitize import safe_text
 
 APPLICATIONS = Resource("argoproj.io", "v1alpha1", "applications", "Application")
 KUSTOMIZATIONS = Resource("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization")
 HELMRELEASES = Resource("helm.toolkit.fluxcd.io", "v2", "helmreleases", "HelmRelease")
 
-TRACKING = "argocd.argoproj.io/tracking-id"
+INSTANCE = "argocd.argoproj.io/instance"
+ARGO_WRITES = "argocd-controller"
+"""The field manager of Argo CD."""
+
 LEFT_ALONE = {
     "kustomize.toolkit.fluxcd.io/reconcile": frozenset({"disabled"}),
     "kustomize.toolkit.fluxcd.io/ssa": frozenset({"Ignore", "IfNotPresent"}),
@@ -44,6 +49,10 @@ class Keeper(StrEnum):
     FLUX_HELM = "Flux HelmRelease"
     HELM = "Helm"
     OTHER = "field manager"
+
+
+HOLDABLE = frozenset({Keeper.ARGO_CD, Keeper.FLUX_KUSTOMIZE, Keeper.FLUX_HELM})
+"""Keepers that can be held off, unless their own documents say otherwise."""
 
 
 class Ownership(Struct, frozen=True):
@@ -78,6 +87,19 @@ def owners(document: Document, ref: Ref) -> tuple[Ownership, ...]:
     if not any(one.keeper is Keeper.FLUX_HELM for one in found):
         found += _helm(labels, annotations)
     return tuple(found) or tuple(_appliers(metadata))
+
+
+def kept_by_gitops(workload: Workload) -> bool:
+    """Tell whether Argo CD or Flux is known to keep a workload, from what the row of it says."""
+    labels = dict(one.partition("=")[::2] for one in workload.labels)
+    managers = [workload.changed_by, workload.scaled_by]
+    managers += [ARGO_WRITES] if INSTANCE in labels else []
+    metadata = {
+        "labels": labels,
+        "annotations": {TRACKING: workload.tracking},
+        "managedFields": [{"manager": one} for one in managers],
+    }
+    return any(one.keeper in HOLDABLE for one in owners({"metadata": metadata}, workload.ref))
 
 
 def known(ownership: Ownership, document: Document, *, held: bool = True) -> Ownership:
@@ -130,8 +152,8 @@ def _argo(metadata: Document, labels: Document, annotations: Document, ref: Ref)
         namespace, parted, name = tracked["app"].partition("_")
         yield _managed(Keeper.ARGO_CD, name if parted else tracked["app"], namespace if parted else "", APPLICATIONS)
         return
-    instance = labels.get("argocd.argoproj.io/instance") or labels.get("app.kubernetes.io/instance")
-    if instance and "argocd-controller" in _managers(metadata):
+    instance = labels.get(INSTANCE) or labels.get("app.kubernetes.io/instance")
+    if instance and ARGO_WRITES in _managers(metadata):
         yield _managed(Keeper.ARGO_CD, str(instance), "", APPLICATIONS)
 
 

@@ -41,7 +41,7 @@ class Workload(Struct, frozen=True, gc=False):
     where the field is unset, `current` a StatefulSet's currentReplicas. `changed_by` is the field manager that last
     wrote the pod template, `changed_at` that manager's last write. `scaled_by` owns the
     number of replicas: who last set it to another value, by the scale subresource or by an edit.
-    `delivery` is what only a Rollout has.
+    `delivery` is what only a Rollout has, `tracking` the id by which Argo CD knows it as its own.
     """
 
     ref: Ref
@@ -73,6 +73,7 @@ class Workload(Struct, frozen=True, gc=False):
     changed_at: float = 0.0
     scaled_by: str = ""
     delivery: Delivery | None = None
+    tracking: str = ""
 
 
 class ReplicaSetInfo(Struct, frozen=True, gc=False):

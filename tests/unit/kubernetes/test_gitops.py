@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
+from services.actions.keepers import SuspendGitOps
+from services.kubernetes.decode import decode_list
+from services.kubernetes.diagnosis import diagnose
 from services.kubernetes.gitops import APPLICATIONS, KUSTOMIZATIONS, Keeper, keeper_among, known, owners
 from services.kubernetes.writing import spec_digest
-from services.model.ref import Ref
+from services.model.ref import DEPLOYMENTS, Ref
+from services.model.workload import Workload
+from services.ports import Snapshot
 
 CART = Ref("c", "apps", "Deployment", "shop", "cart", "u1")
 OWN = "payments:apps/Deployment:shop/cart"
@@ -167,3 +172,26 @@ def test_the_keeper_is_found_only_where_there_is_one() -> None:
 def test_hostile_names_are_made_safe() -> None:
     (found,) = owners(document({f"{KUSTOMIZE}/name": "a\x1b[2Jb"}), CART)
     assert "\x1b" not in found.sentence + found.badge
+
+
+@pytest.mark.parametrize(
+    ("given", "offered"),
+    [
+        (document(), False),
+        (document(annotations={TRACK: OWN}), True),
+        (document(annotations={TRACK: "payments:apps/Deployment:shop/other"}), False),
+        (document({"app.kubernetes.io/instance": "payments"}), False),
+        (document({"app.kubernetes.io/instance": "payments"}, **wrote("argocd-controller")), True),
+        (document({"argocd.argoproj.io/instance": "payments"}, **wrote("kubectl-edit")), True),
+        (document(FLUX), True),
+        (document(BY_HELM, RELEASE), False),
+    ],
+)
+def test_holding_off_is_offered_where_something_was_found_to_hold_off(given: dict[str, Any], offered: bool) -> None:
+    metadata = {**given["metadata"], "namespace": "shop", "uid": "u1"}
+    body = json.dumps({"metadata": {}, "items": [{**given, "metadata": metadata}]}).encode()
+    (workload,) = decode_list(DEPLOYMENTS.table, body, "c").rows.values()
+    assert isinstance(workload, Workload)
+    rows = {"rollouts": {"Deployment/shop/cart": diagnose(workload, (), (), 0.0)}}
+    why = SuspendGitOps().available(workload, Snapshot(0, rows, {}))
+    assert why == ("" if offered else "neither Argo CD nor Flux was found to keep it")
