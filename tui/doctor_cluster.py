@@ -19,6 +19,7 @@ from services.config import Loaded
 from services.errors import Problem
 from services.kubernetes.kubeconfig import Identity, identify
 from services.model.ref import (
+    ARGO_ROLLOUTS,
     CONTROLLERREVISIONS,
     CRONJOBS,
     DAEMONSETS,
@@ -32,7 +33,8 @@ from services.model.ref import (
     STATEFULSETS,
     Resource,
 )
-from tui.doctor import Check, CheckState, check, homely
+from tui.crash import homely
+from tui.doctor import Check, CheckState, check
 
 if TYPE_CHECKING:
     from services.kubernetes.settings import ConnectionSettings
@@ -215,11 +217,17 @@ async def _metrics(transport: Transport, deadline: float) -> Check:
 
 
 async def _rights(transport: Transport, deadline: float, scope: Sequence[str]) -> list[Check]:
-    """Ask about list and watch of each kind in the whole cluster, and where refused in the namespaces of the scope."""
+    """Ask about list and watch of each kind in the whole cluster, and where refused in the namespaces of the scope.
+
+    Kinds that not every server has are asked about where they are there, and what acting on them needs.
+    """
+    from services.kubernetes.optional import OPTIONAL, offered
+
     gate = asyncio.Semaphore(_AT_ONCE)
 
-    async def may(verb: str, kind: Resource, namespace: str) -> bool:
+    async def may(verb: str, kind: Resource, namespace: str, subresource: str = "") -> bool:
         wanted = {"verb": verb, "group": kind.group, "resource": kind.plural, "namespace": namespace}
+        wanted |= {"subresource": subresource} if subresource else {}
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
         async with gate:
             answer = await transport.request(
@@ -235,14 +243,38 @@ async def _rights(transport: Transport, deadline: float, scope: Sequence[str]) -
         return all(await asyncio.gather(may("list", kind, namespace), may("watch", kind, namespace)))
 
     try:
-        everywhere = await asyncio.gather(*(both(kind) for kind in USED))
-        refused = [kind for kind, allowed in zip(USED, everywhere, strict=True) if not allowed]
-        if not refused:
-            return [check("rights", CheckState.OK, f"list and watch of all {len(USED)} kinds, in the whole cluster")]
+        there = await offered(transport)
+    except Problem:
+        there = frozenset()
+    used = (*USED, *(kind for table, kind in OPTIONAL.items() if table in there))
+    try:
+        everywhere = await asyncio.gather(*(both(kind) for kind in used))
+        refused = [kind for kind, allowed in zip(used, everywhere, strict=True) if not allowed]
         narrowed = await asyncio.gather(*(_where(kind, scope, both) for kind in refused))
+        acting = [await _delivering(may, scope)] if ARGO_ROLLOUTS.table in there else []
     except Problem as problem:
         return [check("rights", CheckState.WARN, f"unknown: {problem.sentence}")]
-    return list(_narrow(refused, narrowed, scope))
+    named = " (Argo Rollouts among them)" if ARGO_ROLLOUTS in used else ""
+    whole = f"list and watch of all {len(used)} kinds, in the whole cluster{named}"
+    return [*(_narrow(refused, narrowed, scope) if refused else [check("rights", CheckState.OK, whole)]), *acting]
+
+
+async def _delivering(may: Callable[[str, Resource, str, str], Awaitable[bool]], scope: Sequence[str]) -> Check:
+    """Say which of the actions on Argo Rollouts this user may: each subresource is granted by itself."""
+    needed = (("", "roll back, restart, pause"), ("status", "promote, abort, retry"), ("scale", "scale"))
+
+    async def allowed(subresource: str) -> bool:
+        answers = [await may("patch", ARGO_ROLLOUTS, where, subresource) for where in ("", *scope)]
+        return answers[0] or (bool(scope) and all(answers[1:]))
+
+    answers = await asyncio.gather(*(allowed(subresource) for subresource, _ in needed))
+    lacking = [one for one, granted in zip(needed, answers, strict=True) if not granted]
+    if not lacking:
+        return check("rights", CheckState.OK, "Argo Rollouts: patch of rollouts, rollouts/status and rollouts/scale")
+    names = ", ".join(f"rollouts/{one}" if one else "rollouts" for one, _ in lacking)
+    off = ", ".join(words for _, words in lacking)
+    ask = f"ask for patch of {names} in {ARGO_ROLLOUTS.group}, if you are to act on them"
+    return check("rights", CheckState.WARN, f"Argo Rollouts: no patch of {names}: {off} are off", ask)
 
 
 async def _where(

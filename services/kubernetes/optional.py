@@ -51,7 +51,7 @@ class Offered:
             pause = AGAIN
             found: frozenset[str] | None = None
             try:
-                found = await self._look()
+                found = await offered(self._transport)
             except Problem as problem:
                 pause = AGAIN if problem.status == 403 else SOON
                 found = self.tables if problem.status != 403 else frozenset()
@@ -60,20 +60,24 @@ class Offered:
                 self._changed()
             await self._clock.sleep(pause)
 
-    async def _look(self) -> frozenset[str]:
-        """Ask for the groups, and for the kinds of a group only where it is there; raises Problem."""
-        answer = await self._transport.request("GET", "/apis", what=WHAT)
+
+async def offered(transport: Transport) -> frozenset[str]:
+    """Return which `OPTIONAL` kinds a server has, by table: the groups are asked for, and a group's kinds where it is.
+
+    Raises Problem.
+    """
+    answer = await transport.request("GET", "/apis", what=WHAT)
+    try:
+        groups = msgspec.json.decode(answer.body, type=_Groups).groups
+    except (msgspec.MsgspecError, RecursionError):
+        return frozenset()
+    served = {version.group_version for group in groups for version in group.versions}
+    found = set()
+    for api in sorted({one.api_version for one in OPTIONAL.values()} & served):
+        listed = await transport.request("GET", f"/apis/{api}", what=WHAT)
         try:
-            groups = msgspec.json.decode(answer.body, type=_Groups).groups
-        except (msgspec.MsgspecError, RecursionError):
-            return frozenset()
-        served = {version.group_version for group in groups for version in group.versions}
-        found = set()
-        for api in sorted({one.api_version for one in OPTIONAL.values()} & served):
-            listed = await self._transport.request("GET", f"/apis/{api}", what=WHAT)
-            try:
-                kinds = {one.resource.table for one in decode_resource_list(listed.body)}
-            except Undecodable:
-                continue
-            found |= kinds & OPTIONAL.keys()
-        return frozenset(found)
+            kinds = {one.resource.table for one in decode_resource_list(listed.body)}
+        except Undecodable:
+            continue
+        found |= kinds & OPTIONAL.keys()
+    return frozenset(found)

@@ -49,6 +49,21 @@ async def test_everything_there_is_all_well(estate: Rehearsal, tmp_path: Path) -
     assert not any(estate.address.tokens["admin"] in row.detail for found in rows.values() for row in found)
 
 
+async def test_where_argo_rollouts_are_there_their_rights_are_listed(tmp_path: Path) -> None:
+    async with Rehearsal(Options(scenario="bad-canary", size="tiny", life=False)) as estate:
+        rows = await look(estate, "admin", tmp_path)
+        looked, acting = rows["rights"]
+        assert looked.detail == "list and watch of all 12 kinds, in the whole cluster (Argo Rollouts among them)"
+        assert (acting.state, acting.detail) == (
+            CheckState.OK,
+            "Argo Rollouts: patch of rollouts, rollouts/status and rollouts/scale",
+        )
+        *_, acting = (await look(estate, "viewer", tmp_path))["rights"]
+        assert acting.state is CheckState.WARN
+        assert "no patch of rollouts, rollouts/status, rollouts/scale" in acting.detail
+        assert "promote, abort, retry" in acting.detail
+
+
 async def test_narrow_rights_are_named_kind_by_kind(estate: Rehearsal, tmp_path: Path) -> None:
     rows = await look(estate, "narrow", tmp_path)
     watched, hidden = rows["rights"]
