@@ -73,6 +73,7 @@ class QuarterdeckApp(
     ) -> None:
         self._theme_name = theme_name(theme, no_colour)
         super().__init__(ansi_color=is_native(self._theme_name) or None)
+        self._disable_notifications = self._disable_tooltips = True  # Textual's; ours are in the footer and the banner
         for each in themes():
             self.register_theme(each)
         self.set_reactive(QuarterdeckApp.theme, self._theme_name)  # before anything is styled, so that it is done once

@@ -30,6 +30,9 @@ COMMANDS = {
 }
 """Each command, with the module of `tui.commands` and the function that runs it."""
 
+SCREENS = ("run", "open", "demo")
+"""The commands that open a screen."""
+
 SCENARIOS = ("calm", "bad-deploy", "node-down", "noisy-neighbour", "everything-down", "node-trouble", "bad-canary")
 """What the rehearsal estate can play, as its own list says; named here too, so that help needs nothing loaded."""
 
@@ -64,8 +67,8 @@ ALTERED_TOO = (
 )
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of every command; the completion script is made from it."""
+def parser(*, screens_alone: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of every command, or of those that open a screen: theirs is waited for with an empty screen."""
     from tui import __version__
 
     root = argparse.ArgumentParser(
@@ -89,6 +92,8 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--serve", action="store_true", help="no screen: serve, print the kubeconfig's path and URLs")
     demo.add_argument("--port", type=int, default=0, help="with --serve: the port to listen on")
     demo.add_argument("--config", default="", metavar="F", help="the configuration file")
+    if screens_alone:
+        return root
 
     _reports(commands, selection)
     commands.add_parser("doctor", parents=[selection], help="check terminal, config, credentials, rights, endpoints")
@@ -174,7 +179,8 @@ def words(argv: Sequence[str]) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    arguments = parser().parse_args(words(sys.argv[1:] if argv is None else argv))
+    said = words(sys.argv[1:] if argv is None else argv)
+    arguments = parser(screens_alone=said[0] in SCREENS).parse_args(said)
     from services.errors import Problem
 
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 from rich.color import ColorSystem
@@ -14,7 +14,9 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers._writer_thread import WriterThread
+from textual.geometry import NULL_REGION, Region
 from textual.screen import Screen
+from textual.widget import Widget
 
 from widgets.last_frame import LastFrame
 
@@ -30,6 +32,8 @@ _BREATH_SECONDS = 0.002
 """What lets everything that became due while an update was drawn have its turn before it is written."""
 
 Update = LayoutUpdate | ChopsUpdate
+Part = tuple[int, int, Iterator[Segment]]
+"""Where a piece of a line stands (x, y), and what it is."""
 
 
 class FrugalApp(App[ReturnType], Generic[ReturnType]):
@@ -135,6 +139,27 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
         update = screen._compositor.render_update(full=True, screen_stack=self._background_screens)
         self._display(screen, update)
 
+    def paint_at_once(self, widget: Widget) -> bool:
+        """Write the first line of a widget now; False where the usual way has to be gone, which is for the caller.
+
+        To compose the screen anew for one digit of a clock costs several times as much, every second.
+        """
+        writer, frame, screen = self._terminal_writer, self._frame, widget.screen
+        if writer is None or frame is None or writer is not self._frame_writer or self._backlog(writer):
+            return False
+        if self._drawn or self._frame_owed or self._batch_count or self._closed or screen is not self.screen:
+            return False
+        compositor = screen._compositor
+        region, clip = compositor.visible_widgets.get(widget, (NULL_REGION, NULL_REGION))
+        if frame.size != compositor.size or not region or not clip.contains_region(region):
+            return False
+        if compositor.layers_visible[region.y][0][0] is not widget:
+            return False
+        line = Region(0, 0, region.width, 1)
+        widget._styles_cache.set_dirty(line)
+        self._write_parts(writer, frame, ((region.x, region.y, iter(strip)) for strip in widget.render_lines(line)))
+        return True
+
     def _write_update(self, writer: WriterThread, update: Update) -> None:
         if self._frame is None:
             self._frame = LastFrame(self.console._color_system or ColorSystem.TRUECOLOR)
@@ -142,9 +167,11 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
         if writer is not self._frame_writer or self._frame.size != size:
             self._frame.forget(*size)
             self._frame_writer = writer
-        sequence = self._frame.update(
-            _layout_parts(update) if isinstance(update, LayoutUpdate) else _chop_parts(update)
-        )
+        parts = _layout_parts(update) if isinstance(update, LayoutUpdate) else _chop_parts(update)
+        self._write_parts(writer, self._frame, parts)
+
+    def _write_parts(self, writer: WriterThread, frame: LastFrame, parts: Iterable[Part]) -> None:
+        sequence = frame.update(parts)
         sequence += self._input_cursor(written=bool(sequence))
         if self._sync_available and len(sequence) >= _SYNC_WORTH:
             sequence = f"\x1b[?2026h{sequence}\x1b[?2026l"
@@ -159,12 +186,12 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
         return f"\x1b[{y + 1};{x + 1}H" if moved or (written and any(position)) else ""
 
 
-def _layout_parts(update: LayoutUpdate) -> Iterator[tuple[int, int, Iterator[Segment]]]:
+def _layout_parts(update: LayoutUpdate) -> Iterator[Part]:
     for y, strips in enumerate(update.strips, update.region.y):
         yield update.region.x, y, (segment for strip in strips for segment in strip)
 
 
-def _chop_parts(update: ChopsUpdate) -> Iterator[tuple[int, int, Iterator[Segment]]]:
+def _chop_parts(update: ChopsUpdate) -> Iterator[Part]:
     """Yield every piece of a line that a dirty span touches, whole: the comparison finds what changed in it."""
     done: set[tuple[int, int]] = set()
     for y, left, right in update.spans:

@@ -61,6 +61,7 @@ class Pane(Toned):
     table before the frame's view-model.
     """
 
+    OWN_LOOKS = frozenset({"layer--edge"})  # brighter around what has the focus
     SCOPED_CSS = False  # the class -ascii is set far above it
 
     DEFAULT_CSS = """

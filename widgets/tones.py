@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple
+from weakref import WeakKeyDictionary
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color
+from textual.css.model import RuleSet
 from textual.css.styles import RenderStyles
+from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 from textual.filter import ANSIToTruecolor, LineFilter
 from textual.strip import Strip
@@ -21,6 +27,24 @@ ASCII_CLASS = "-ascii"
 
 REVERSED_TWICE = Style(bold=True, underline=True)
 """What a reversed word is besides, on a line that is reversed as a whole."""
+
+
+class Look(NamedTuple):
+    """What a component class says: a ground to lay over, a colour, a weight."""
+
+    background: Color | None
+    color: Color | None
+    text_style: Style
+
+
+class _Looks(NamedTuple):
+    """The looks of component classes under some rules, by class and by what the app is: dark, `nocolor`, `ansi`."""
+
+    rules: list[RuleSet]
+    looks: dict[tuple[str, frozenset[str]], Look]
+
+
+_LOOKS: WeakKeyDictionary[Stylesheet, _Looks] = WeakKeyDictionary()
 
 
 class Toned(Widget):
@@ -59,7 +83,11 @@ class Toned(Widget):
     }
     """
 
-    _tone_styles: dict[tuple[Tone, Layer], Style]
+    OWN_LOOKS: ClassVar[frozenset[str]] = frozenset()
+    """Component classes that look different on widgets of this kind, or from one moment to the next."""
+
+    _tone_styles: Mapping[tuple[Tone, Layer], Style] = MappingProxyType({})
+    _ground: tuple[Color, Color] | None = None
     _signs: Signs | None = None
 
     @classmethod
@@ -72,17 +100,43 @@ class Toned(Widget):
         """Return the styles of component classes, made when first asked for."""
         for name in names:
             if name not in self._component_styles:
-                virtual = DOMNode(classes=name)
-                virtual._attach(self)
-                self.app.stylesheet.apply(virtual, animate=False)
-                self._component_styles[name] = virtual.styles
+                self._component_styles[name] = self._styles_of(name)
         return super().get_component_styles(*names)
+
+    def _styles_of(self, name: str) -> RenderStyles:
+        virtual = DOMNode(classes=name)
+        virtual._attach(self)
+        self.app.stylesheet.apply(virtual, animate=False)
+        return virtual.styles
+
+    def _look(self, name: str) -> Look:
+        """Return how a component class looks on this widget: as on every other, unless its kind has rules of its own.
+
+        To apply the stylesheet costs a fifth of a millisecond, and a first frame has fifty tones on twenty widgets.
+        """
+        sheet = self.app.stylesheet
+        known = _LOOKS.get(sheet)
+        if known is None or known.rules is not sheet.rules:
+            known = _LOOKS[sheet] = _Looks(sheet.rules, {})
+        key = (name, self.app.pseudo_classes)
+        look = None if name in self.OWN_LOOKS else known.looks.get(key)
+        if look is None:
+            styles = self._styles_of(name)
+            look = Look(
+                styles.background if styles.has_rule("background") else None,
+                styles.color if styles.has_rule("color") else None,
+                styles.text_style,
+            )
+            if name not in self.OWN_LOOKS:
+                known.looks[key] = look
+        return look
 
     def notify_style_update(self) -> None:
         """Forget the resolved styles: the theme or the classes changed."""
-        painted = bool(self._component_styles)
+        painted = bool(self._tone_styles or self._component_styles)
         self._component_styles.clear()
         self._tone_styles = {}
+        self._ground = None
         self._signs = None
         super().notify_style_update()
         if painted:
@@ -100,12 +154,17 @@ class Toned(Widget):
         """Return the style of a tone under its layers, from this widget's component classes."""
         try:
             return self._tone_styles[tone, layer]
-        except (AttributeError, KeyError):
+        except KeyError:
             style = self._resolve(tone, layer)
-        if not hasattr(self, "_tone_styles"):
-            self._tone_styles = {}
-        self._tone_styles[tone, layer] = style
+        self._tone_styles = {**self._tone_styles, (tone, layer): style}
         return style
+
+    @property
+    def _plain(self) -> tuple[Color, Color]:
+        """Background and foreground of this widget, before any tone."""
+        if self._ground is None:
+            self._ground = self.background_colors[1], self.colors[3]
+        return self._ground
 
     def _resolve(self, tone: Tone, layer: Layer) -> Style:
         """Combine the component classes of a tone and its layers; translucent colours are blended here."""
@@ -116,17 +175,17 @@ class Toned(Widget):
             names.append("layer--edge")
         if Layer.DIMMED in layer:
             names.append("layer--dimmed")
-        background, foreground = self.background_colors[1], self.colors[3]
+        background, foreground = self._plain
         text_style = Style.null()
         if Layer.CURSOR in layer:
             names.append("layer--cursor")
         for name in names:
-            component = self.get_component_styles(name)
-            if component.has_rule("background"):
-                background += component.background
-            if component.has_rule("color"):
-                foreground = component.color
-            added = component.text_style
+            look = self._look(name)
+            if look.background is not None:
+                background += look.background
+            if look.color is not None:
+                foreground = look.color
+            added = look.text_style
             # Reversed twice would not be seen, and upright words would tear the line: they stand out by their weight.
             text_style += added + REVERSED_TWICE if added.reverse and text_style.reverse else added
         if Layer.DIMMED in layer:

@@ -72,10 +72,10 @@ class AlertScreen(ReadingScreen):
         yield self.history
         yield self.footer
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Show what is known, and ask for the values and the last log."""
         self._log = LastLog(self.deck, self._show_words)
-        super().on_mount()
+        super().begin()
         self.text.focus()
         self._ask()
 

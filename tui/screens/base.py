@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual.events import ScreenResume
 from textual.screen import Screen
 
 from cache.state.records import Place
@@ -38,6 +39,7 @@ class BaseScreen(Screen[None]):
         self.footer = FooterBar(id="footer")
         self.banner: HeaderBar | None = None
         self.did: HeaderBar | None = None
+        self._came_up = False
 
     def fit(self, columns: int, lines: int) -> BaseScreen:
         """Take the classes of a size before anything is styled, so that nothing is styled twice."""
@@ -51,6 +53,15 @@ class BaseScreen(Screen[None]):
         return cast("QuarterdeckApp", self.app)
 
     def on_mount(self) -> None:
+        """Begin, once: Textual calls the handlers of every class, whatever they call themselves."""
+        self.begin()
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """Style nothing twice: what was styled as it was mounted needs it again only when it comes back."""
+        event.refresh_styles = self._came_up
+        self._came_up = True
+
+    def begin(self) -> None:
         """Show what is known at once."""
         self.show_banner()
         self.show_done()

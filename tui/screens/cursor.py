@@ -119,6 +119,10 @@ class CursorScreen(BaseScreen):
         """The keys that work here may have changed with the row."""
         message.stop()
         self.show_footer()
+        self.cursor_moved()
+
+    def cursor_moved(self) -> None:
+        """Follow the cursor, where more than the keys depends on it."""
 
     def do_open(self) -> None:
         """Open what is under the cursor: a workload's screen, else the object described."""

@@ -89,7 +89,14 @@ class DeckScreen(CursorScreen):
         }
 
     def compose(self) -> ComposeResult:
-        """Lay out header, strip, panes, timeline and footer; the size classes decide what is seen."""
+        """Lay out header, strip, panes, timeline and footer; the size classes decide what is seen.
+
+        The tables are filled first: how many rows they have decides how everything is styled.
+        """
+        for driver in self._drivers.values():
+            driver.filter(None, self.console.scope.test)
+        self._take_all()
+        self._make_room()
         yield self.header
         yield self.strip
         with Container(id="grid"):
@@ -101,12 +108,10 @@ class DeckScreen(CursorScreen):
         yield self.timeline
         yield self.footer
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Show what is known."""
         self._activate(self.active)
-        super().on_mount()
-        for driver in self._drivers.values():
-            driver.filter(None, self.console.scope.test)
+        super().begin()
         if self._come_back is not None and self._come_back.cursor:
             self._drivers["1"].point_at(self._come_back.cursor)
 
@@ -133,15 +138,19 @@ class DeckScreen(CursorScreen):
     def show_all(self) -> None:
         """Show every pane anew."""
         self._look_for_alerts()
-        snapshot, now = self.console.feed.snapshot(), self.console.clock.now()
-        for driver in self._drivers.values():
-            if self.alerts is None or driver is not self.alerts.driver:
-                driver.take(snapshot, None, now)
+        self._take_all()
         if self.alerts is not None:
             self.alerts.show_all()
         super().show_all()
         self._show_panes()
         self._show_timeline()
+
+    def _take_all(self) -> None:
+        """Take all rows that there are, but the alerts, which are taken by their pane."""
+        snapshot, now = self.console.feed.snapshot(), self.console.clock.now()
+        for driver in self._drivers.values():
+            if self.alerts is None or driver is not self.alerts.driver:
+                driver.take(snapshot, None, now)
 
     def take(self, changes: Changes) -> None:
         """Take what has changed."""
@@ -270,9 +279,8 @@ class DeckScreen(CursorScreen):
             driver.filter(None, self.console.scope.test)
         self.show_all()
 
-    def on_live_table_cursor_moved(self, message: LiveTable.CursorMoved) -> None:
+    def cursor_moved(self) -> None:
         """The detail follows the cursor."""
-        super().on_live_table_cursor_moved(message)
         self._show_detail()
 
     def anew(self) -> DeckScreen:

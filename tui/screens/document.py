@@ -98,10 +98,10 @@ class TextScreen(ReadingScreen):
         yield self.bar
         yield self.footer
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Fetch the document."""
         self.bar.display = False
-        super().on_mount()
+        super().begin()
         self._show(Face.WAITING, "Asking the server.")
         self.text.focus()
         self.deck.ask(self._get, self._arrived)

@@ -95,8 +95,7 @@ class ExplainScreen(WorkloadScreen):
     def _known(self, rollout: Rollout | None) -> Known:
         if rollout is None:
             return Known()
-        asked = self.alert.key if self.alert is not None else ""
-        alerts = sorted(alerts_of(rollout, self.console.feed.snapshot()), key=lambda one: one.key != asked)
+        alerts = alerts_of(rollout, self.console.feed.snapshot())
         keymap = self.console.keymap
         revisions: Sequence[Revision] = tuple(self._content["revisions"].values())
         return Known(

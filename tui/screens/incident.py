@@ -60,9 +60,9 @@ class IncidentScreen(ReadingScreen):
         yield self.told_pane
         yield self.footer
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Show what is known, the newest in sight."""
-        super().on_mount()
+        super().begin()
         self.call_after_refresh(self._go_to_the_end)
 
     def show_all(self) -> None:

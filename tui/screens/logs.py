@@ -57,10 +57,10 @@ class LogScreen(ReadingScreen):
         yield self.bar
         yield self.footer
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Begin to stream."""
         self.bar.display = False
-        super().on_mount()
+        super().begin()
         self._restart()
         self.view.focus()
 

@@ -52,11 +52,11 @@ class TableScreen(CursorScreen):
         yield self.bar
         yield self.footer
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Show what is known, as it was left."""
         self.bar.display = False
         self._apply_filter()
-        super().on_mount()
+        super().begin()
         if self._come_back is not None:
             if self._come_back.sort and self._come_back.sort != self.driver.sort:
                 self.driver.order_by(self._come_back.sort)

@@ -34,7 +34,6 @@ from tui.presenters.timeline import (
 )
 from tui.presenters.view import View
 from tui.screens.table import TableScreen
-from widgets.live_table import LiveTable
 from widgets.viewmodels import Face, PaneVM
 
 PAGE = 300
@@ -193,9 +192,8 @@ class TimelineScreen(TableScreen):
         self._faults = not self._faults
         self._apply_filter()
 
-    def on_live_table_cursor_moved(self, message: LiveTable.CursorMoved) -> None:
+    def cursor_moved(self) -> None:
         """Read further back when the end of what is known comes near."""
-        super().on_live_table_cursor_moved(message)
         order = self.driver.ordering.order
         near = self.table.cursor_key in order[-AHEAD:]
         if near and self._more and (self._reading is None or self._reading.is_finished):
