@@ -95,7 +95,8 @@ class ExplainScreen(WorkloadScreen):
     def _known(self, rollout: Rollout | None) -> Known:
         if rollout is None:
             return Known()
-        alerts = alerts_of(rollout, self.console.feed.snapshot())
+        asked = self.alert.key if self.alert is not None else ""
+        alerts = sorted(alerts_of(rollout, self.console.feed.snapshot()), key=lambda one: one.key != asked)
         keymap = self.console.keymap
         revisions: Sequence[Revision] = tuple(self._content["revisions"].values())
         return Known(

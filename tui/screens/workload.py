@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
-from textual.containers import Container
+from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.worker import Worker
 
@@ -41,7 +42,7 @@ from tui.presenters.workload import (
     with_observed,
 )
 from tui.screens.cursor import CursorScreen
-from widgets.live_table import LiveTable
+from tui.screens.parts import Parts
 from widgets.pane import Pane
 from widgets.text_view import TextView
 from widgets.viewmodels import LABEL_CELLS, Face, Line, PaneVM, Span, TextVM, Tone
@@ -51,19 +52,27 @@ REFRESH = 15.0
 
 
 class WorkloadScreen(CursorScreen):
-    """Explains one workload; tab or the pane numbers move between its tables."""
+    """Explains one workload, above its pods, revisions and events; tab goes on to the next of them.
+
+    Where the facts do not fit, tab goes to them too, and gives them the room to be read to their end.
+    """
 
     place: ClassVar[str] = "workload"
+    AUTO_FOCUS = "#pods"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "turn(1)", show=False),
+        Binding("shift+tab", "turn(-1)", show=False),
+    ]
 
     def __init__(self, console: Console, ref: Ref) -> None:
         super().__init__(console)
         self.ref = ref
-        self.head = TextView(id="head", wrap=True, hang=LABEL_CELLS, focusable=False)
-        self.tables = {name: LiveTable(id=name) for name in ("pods", "revisions", "events")}
-        self.panes = {name: Pane(table, id=f"pane-{name}") for name, table in self.tables.items()}
+        self.head = TextView(id="head", wrap=True, hang=LABEL_CELLS)
         views: dict[str, View] = {"pods": PODS, "revisions": REVISIONS, "events": EVENTS}
-        self._drivers = {name: TableDriver(self.tables[name], view, console.lens) for name, view in views.items()}
+        self.parts = Parts(views)
+        self._drivers = {name: TableDriver(self.parts.tables[name], view, console.lens) for name, view in views.items()}
         self._content: dict[str, dict[str, Any]] = {"pods": {}, "revisions": {}, "events": {}}
+        self._reads = False
         self._asked_at = 0.0
         self._problems: dict[str, str] = {}
         self._revisions: Sequence[Revision] = ()
@@ -76,14 +85,13 @@ class WorkloadScreen(CursorScreen):
         yield self.header
         yield Pane(self.head, id="pane-head")
         yield from self.between()
-        with Container(id="parts"):
-            yield from self.panes.values()
+        yield self.parts
         yield self.footer
 
     def begin(self) -> None:
         """Show what is known, and ask for the history."""
         super().begin()
-        self.tables["pods"].focus()
+        self.parts.activate("pods")
         self._ask()
 
     def between(self) -> Iterable[Widget]:
@@ -92,11 +100,8 @@ class WorkloadScreen(CursorScreen):
 
     @property
     def driver(self) -> TableDriver | None:
-        """The table that has the focus."""
-        for name, table in self.tables.items():
-            if table.has_focus:
-                return self._drivers[name]
-        return self._drivers["pods"]
+        """The table that has the keys; none while the facts are read."""
+        return None if self._reads else self._drivers[self.parts.active]
 
     @property
     def rollout(self) -> Rollout | None:
@@ -107,6 +112,30 @@ class WorkloadScreen(CursorScreen):
     def subject(self) -> object | None:
         """Return the workload: an incident declared here is about it."""
         return self.rollout
+
+    def action_turn(self, step: int) -> None:
+        """Go on to the next table, or to the facts."""
+        stops = [*(["head"] if self._reads or self.head.last_top else []), *self.parts.tables]
+        at = stops.index("head" if self._reads else self.parts.active)
+        self._go_to(stops[(at + step) % len(stops)])
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """What was clicked has the keys."""
+        clicked = event.widget.id or ""
+        if clicked == "head" or clicked in self.parts.tables:
+            self._go_to(clicked)
+
+    def _go_to(self, name: str) -> None:
+        if name == ("head" if self._reads else self.parts.active):
+            return
+        self._reads = name == "head"
+        self.set_class(self._reads, "-reads")
+        if self._reads:
+            self.head.focus()
+        else:
+            self.parts.activate(name)
+        self._show_head()
+        self.show_footer()
 
     def seen_identity(self) -> str:
         """Return the workload's uid: actions here are about it, whichever of its parts is under the cursor."""
@@ -173,6 +202,7 @@ class WorkloadScreen(CursorScreen):
             self._content[part] = rows
         self._show_head()
         self._show_tables()
+        self.show_footer()
 
     def show_all(self) -> None:
         """Show everything anew."""
@@ -209,7 +239,8 @@ class WorkloadScreen(CursorScreen):
         self.head.set_vm(TextVM((), tuple(lines)))
         kind = rollouts.SHORT_KIND.get(self.ref.kind, self.ref.kind)
         title = (Span(lens.text(f"{self.ref.namespace}/{self.ref.name}"), Tone.STRONG), Span(f"  {kind}", Tone.MUTED))
-        state = present_state(self.console.summary().reading, lens)
+        more = (Span("tab", Tone.KEY), Span(" more  ", Tone.MUTED)) if self.head.last_top and not self._reads else ()
+        state = (*more, *present_state(self.console.summary().reading, lens))
         self.query_one("#pane-head", Pane).set_vm(PaneVM("", title, state))
 
     def head_lines(self, rollout: Rollout | None, lens: Lens) -> list[Line]:
@@ -230,7 +261,7 @@ class WorkloadScreen(CursorScreen):
             if not rows and name != "pods":
                 face, message = (Face.FAILED, problem) if problem else (Face.WAITING, driver.view.empty + ".")
             state = (Span(problem, Tone.WARN),) if problem and rows else ()
-            self.panes[name].set_vm(PaneVM("", title, state, face, message))
+            self.parts.show(name, PaneVM("", title, state, face, message))
 
     def target_ref(self) -> tuple[Ref, Resource | None] | None:
         """Return the pod under the cursor, else the workload itself: revisions and events belong to it."""
@@ -278,12 +309,7 @@ class WorkloadScreen(CursorScreen):
     def do_logs(self) -> None:
         """Show the logs of the pod under the cursor, or of all pods when the cursor is on a revision."""
         target = self.target()
-        on_pod = target is not None and isinstance(target[1], Pod) and self.tables["pods"].has_focus
-        self.deck.open_logs(target[1].ref if on_pod and target is not None else self.ref)
-
-    def do_pane_1(self) -> None:
-        """Go to the pods."""
-        self.tables["pods"].focus()
+        self.deck.open_logs(target[1].ref if target is not None and isinstance(target[1], Pod) else self.ref)
 
     def anew(self) -> WorkloadScreen:
         """Return the workload's screen."""
