@@ -8,6 +8,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from widgets.bar_layout import bar_line, footer_line, note_lines, strip_line, timeline_line
+from widgets.frugal_app import FrugalApp
 from widgets.ink import InkLine, changed_runs
 from widgets.tones import Toned
 from widgets.viewmodels import BarVM, FooterVM, PaneStripVM
@@ -36,8 +37,8 @@ class OneLine(Toned, Generic[ViewModel]):
         """The view-model shown."""
         return self._vm
 
-    def set_vm(self, vm: ViewModel) -> None:
-        """Show a view-model."""
+    def set_vm(self, vm: ViewModel, *, at_once: bool = False) -> None:
+        """Show a view-model; `at_once` before anything else that has changed, which costs less than the usual way."""
         if vm == self._vm:
             return
         self._vm = vm
@@ -46,7 +47,7 @@ class OneLine(Toned, Generic[ViewModel]):
             return
         drawn, self._line = self._line, self.compose_line(vm, self._width)
         regions = [Region(x, 0, width, 1) for x, width in changed_runs(drawn, self._line)]
-        if regions:
+        if regions and not (at_once and isinstance(self.app, FrugalApp) and self.app.paint_at_once(self)):
             self.refresh(*regions)
 
     def compose_line(self, vm: ViewModel, width: int) -> InkLine:
@@ -106,9 +107,9 @@ class FooterBar(OneLine[FooterVM]):
         super().__init__(FooterVM(()), id=id, classes=classes)
         self._note: tuple[InkLine, ...] = ()
 
-    def set_vm(self, vm: FooterVM) -> None:
+    def set_vm(self, vm: FooterVM, *, at_once: bool = False) -> None:
         """Show a view-model."""
-        super().set_vm(vm)
+        super().set_vm(vm, at_once=at_once)
         self._wrap()
 
     def on_resize(self) -> None:

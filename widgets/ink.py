@@ -122,6 +122,10 @@ def changed_runs(old: InkLine, new: InkLine, gap: int = 4) -> list[tuple[int, in
     """
     if old == new:
         return []
+    same = next((at for at, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), 0)
+    if same:
+        ahead = line_cells(old[:same])
+        return [(ahead + x, width) for x, width in changed_runs(old[same:], new[same:], gap)]
     before, after = _cells(old), _cells(new)
     size = max(len(before), len(after))
     before += [_BLANK] * (size - len(before))

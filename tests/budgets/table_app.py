@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widgets import Static
 
 from widgets.bars import HeaderBar
 from widgets.frugal_app import FrugalApp
@@ -34,24 +35,31 @@ COLUMNS = (
 class TableApp(FrugalApp[None]):
     """Ten thousand rows; every key below changes something."""
 
-    CSS = "HeaderBar { dock: bottom; }"
+    CSS = """
+    HeaderBar { dock: bottom; }
+    Screen { layers: default over; }
+    .over { layer: over; dock: bottom; height: 1; }
+    """
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, f"make('{change}')")
-        for key, change in {
-            "1": "one",
-            "2": "offscreen",
-            "3": "all",
-            "4": "tick",
-            "5": "same",
-            "6": "reorder",
-            "7": "ready",
-            "8": "insert",
-            "9": "remove",
-            "h": "alive",
-            "q": "leave",
-        }.items()
-    ] + [
+        *(
+            Binding(key, f"make('{change}')")
+            for key, change in {
+                "1": "one",
+                "2": "offscreen",
+                "3": "all",
+                "4": "tick",
+                "5": "same",
+                "6": "reorder",
+                "7": "ready",
+                "8": "insert",
+                "9": "remove",
+                "0": "tick_at_once",
+                "c": "cover",
+                "h": "alive",
+                "q": "leave",
+            }.items()
+        ),
         Binding("j", "table('cursor_down')"),
         Binding("k", "table('cursor_up')"),
         Binding("G", "table('bottom')"),
@@ -110,13 +118,14 @@ class TableApp(FrugalApp[None]):
     def show(self, changed: frozenset[str] | None = None) -> None:
         self.query_one(LiveTable).set_vm(TableVM(COLUMNS, self.order, self.row, sort=("state", True)), changed)
 
-    def show_clock(self, second: int) -> None:
+    def show_clock(self, second: int, *, at_once: bool = False) -> None:
         self.second = second
         self.query_one(HeaderBar).set_vm(
             BarVM(
                 ((Span("◉ prod-eu-1 ", Tone.STRONG), Span("PROD", Tone.PROD)), (Span("live 2s"),)),
                 ((Span("duty1@bastion-2"),), (Span(f"Sat 03:14:{self.second:02}Z"),)),
-            )
+            ),
+            at_once=at_once,
         )
 
     def post_display_hook(self) -> None:
@@ -136,8 +145,11 @@ class TableApp(FrugalApp[None]):
             self.asked = True
             self.show_clock(self.second + 1)
             return
-        if change == "tick":
-            self.show_clock(self.second + 1)
+        if change in ("tick", "tick_at_once"):
+            self.show_clock(self.second + 1, at_once=change == "tick_at_once")
+            return
+        if change == "cover":
+            self.mount(Static("covered", classes="over"))
             return
         self.show(getattr(self, f"make_{change}")())
 

@@ -66,6 +66,23 @@ def test_a_second_passing_costs_a_digit(terminal: TableTerminal) -> None:
     assert terminal.cost("") <= 10  # the pen is still the clock's
 
 
+def test_a_second_that_is_painted_at_once_costs_as_much_and_hides_nothing(terminal: TableTerminal) -> None:
+    assert terminal.cost("") <= TICK
+    with terminal.window() as window:
+        terminal.send("0")
+        terminal.until("03:14:09Z")
+        terminal.until_quiet()
+    assert 0 < window.count <= 10
+    assert terminal.cost("") <= 10
+    terminal.send("c")
+    terminal.until("covered")
+    terminal.until_quiet()
+    before = terminal.text
+    terminal.send("0")
+    terminal.until_quiet()
+    assert terminal.text == before
+
+
 def test_nothing_changing_writes_nothing(terminal: TableTerminal) -> None:
     assert not terminal.pump(1.0)
 

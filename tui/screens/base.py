@@ -100,15 +100,15 @@ class BaseScreen(Screen[None]):
 
     def tick(self) -> None:
         """Let a second pass."""
-        self.show_header()
+        self.show_header(at_once=True)
         self.show_done()
 
     def set_scope(self) -> None:
         """Take the console's new scope, where there are rows that it concerns."""
 
-    def show_header(self) -> None:
+    def show_header(self, *, at_once: bool = False) -> None:
         """Bring the header up to date."""
-        self.header.set_vm(present_header(self.console.situation(), self.console.lens()))
+        self.header.set_vm(present_header(self.console.situation(), self.console.lens()), at_once=at_once)
 
     def show_footer(self) -> None:
         """Bring the footer up to date."""
