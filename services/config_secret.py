@@ -7,13 +7,15 @@ import os
 import re
 import shlex
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from msgspec import Struct
+
 from services.errors import Problem
 from services.model.text import SafeText, Secret
-from services.redact import redact
+from services.redact import know, redact
 from services.sanitize import safe_text
 
 COMMAND_DEADLINE = 10.0
@@ -88,6 +90,7 @@ class SecretRef:
         value = value.rstrip("\r\n")
         if not value:
             raise _problem(self, "it is empty", "check where it is kept")
+        know(value)
         return Secret(value)
 
     def _read(self) -> str:
@@ -128,6 +131,33 @@ class SecretRef:
             said = f": {redact(safe_text(last[0], 200))}" if last else ""
             raise _problem(self, f"it ended with code {process.returncode}{said}", "run it by hand")
         return _decoded(self, out)
+
+
+def know_secrets_of(config: object) -> None:
+    """Have masked, from now on, what a configuration refers to, as far as it can be read without running a command.
+
+    What somebody types may hold it before it was ever sent.
+    """
+    for reference in _references(config):
+        with contextlib.suppress(Problem):
+            if reference.kind is SecretKind.ENV:
+                know(os.environ.get(reference.target, ""))
+            elif reference.kind is SecretKind.FILE:
+                know(reference._read())
+
+
+def _references(value: object) -> Iterator[SecretRef]:
+    if isinstance(value, SecretRef):
+        yield value
+    elif isinstance(value, str) and value.startswith(("env:", "file:")):
+        with contextlib.suppress(ValueError):
+            yield SecretRef(value)
+    elif isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            yield from _references(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _references(each)
 
 
 def _decoded(reference: SecretRef, raw: bytes) -> str:

@@ -9,6 +9,9 @@ from typing import overload
 from services.model.text import SafeText
 
 MASK = "***"
+SHORTEST_KNOWN = 8
+MOST_KNOWN = 64
+_known: tuple[str, ...] = ()
 
 Replacement = str | Callable[[re.Match[str]], str]
 
@@ -126,18 +129,35 @@ def redact(text: str) -> str:
     """Return `text` with what looks like a secret masked; safe text stays safe text. Idempotent.
 
     Masked: PEM blocks, Authorization and cookie headers, bearer and basic credentials, JWTs, AWS key ids, tokens with a
-    known prefix, webhook paths, URL userinfo, and the values of keys that end in password, secret, token and the like.
+    known prefix, webhook paths, URL userinfo, the values of keys that end in password, secret, token and the like, and
+    the credentials that this process itself uses (`know`).
     At most twice as long as `text`.
     """
-    low = text.lower()
-    pairs = ("=" in low or ":" in low or "--" in low) and _holds(low, _PAIR_HINTS)
-    if not pairs and not _holds(low, _HINTS):
-        return text
     result: str = text
+    for one in _known:
+        if one in result:
+            result = result.replace(one, MASK)
+    low = result.lower()
+    pairs = ("=" in low or ":" in low or "--" in low) and _holds(low, _PAIR_HINTS)
+    if not pairs and not _holds(low, _HINTS) and result is text:
+        return text
     for hints, pattern, replacement in _RULES if pairs else _RULES[:-2]:
         if _holds(low, hints):
             result = re.sub(pattern, replacement, result)
     return SafeText(result) if isinstance(text, SafeText) else result
+
+
+def know(secret: str) -> None:
+    """Mask this value too from now on, wherever text is shown or kept: a credential that this process uses.
+
+    Of a URL the path counts as well. Short ones and plain words are left out: they would take words from every text,
+    and so be told.
+    """
+    global _known  # noqa: PLW0603 - one process, one set of credentials
+    parts = (secret.strip(), secret.partition("://")[2].partition("/")[2].strip())
+    fresh = [one for one in parts if len(one) >= SHORTEST_KNOWN and not one.isalpha() and one not in _known]
+    if fresh:
+        _known = tuple(sorted((*_known, *fresh)[-MOST_KNOWN:], key=len, reverse=True))
 
 
 def prepare() -> None:

@@ -22,6 +22,7 @@ from services.model.ref import ALERTS, SILENCES
 from services.model.severity import Severity
 from services.model.text import SafeText
 from services.model.timeline import Event, EventKind, event_id
+from services.redact import redact
 from services.sanitize import safe_text
 from tui.presenters.alert_sources import POLLED_FOR
 from tui.presenters.freshness import CONNECTION, Freshness, read
@@ -249,11 +250,11 @@ class Acting:
             seen_at=self.clock.now(),
             kind=EventKind.ACTION,
             ref=ref,
-            text=f"{BY_ID[plan.action].label}: {ended.text}",
+            text=redact(f"{BY_ID[plan.action].label}: {ended.text}"),
             severity=Severity.OK if ended.outcome is Outcome.OK else Severity.WARN,
             payload={
                 "actor": f"{actor.user}@{actor.host}",
-                "command": plan.command,
+                "command": redact(plan.command),
                 "outcome": ended.outcome.value,
                 "intent": ended.intent,
             },

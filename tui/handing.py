@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from services.clock import Clock
+from services.config_secret import know_secrets_of
 from services.kubernetes.kubeconfig import NO_CLUSTER
 from services.kubernetes.lease import Leases
 from services.model.actor import Actor
@@ -54,6 +55,7 @@ def make_acting(
     from services.alerts.hands import AlertingHands
 
     actor, config, context, folder = console_actor(who), setup.loaded.config, setup.identity.context, setup.folder
+    know_secrets_of(config)
     cluster = _cluster_hands(engine, live, clock, setup, actor, past)
     hands: Hands | None = cluster
     if hands is None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from msgspec import structs
+
 from cache.exports import write_export
 from cache.ledger.incidents import IncidentBook, Said
 from cache.ledger.ledger import Ledger
@@ -28,6 +30,7 @@ from services.model.incident import (
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.workload import Rollout
+from services.redact import redact
 from services.sanitize import MAX_LINE, safe_text
 from tui.presenters.incidents import HINTS
 from tui.presenters.rollouts import what
@@ -61,7 +64,11 @@ class Desk:
         self._book = IncidentBook(self._ledger, clock)
 
     async def tell(self, incident: int, said: Said) -> int:
-        """Write something down and return the incident's number; 0 declares one. Raises LedgerRefused."""
+        """Write something down and return the incident's number; 0 declares one. Raises LedgerRefused.
+
+        What looks like a secret, or is one of ours, is masked first: people paste what they have just seen.
+        """
+        said = structs.replace(said, text=redact(said.text), value=redact(said.value), owner=redact(said.owner))
         write = self._book.declare if not incident else lambda words: self._book.say(incident, words)
         number = await asyncio.to_thread(write, said)
         self.nudge()

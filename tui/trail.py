@@ -21,9 +21,21 @@ from services.clock import Clock
 from services.errors import Problem
 from services.model.action import Ended, Outcome, Plan
 from services.model.actor import Actor
+from services.redact import redact
 from services.sanitize import safe_text
 
 CONSOLES = "consoles"
+
+
+def hidden(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a JSON value without what looks like a secret, or is one of ours, in any of its texts, however deep."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: hidden(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [hidden(each) for each in value]
+    return value
 
 
 class Unsettled(Struct, frozen=True):
@@ -61,7 +73,8 @@ class LedgerTrail:
         self._alive = FileLock(self._folder / f"{who.console}.lock")
 
     async def intent(self, plan: Plan, body: Mapping[str, Any]) -> str:
-        """Write down what is about to be done. Raises LedgerRefused."""
+        """Write down what is about to be done, without the secrets that somebody typed. Raises LedgerRefused."""
+        body = hidden(body)
         request = Request(self.actor, plan.action, plan.target.ref, body)
         name = await asyncio.to_thread(self._intent, request)
         self._begun[name] = Begun(plan, self.actor, str(body.get("reason", "")), str(body.get("incident", "")))
@@ -69,7 +82,7 @@ class LedgerTrail:
 
     async def step(self, intent: str, name: str, body: Mapping[str, Any]) -> None:
         """Note how far an intent has come. Raises LedgerRefused."""
-        await asyncio.to_thread(self._ledger.step, intent, self.actor, name, body)
+        await asyncio.to_thread(self._ledger.step, intent, self.actor, name, hidden(body))
 
     async def outcome(self, intent: str, ended: Ended, body: Mapping[str, Any]) -> None:
         """Settle an intent, with what is told of it. Raises LedgerRefused."""
@@ -77,7 +90,7 @@ class LedgerTrail:
         if begun is not None and self._beside is not None:
             beside = self._beside(begun, ended)
         result = Result(ended.outcome.value)
-        await asyncio.to_thread(self._ledger.outcome, intent, self.actor, result, body, beside=beside)
+        await asyncio.to_thread(self._ledger.outcome, intent, self.actor, result, hidden(body), beside=beside)
         if begun is not None and ended.outcome is Outcome.UNKNOWN:
             self._begun[intent] = structs.replace(begun, doubted=True)
         else:
@@ -94,7 +107,7 @@ class LedgerTrail:
 
     async def note(self, action: str, body: Mapping[str, Any]) -> None:
         """Write down what somebody did with the console itself. Raises LedgerRefused."""
-        await asyncio.to_thread(self._ledger.record, EntryKind.SESSION, self.actor, action, None, body)
+        await asyncio.to_thread(self._ledger.record, EntryKind.SESSION, self.actor, action, None, hidden(body))
 
     async def unsettled(self) -> tuple[Unsettled, ...]:
         """Return the intents that nobody settled, oldest first. Raises LedgerRefused where they cannot be read."""

@@ -20,10 +20,11 @@ from services.actions.guard import Allow, Circumstances, Consent, Deny, consents
 from services.actions.halting import HaltingHands, Why
 from services.actions.spec import Action, Hands, Note, Refused
 from services.config_policy import Policy
-from services.errors import Halted, Problem
+from services.errors import Halted, Problem, own_fault
 from services.kubernetes.writing import WriteFault, WriteProblem
 from services.kubernetes.yamltext import masked
 from services.model.action import Ended, Outcome, Plan, Progress, Stage
+from services.redact import redact
 from services.sanitize import safe_text
 
 NEVER_SENT = "nothing was changed"
@@ -126,14 +127,15 @@ class Runner:
         except Problem as problem:
             return self._ended(Outcome.CANCELLED, f"{problem.sentence} ({NEVER_SENT})")
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing was sent, and that has to be said
-            words = f"a fault of this program stopped it ({type(error).__name__}: {error})"
-            return self._ended(Outcome.CANCELLED, f"{words}: {NEVER_SENT}")
+            return self._ended(Outcome.CANCELLED, f"{own_fault(error)} stopped it: {NEVER_SENT}")
         try:
             ended = await self._under_lock(action, plan, intent, note, stopped)
         except asyncio.CancelledError:
             text = "this console was closed while it ran: the next start finds out how it ended"
             await asyncio.shield(self._settle(intent, self._ended(Outcome.UNKNOWN, text)))
             raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, something may have been sent by now
+            ended = self._ended(Outcome.UNKNOWN, f"{own_fault(error)} stopped it: look at the object")
         return await self._settle(intent, ended)
 
     async def _permit(self, orders: Orders) -> None:
@@ -252,7 +254,7 @@ def _masked(body: bytes) -> bytes:
     if not body:
         return body
     whole = masked({"sent": msgspec.json.decode(body)})
-    return msgspec.json.encode(whole["sent"])
+    return redact(msgspec.json.encode(whole["sent"]).decode()).encode()
 
 
 def remembered(body: Mapping[str, Any]) -> Plan:

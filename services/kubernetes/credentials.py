@@ -16,6 +16,7 @@ from services.kubernetes import settings as settings_room
 from services.kubernetes.exec_plugin import Issued, LoginNeeded, Plugin
 from services.kubernetes.settings import ConnectionSettings
 from services.model.text import Secret
+from services.redact import know
 from services.sanitize import safe_text
 
 EARLY = 60.0
@@ -145,6 +146,9 @@ class Credentials:
         elif settings.basic:
             encoded = base64.b64encode(settings.basic.reveal().encode()).decode()
             authorization = Secret(f"Basic {encoded}")
+            know(settings.basic.reveal().partition(":")[2])
+        if authorization is not None:
+            know(authorization.reveal().partition(" ")[2])
         return Grant(
             self._generation,
             authorization,

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -25,12 +26,13 @@ from services.rehearsal.server import Rehearsal
 from tests.flows.program import Program, estate_served, kubeconfig_of, program
 from tests.unit.notifications.telling import MINA, message
 from tests.unit.notifications.vendor import ECHO, Mailbox, Vendor, certificate, mail_server, vendor
-from tui import beside
+from tui import beside, clipboard
 from tui.cli import main
 from tui.crash import CrashLog
 from widgets.draft_dialog import DraftDialog
 from widgets.form import FormDialog
 from widgets.plan_dialog import PlanDialog
+from widgets.prompt import LineInput
 
 SECRETS = {
     "CANARY_SLACK": "/services/T0CANARYCRED/B0CANARYCRED/canarywebhookcred",
@@ -39,10 +41,15 @@ SECRETS = {
     "CANARY_BEARER": "canary-alertmanager-cred-9876543210",
     "CANARY_BASIC": "canary-prometheus-cred-passphrase",
 }
+TYPED = "canary-typed-cred-0815"
+REASON = f"INC-7 tried token={TYPED}, and {SECRETS['CANARY_HMAC']}"
+"""What somebody types as a reason who has just pasted two secrets: one that looks like it, and one of ours."""
+
 KUBE_TOKEN = "canary-kubeconfig-cred-abcdefghij"
 CONFIG = """
 [policy."*"]
 tell = ["acted", "failed", "unknown"]
+reason = ["restart"]
 [notify.room]
 to = ["#incidents"]
 url = "env:CANARY_SLACK"
@@ -147,18 +154,46 @@ async def homed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         yield Home(path=folder, config=config, http=http, mails=mails, texts=[])
 
 
+async def declared(console: Program, texts: list[str]) -> None:
+    """Declare an incident, note a secret on it, and write it down as Markdown."""
+    for key, field, text in (("I", "title", f"checkout fails, {REASON}"), ("n", "text", REASON)):
+        await console.press(key)
+        await console.until(lambda: isinstance(console.app.screen, FormDialog))
+        form = console.app.screen
+        assert isinstance(form, FormDialog)
+        row = form._inputs[field]
+        assert isinstance(row, LineInput)
+        row.value = text
+        form.answers.focus()
+        await console.pilot.pause()
+        form.answers._since = -1.0
+        await console.press(key)
+        await console.until(lambda: not isinstance(console.app.screen, FormDialog))
+    await console.until_seen("INC-1", "***")
+    texts.append(console.text)
+    await console.press("E")
+    await console.until_seen(".md")
+    texts.append(console.text)
+    await console.press("escape")
+
+
 async def restarted_and_told(console: Program, texts: list[str]) -> None:
     """Restart a workload, declare an incident, tell of it, and look at every place that may repeat what was sent."""
     await console.until_seen("CrashLoop", "live")
     await console.press("B")
     await console.until(lambda: isinstance(console.app.screen, PlanDialog))
-    texts.append(console.text)
     dialog = console.app.screen
-    assert isinstance(dialog, FormDialog)
+    assert isinstance(dialog, PlanDialog)
+    texts += [console.text, str(dialog.text.vm.lines)]
+    dialog.query_one(LineInput).value = REASON
+    dialog.answers.focus()
+    await console.pilot.pause()
     dialog.answers._since = -1.0
     await console.press("y")
     await console.until_seen("written into the audit trail")
-    await console.press("escape", "T")
+    await console.press("escape")
+    await declared(console, texts)
+    await console.press("T")
     await console.until(lambda: isinstance(console.app.screen, DraftDialog))
     texts.append(console.text)
     draft = console.app.screen
@@ -175,6 +210,20 @@ async def restarted_and_told(console: Program, texts: list[str]) -> None:
         await console.press("c")
         texts.append(console.text)
         await console.press("escape")
+
+
+def copies(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which everything comes that is copied from now on."""
+    found: list[str] = []
+    real = clipboard.clean
+
+    def kept(*words: Any) -> str:
+        text = real(*words)
+        found.append(text)
+        return text
+
+    monkeypatch.setattr(clipboard, "clean", kept)
+    return found
 
 
 def crash_of(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +255,7 @@ async def test_no_credential_is_left_anywhere(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    own = next(iter(estate.address.tokens.values()))
+    own, copied = next(iter(estate.address.tokens.values())), copies(monkeypatch)
     kubeconfig = kubeconfig_of(estate)
     async with program("--kubeconfig", kubeconfig, "--config", str(home.config)) as console:
         await restarted_and_told(console, home.texts)
@@ -230,8 +279,10 @@ async def test_no_credential_is_left_anywhere(
     await asyncio.to_thread(crash_of, home, monkeypatch)
     log = [record.getMessage() for record in caplog.records if record.name != "mail.log"]
     assert len("".join(home.texts)) > 5000
+    [markdown] = (home.path / "state").rglob("*.md")
+    assert "INC-7 tried token=***, and ***" in markdown.read_text().replace("\\", "")
     assert len(log) > 5
-    assert found([*home.kept(), *log], own) == []
+    assert found([*home.kept(), *copied, *log], own, TYPED) == []
 
 
 async def test_the_search_finds_a_program_that_leaks(
