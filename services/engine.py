@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from services.clock import Clock
-from services.errors import Problem
+from services.errors import Problem, own_fault
 from services.kubernetes.kubeconfig import Identity
 from services.memory import share_one_arena
 from services.model.source import SourceState, SourceStatus
@@ -130,11 +130,10 @@ class Engine:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Say it where the source ended by itself: that must never look like a quiet cluster."""
-        if task.cancelled() or task.exception() is None:
+        if task.cancelled() or (error := task.exception()) is None:
             return
-        error = task.exception()
-        said = error.sentence if isinstance(error, Problem) else safe_text(f"{type(error).__name__}: {error}")
-        sentence = safe_text(f"Watching the cluster ended by a fault of this program ({said}); restart it.")
+        why = f"({error.sentence})" if isinstance(error, Problem) else f"by {own_fault(error)}"
+        sentence = safe_text(f"Watching the cluster ended {why}: leave, and start again.")
         self._sink.status(SourceStatus("kubernetes", SourceState.FAILED, since=self._clock.now(), error=sentence))
 
 

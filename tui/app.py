@@ -13,7 +13,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 
 from cache.state.records import Place
-from services.errors import Problem
+from services.errors import Problem, own_fault
 from services.model.source import SourceStatus
 from services.model.text import SafeText
 from services.ports import Changes, ClusterSession
@@ -185,7 +185,7 @@ class QuarterdeckApp(
                 return
             error = future.exception()
             result = None if error is not None else future.result()
-            problem = error if isinstance(error, Problem) or error is None else Problem(_sentence(error))
+            problem = error if isinstance(error, Problem) or error is None else Problem(_stopped_by(error))
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(arrived, result, problem, context=context)
 
@@ -296,5 +296,5 @@ class QuarterdeckApp(
         self.exit()
 
 
-def _sentence(error: BaseException) -> SafeText:
-    return safe_text(f"{type(error).__name__}: {error}")
+def _stopped_by(error: BaseException) -> SafeText:
+    return safe_text(f"It was stopped by {own_fault(error)}; please report it.")

@@ -183,6 +183,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser(screens_alone=said[0] in SCREENS).parse_args(said)
     from services.errors import Problem
 
+    if said[0] not in SCREENS:
+        from tui.crash import hush
+
+        hush()
     try:
         return dispatch(arguments)
     except Problem as problem:
@@ -195,6 +199,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
+    except Exception as error:  # noqa: BLE001 - one sentence and a report, never a trace
+        from cache.folder import state_folder
+        from tui.crash import CrashLog
+
+        print(CrashLog(state_folder()).report(error, "the command"), file=sys.stderr)  # noqa: T201
+        return ExitCode.CRASH
 
 
 def dispatch(arguments: argparse.Namespace) -> int:

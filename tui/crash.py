@@ -24,6 +24,7 @@ from services.errors import Problem
 from services.model.text import SafeText
 from services.redact import redact
 from services.sanitize import safe_line, safe_text
+from tui import __version__
 from tui.exitcodes import ExitCode
 
 if TYPE_CHECKING:
@@ -65,10 +66,8 @@ def summary(error: BaseException) -> SafeText:
 class CrashLog:
     """Writes reports into the state folder, readable by their owner alone; the newest twenty are kept."""
 
-    def __init__(self, folder: Path, about: str = "", now: Callable[[], float] = time.time) -> None:
-        """`about` names the program and its version at the head of a report."""
+    def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
         self._folder = folder
-        self._about = about
         self._now = now
         self._lock = threading.Lock()
         self._written = 0
@@ -90,7 +89,7 @@ class CrashLog:
         path = self._folder / f"crash-{stamp}-{os.getpid()}-{self._written}.txt"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
-            file.write(f"{self._about} crashed at {stamp} in {where}\n")
+            file.write(f"quarterdeck {__version__} crashed at {stamp} in {where}\n")
             file.write(
                 f"Python {platform.python_version()} on {sys.platform}, TERM {safe_text(os.environ.get('TERM'))}\n\n"
             )
@@ -102,7 +101,7 @@ class CrashLog:
     def report(self, error: BaseException, where: str) -> SafeText:
         """Write a report and return the line for the operator."""
         path = self.write(error, where)
-        rest = f"Details, without secrets, are in {_homely(path)}" if path else "No report could be written"
+        rest = f"Details, without secrets, are in {homely(path)}" if path else "No report could be written"
         return SafeText(f"quarterdeck stopped: an error of its own, {summary(error)}. {rest}; please report it.")
 
 
@@ -167,6 +166,11 @@ def install(log: CrashLog, on_thread: Callable[[SafeText], None] | None = None) 
     threading.excepthook = in_thread
     sys.unraisablehook = in_finaliser
     logging.captureWarnings(capture=True)
+    hush()
+
+
+def hush() -> None:
+    """Let no logger print where nobody has asked for its words: a loop that ends with a failed task would trace it."""
     root = logging.getLogger()
     if not root.handlers:
         root.addHandler(logging.NullHandler())
@@ -264,7 +268,8 @@ def _short(filename: str) -> str:
     return safe_text(path.name, 80)
 
 
-def _homely(path: Path) -> str:
+def homely(path: Path) -> str:
+    """Return a path with the home folder as `~`, which spares the screen the user's name."""
     with contextlib.suppress(ValueError, RuntimeError):
-        return f"~/{path.relative_to(Path.home())}"
+        return str(safe_text(f"~/{path.relative_to(Path.home())}", 200))
     return str(safe_text(path, 200))

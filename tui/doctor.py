@@ -18,6 +18,7 @@ from services.errors import Problem
 from services.model.text import SafeText
 from services.redact import redact
 from services.sanitize import safe_line
+from tui.crash import homely
 from tui.exitcodes import ExitCode
 from tui.terminal import Colours, Guess, Terminal, refusal
 
@@ -199,14 +200,6 @@ def state_checks(folder: Path) -> list[Check]:
             _space(folder),
         ]
     return [check("state", CheckState.OK, f"{shown}, for you alone"), _space(folder)]
-
-
-def homely(path: Path) -> str:
-    """Return a path with the home folder as `~`, which spares the screen the user's name."""
-    try:
-        return f"~/{path.relative_to(Path.home())}"
-    except (ValueError, RuntimeError):
-        return str(path)
 
 
 def _no_state(detail: str) -> Check:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from services.errors import Problem
+from services.errors import Problem, own_fault
 from services.model.alert import Alert
 from services.model.metric import Golden, Series
 from services.model.ref import Ref
@@ -117,5 +117,5 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, Problem):
         return str(error.sentence)
     if isinstance(error, Exception):
-        return f"It could not be asked: {type(error).__name__}: {error}"
+        return f"It could not be asked: {own_fault(error)}."
     raise error

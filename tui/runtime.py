@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from services.errors import Problem
+from services.errors import Problem, own_fault
 from services.model.source import SourceState, SourceStatus
 from services.redact import prepare
 from services.sanitize import safe_text
@@ -140,7 +140,8 @@ class Runtime:
             await self._engine.reconcile(desired())
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must read it and the thread must live
             now = self._clock.now()
-            sentence = getattr(error, "sentence", None) or safe_text(f"{type(error).__name__}: {error}")
+            fault = error if isinstance(error, Problem) else None
+            sentence = fault.sentence if fault else safe_text(f"Nothing is watched: {own_fault(error)}; start again.")
             if self._stay is not None:
                 self._stay.sink.status(SourceStatus("kubernetes", SourceState.FAILED, since=now, error=sentence))
 

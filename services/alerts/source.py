@@ -14,7 +14,7 @@ from services.alerts.observed import AlertmanagerSeen, PrometheusSeen
 from services.alerts.peers import AlertmanagerPoller, Peer, PrometheusPoller, poller_of
 from services.alerts.picture import Observed, Painter, Picture, Surroundings
 from services.clock import Clock
-from services.errors import Problem
+from services.errors import Problem, own_fault
 from services.model.alert import Alert, AlertState, Pairs
 from services.model.source import SourceState, SourceStatus
 from services.model.timeline import Event
@@ -105,7 +105,7 @@ class AlertingSource:
             except TimeoutError:
                 error = f"{peer.name} did not answer within {peer.deadline:.0f} s; it is asked again."
             except Exception as fault:  # noqa: BLE001 - a fault of ours is said where the answers would be
-                error = f"A fault of this program stopped the poll ({type(fault).__name__}: {fault})."
+                error = f"The poll was stopped by {own_fault(fault)}; it is tried again."
             if error:
                 failures += 1
                 self._silent.add(peer.name)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from services.clock import Clock
-from services.errors import Problem
+from services.errors import Problem, own_fault
 from services.kubernetes.codecs import TableCodec, TypedCodec
 from services.kubernetes.credentials import Credentials
 from services.kubernetes.decode import DERIVED_FROM, TYPED
@@ -211,7 +211,7 @@ class KubernetesSource:
                 await watch.run()
             except Exception as error:  # noqa: BLE001 - whatever it is, the operator must read it
                 now = self._clock.now()
-                sentence = safe_text(f"A fault of this program stopped the watch ({type(error).__name__}: {error}).")
+                sentence = safe_text(f"The watch was stopped by {own_fault(error)}; it is tried again.")
                 self._sink.status(SourceStatus(watch.source, SourceState.FAILED, since=now, error=sentence))
                 watch.ready.set()
                 await self._clock.sleep(AFTER_FAULT)

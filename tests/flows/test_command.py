@@ -10,8 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from cache.state.store import StateStore
+from services.clock import SystemClock
+from services.model.ref import Ref
+from services.model.timeline import Event, EventKind
 from services.rehearsal.server import Options, Rehearsal
-from tui.cli import main
+from tui import __version__
+from tui.cli import main, parser
+from tui.commands.setup import prepare
+from tui.exitcodes import ExitCode
 
 KUBECONFIG = """
 apiVersion: v1
@@ -137,3 +144,35 @@ def test_what_needs_the_screen_is_refused_by_command(home: Path, capsys: pytest.
     assert main([*words, "--kubeconfig", str(home / "kubeconfig")]) == 2
     assert "needs the screen" in said(capsys)
     assert not list(home.rglob("ledger.db"))
+
+
+def test_a_fault_of_the_program_is_one_sentence_and_a_report(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_arguments: object) -> int:
+        raise KeyError("token=hunter2hunter2")
+
+    monkeypatch.setattr("tui.commands.report.report", broken)
+    assert main(["status", "--kubeconfig", str(home / "kubeconfig")]) == ExitCode.CRASH
+    told = said(capsys)
+    assert "an error of its own, KeyError" in told
+    assert "hunter2" not in told
+    (report,) = (home / "state").glob("crash-*.txt")
+    assert report.read_text().startswith(f"quarterdeck {__version__} crashed")
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_what_happened_is_told_without_its_secrets(home: Path, capsys: pytest.CaptureFixture[str], output: str) -> None:
+    words = ["timeline", "--kubeconfig", str(home / "kubeconfig"), "-o", output]
+    setup = prepare(parser().parse_args(words))
+    store, at = StateStore(home / "state", SystemClock()), SystemClock().now() - 60
+    store.start()
+    store.attend(setup.key)
+    ref = Ref("c", "", "Pod", "shop", "cart-1", "u")
+    store.record(setup.key, [Event("e", at, at, EventKind.WARNING, ref, "pull failed: password=hunter2hunter2")])
+    assert store.flush()
+    assert store.close()
+    assert main(words) == 0
+    told = said(capsys)
+    assert "pull failed: password=***" in told
+    assert "hunter2" not in told

@@ -32,6 +32,7 @@ from services.model.cost import (
 from services.model.severity import Severity
 from services.model.source import SourceState
 from services.ports import Interest
+from services.redact import redact
 from tui.commands.setup import Setup, prepare
 from tui.exitcodes import ExitCode
 from tui.presenters.costs import against, extrapolated, name_of, summary_of
@@ -75,7 +76,7 @@ def costs(arguments: argparse.Namespace) -> int:
     listed = sorted((line for line in found.lines.values() if line.by is by), key=lambda line: (-line.rate, line.name))
     if arguments.namespace:
         listed = [line for line in listed if line.namespace == arguments.namespace]
-    lens = Lens(clock.now())
+    lens = Lens(clock.now(), mask=redact)
     show = as_json if arguments.output == "json" else as_table
     sys.stdout.write(show(setup, found, by, listed, lens))
     return exit_code(found)

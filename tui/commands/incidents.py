@@ -75,7 +75,7 @@ def _one(one: Incident, output: str, lens: Lens) -> str:
         )
     moments = timeline(one, ())
     if output == "markdown":
-        return export(one, moments, lens.now)
+        return redact(export(one, moments, lens.now))
     lines = [*present_incident_head(one, "", lens), (), *present_moments(moments, lens)]
     return "\n".join([f"{one.id}  {lens.text(one.title)}", *map(_plain, lines)]) + "\n"
 

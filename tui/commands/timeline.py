@@ -21,6 +21,7 @@ from services.model.source import SourceState
 from services.model.text import SafeText
 from services.model.timeline import Event
 from services.ports import Snapshot
+from services.redact import redact
 from services.sanitize import safe_text
 from tui.commands.known import Asking, alert_servers
 from tui.commands.period import start_of
@@ -69,10 +70,11 @@ def timeline(arguments: argparse.Namespace) -> int:
     told = asyncio.run(_ask(setup, arguments, since)) if arguments.live else _recorded(setup, arguments, since, now)
     events = [event for event in told.events if event.at >= since and _in_namespace(event, arguments.namespace)]
     found = list(moments(events, told.gaps, test, days=arguments.output == "table").values())
+    lens = Lens(now, mask=redact)
     if arguments.output == "json":
-        sys.stdout.write(_json(found, told, since, setup, Lens(now)))
+        sys.stdout.write(_json(found, told, since, setup, lens))
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in _table(found, Lens(now))))
+        sys.stdout.write("".join(f"{line}\n" for line in _table(found, lens)))
     if told.reason:
         sys.stderr.write(f"{told.reason}\n")
     return ExitCode.UNKNOWN if told.reason else ExitCode.OK

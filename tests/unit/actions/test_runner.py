@@ -135,6 +135,16 @@ def test_a_fault_of_the_program_before_the_send_is_no_unknown() -> None:
     assert "nothing was changed" in ended.text
 
 
+@pytest.mark.parametrize("point", ["send", "step verify"])
+def test_a_fault_of_the_program_after_the_lock_is_unknown_and_settled_so(point: str) -> None:
+    bench = Bench()
+    bench.world.faults[point] = KeyError("password=hunter2hunter2")  # type: ignore[assignment]
+    ended = bench.run()
+    assert ended.outcome is Outcome.UNKNOWN
+    assert ended.text == "a fault of this program (KeyError) stopped it: look at the object"
+    assert bench.world.log[-2:] == ["unlock", "outcome unknown"]
+
+
 def test_another_operator_holds_the_lock() -> None:
     bench = Bench()
     bench.world.held_by = "bob@bastion-1"

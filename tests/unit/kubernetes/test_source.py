@@ -337,7 +337,11 @@ async def test_a_fault_of_this_program_is_said_not_hidden() -> None:
     async with ScriptedServer(estate.handle) as server:
         source = KubernetesSource(settings(server.url), Interest(tables=("nodes",)), sink, SystemClock())
         task = asyncio.ensure_future(source.run())
-        await sink.until(lambda: "boom" in getattr(sink.statuses.get("kubernetes/nodes"), "error", ""))
+        await sink.until(
+            lambda: (
+                "fault of this program (RuntimeError)" in getattr(sink.statuses.get("kubernetes/nodes"), "error", "")
+            )
+        )
         assert sink.statuses["kubernetes/nodes"].state is SourceState.FAILED
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

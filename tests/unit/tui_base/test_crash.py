@@ -37,7 +37,7 @@ APP = """
             return CANARY
 
     class Boom(CrashHygiene, App):
-        crash_log = CrashLog(Path(sys.argv[1]), "quarterdeck test")
+        crash_log = CrashLog(Path(sys.argv[1]))
         def compose(self):
             yield Static("ready to go")
         def on_key(self, event):
