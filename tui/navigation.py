@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cache.state.records import Place
 from services.errors import Problem
+from services.model.incident import number_of
 from services.model.ref import WORKLOAD_KINDS, Ref, Resource
 from services.ports import ClusterSession
 from services.sanitize import safe_text
@@ -199,7 +200,7 @@ class Navigation(_Base):
         elif place.view in ("alert", "explain"):
             self.come_back_to(place)
         elif place.view == "incident":
-            self.open_incident(int(place.subject.removeprefix("INC-") or 0))
+            self.open_incident(number_of(place.subject))
         elif (view := view_named(place.view)) is not None:
             self.push_screen(self._table(view, place).fit(*self.size))
         elif place.view not in ("", HOME.view):

@@ -139,6 +139,12 @@ class Incident(Struct, frozen=True):
         return max(0.0, now - self.next_update_at) if self.next_update_at else 0.0
 
 
+def number_of(name: str) -> int:
+    """Return the number in what people call an incident by ("INC-42"), 0 where it is no such name."""
+    digits = name.removeprefix("INC-")
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else 0
+
+
 def fold(events: Iterable[IncidentEvent]) -> dict[str, Incident]:
     """Return the incidents that these events leave, by id; events of an incident that was never declared are left out.
 

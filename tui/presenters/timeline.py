@@ -172,7 +172,7 @@ def _happening(key: str, event: Event, lens: Lens) -> Row:
             Span(event.kind.value, Tone.MUTED),
             Span(lens.text(name_of(event), 120), Tone.STRONG if trouble else Tone.PLAIN),
             Span(lens.text(words_of(event), 300), TONES[event.severity]),
-            Span(lens.text(event.payload.get("actor", ""), 60), Tone.MUTED),
+            Span(lens.name("user", event.payload.get("actor", "")), Tone.MUTED),
             Span(lens.age(event.at), Tone.MUTED),
         ),
     )
@@ -227,7 +227,7 @@ def present_line(moment: Moment, lens: Lens) -> Line:
         Span(f"{clock(event.at)} ", Tone.MUTED),
         mark_of(event, lens),
         Span(f" {lens.text(name_of(event), 60)} {lens.text(words_of(event), 120)}"),
-        *((Span(f"  {lens.text(event.payload['actor'], 40)}", Tone.MUTED),) if event.payload.get("actor") else ()),
+        *((Span(f"  {lens.name('user', event.payload['actor'])}", Tone.MUTED),) if event.payload.get("actor") else ()),
     )
 
 

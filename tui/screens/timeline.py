@@ -11,6 +11,7 @@ from textual.worker import Worker
 from cache.state.history import HistoryPage
 from cache.state.past import Past
 from cache.state.records import Place, Span
+from services.model.incident import number_of
 from services.model.ref import Ref, Resource
 from services.model.timeline import Event, EventKind
 from services.model.workload import Rollout
@@ -246,7 +247,7 @@ class TimelineScreen(TableScreen):
         if event.kind is EventKind.ALERT:
             self._open_alert(event)
         elif ref.kind == "Incident":
-            self.deck.open_incident(int(ref.name.removeprefix("INC-") or 0))
+            self.deck.open_incident(number_of(ref.name))
         elif ref.kind in WORKLOADS and (row := self._workload(ref)) is not None:
             self.deck.open_workload(row.ref)
         elif ref.kind in OBJECTS:
