@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from cache.faults import DatabaseFault, fault_of, what_failed
 from cache.folder import prepare, private_folder
 from cache.locks import FileLock
 from services.actions.runner import Held
@@ -30,9 +31,14 @@ class MachineLocks:
 
     @contextlib.asynccontextmanager
     async def hold(self, plan: Plan) -> AsyncIterator[Held]:
-        """Hold the object's file lock, for a drain that of all drains. Raises Refused where somebody here has it."""
+        """Hold the object's file lock, for a drain that of all drains. Raises Refused where it cannot be had."""
         lock = FileLock(self._path(plan))
-        if not await asyncio.to_thread(self._acquire, lock):
+        try:
+            free = await asyncio.to_thread(self._acquire, lock)
+        except (OSError, DatabaseFault) as error:
+            what = what_failed(fault_of(error), self._folder / FOLDER)
+            raise Refused(safe_text(f"It cannot be locked against other consoles here: {what}; try again.")) from None
+        if not free:
             doing = "draining a node of this cluster" if plan.action == DRAIN else f"acting on {plan.target.ref.key}"
             raise Refused(safe_text(f"Another console on this machine, or this one, is {doing}: wait for it."))
         try:
@@ -47,12 +53,9 @@ class MachineLocks:
         return self._folder / FOLDER / f"{hashlib.sha256(named.encode()).hexdigest()[:24]}.lock"
 
     def _acquire(self, lock: FileLock) -> bool:
-        try:
-            prepare(self._folder)
-            private_folder(self._folder / FOLDER)
-            return lock.acquire()
-        except OSError:
-            return False
+        prepare(self._folder)
+        private_folder(self._folder / FOLDER)
+        return lock.acquire()
 
 
 class ClusterLocks:

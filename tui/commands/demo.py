@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from services.errors import Problem
 from services.sanitize import safe_text
@@ -32,16 +32,19 @@ def _command(arguments: argparse.Namespace, folder: str) -> list[str]:
 @contextlib.contextmanager
 def estate(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Start the estate, and end it with the block; yields what it said of itself. Raises Problem."""
-    with tempfile.TemporaryDirectory(prefix="quarterdeck-demo-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="quarterdeck-demo-") as folder,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints,
+    ):
         process = subprocess.Popen(  # noqa: S603 - our own module, our own words
             _command(arguments, folder),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=complaints,  # a file, since an estate that complains would stand still on a full pipe
             text=True,
         )
         try:
-            yield _first_line(process)
+            yield _first_line(process, complaints)
         finally:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -50,8 +53,8 @@ def estate(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             process.wait()
 
 
-def _first_line(process: subprocess.Popen[str]) -> dict[str, Any]:
-    if process.stdout is None or process.stderr is None:
+def _first_line(process: subprocess.Popen[str], complaints: IO[str]) -> dict[str, Any]:
+    if process.stdout is None:
         raise Problem(safe_text("The rehearsal estate could not be started."))
     ready, _, _ = select.select([process.stdout], [], [], READY_WITHIN)
     line = process.stdout.readline() if ready else ""
@@ -59,7 +62,9 @@ def _first_line(process: subprocess.Popen[str]) -> dict[str, Any]:
         said: dict[str, Any] = json.loads(line)
     except ValueError:
         process.kill()
-        words = process.stderr.read().strip().splitlines() or ["it did not say why"]
+        process.wait()
+        complaints.seek(0)
+        words = complaints.read().strip().splitlines() or ["it did not say why"]
         raise Problem(safe_text(f"The rehearsal estate did not start: {words[-1]}")) from None
     return said
 
