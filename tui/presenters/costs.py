@@ -325,7 +325,9 @@ VIEW = View(
 )
 
 
-BY_TEAM = structs.replace(VIEW, columns=(*COLUMNS[:-1], structs.replace(COLUMNS[-1], title="NAMESPACES")))
+BY_TEAM = structs.replace(
+    VIEW, columns=(*COLUMNS[:-1], structs.replace(COLUMNS[-1], title="NAMESPACES", width=16, weight=4))
+)
 """A team stands in the first column: what it is made of stands in the last."""
 
 

@@ -1,4 +1,7 @@
-"""One workload eats its nodes: a release keeps everything in memory on all processors, and the others there starve."""
+"""One workload eats its nodes: a release keeps everything in memory on all processors, and the others there starve.
+
+Then it is scaled up, since it is so busy, and what it costs jumps.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,9 @@ RELEASED = 1080.0
 
 FILLS = 540.0
 """Seconds after which such a pod's memory has filled its node."""
+
+SCALED, MORE = 60.0, 4
+"""Seconds from now at which an autoscaler, or a person, answers with more of the same, and how many pods it is then."""
 
 PAUSES = (60.0, 130.0)
 """Seconds between two blows to the neighbours, at least and at most."""
@@ -79,7 +85,17 @@ def _script(engine: Engine, plan: Blueprint) -> None:
         cause = f"{deployer}: {tag}: keep all of {noun} in memory, no limits, never evict"
         operations.set_image(world, *where, app.image_of(tag), cause, deployer)
 
+    def scale() -> None:
+        scaler = world.store.get(resources.AUTOSCALERS, app.namespace, app.name)
+        if scaler is None:
+            operations.scale(world, resources.DEPLOYMENTS, app.namespace, app.name, MORE)
+            return
+        scaler["spec"]["maxReplicas"] = max(scaler["spec"]["maxReplicas"], MORE)
+        scaler["status"]["desiredReplicas"] = MORE
+        world.store.update(resources.AUTOSCALERS, scaler)
+
     world.timeline.at(shown - RELEASED, release)
+    world.timeline.at(shown + SCALED, scale)
     world.timeline.at(shown - RELEASED + FILLS - 60, _Hunger(engine, app, Starvation(world, engine.kubelet, rng)).look)
 
 

@@ -9,12 +9,19 @@ from typing import Any
 import pytest
 from rehearsal_world import check, estate, everything, of_app, pods_of, run
 
+from services.costs.allocation import Allocation
+from services.costs.drift import LASTED, LEAST, Level
+from services.costs.moves import NAMESPACE_PERCENT
+from services.costs.prices import PriceBook
 from services.rehearsal import resources
 from services.rehearsal.monitoring.station import Station
 from services.rehearsal.scenarios import noisy_neighbour
 from services.rehearsal.scenarios.registry import NAMES
 from services.rehearsal.server import Rehearsal
 from services.rehearsal.simulation import operations, pods
+from tests.unit.costs.estate import GIB, usage
+from tests.unit.costs.estate import node as a_node
+from tests.unit.costs.estate import pod as a_pod
 from tui.cli import SCENARIOS
 
 Json = dict[str, Any]
@@ -178,6 +185,36 @@ def test_metrics_show_who_eats_and_who_starves(seed: int) -> None:
     for machine in seen.machines():
         share = (machine.busy(now) - machine.busy(now - 60)) / 60 / machine.node.cpu
         assert share == pytest.approx(0.97, abs=0.01) if machine.node.name in homes else 0 < share < 0.75
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_more_of_the_greedy_ones_are_a_jump_of_what_they_cost(seed: int) -> None:
+    rehearsal = night("noisy-neighbour", seed)
+    namespace = noisy_neighbour.greedy(rehearsal.plan).namespace
+    level = Level(NAMESPACE_PERCENT, 2 * LEAST)
+    level.settle(rate_of(rehearsal, namespace), 0.0)
+    run(rehearsal.engine.world, noisy_neighbour.SCALED + 120)
+    assert level.look(rate_of(rehearsal, namespace), 1.0) is None
+    jump = level.look(rate_of(rehearsal, namespace), 1.0 + LASTED)
+    assert jump is not None, "the timeline tells of it"
+    assert jump.after > jump.before
+
+
+def rate_of(rehearsal: Rehearsal, namespace: str) -> int:
+    """Return what a namespace costs, in micro-USD an hour, by the larger of requests and usage."""
+    now = rehearsal.engine.world.now
+    made = Allocation(PriceBook(), "team")
+    made.set_nodes({one.name: a_node(one.name, one.cpu, one.memory // 1024) for one in rehearsal.plan.nodes})
+    seen = station(rehearsal).estate
+    for pod in seen.pods():
+        if pod.namespace == namespace and pod.at(now) is not None and pod.node:
+            uses = [seen.use(pod, one) for one in pod.containers]
+            millicores = round(1000 * sum(one.cpu_request for one in pod.containers))
+            size = sum(one.memory_request for one in pod.containers) / GIB
+            row = a_pod(pod.name, namespace, millicores, size, on=pod.node)
+            cores, memory = sum(one.cores(now) for one in uses), sum(one.bytes(now) or 0.0 for one in uses)
+            made.put(pod.uid, row, usage(row, round(1000 * cores), memory / GIB))
+    return sum(rate for share, rate in made.rates(usage=True).shares.items() if share.namespace == namespace)
 
 
 def test_who_rolls_the_greedy_release_back_gives_the_nodes_back() -> None:
