@@ -16,6 +16,9 @@ FAR = 3.0
 _ROUNDING = 1e-9
 """Share of a step by which a value may pass a tick and still count as being on it: sums of binary fractions."""
 
+_MOVES = 0.005
+"""The part of the values by which they must move to be drawn apart: with three digits no ticks could say less."""
+
 _ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 _BINARY = tuple(2.0**power for power in range(11))
 _TIMES = (60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 21600.0, 43200.0, 86400.0)
@@ -45,9 +48,9 @@ def scale_of(values: Iterable[float], limits: Sequence[float], unit: str, most_t
     known = [max(-LARGEST, min(LARGEST, value)) for value in values if not math.isnan(value) and not math.isinf(value)]
     low, high = min(known, default=0.0), max(known, default=0.0)
     near = [limit for limit in limits if math.isfinite(limit) and _near(limit, low, high)]
-    if low > 0 and (high - low > 0.1 * high or high == low or near):
+    if low > 0 and (not _MOVES * high < high - low <= 0.1 * high or near):
         low = 0.0
-    elif high < 0 and (high - low > -0.1 * low or high == low):
+    elif high < 0 and not -_MOVES * low < high - low <= -0.1 * low:
         high = 0.0
     low, high = min([low, *near]), max([high, *near])
     if high - low < 1e-290:

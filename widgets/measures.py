@@ -9,6 +9,9 @@ _BINARY = ((2.0**50, "Pi"), (2.0**40, "Ti"), (2.0**30, "Gi"), (2.0**20, "Mi"), (
 _TIMES = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"))
 _SMALL_TIMES = ((1.0, " s"), (1e-3, " ms"), (1e-6, " us"))
 
+_ROUNDED = 0.9995
+"""From this part of a unit on, three digits of the smaller unit would be a whole one of the larger: "1 s"."""
+
 
 def measured(value: float, unit: str = "") -> str:
     """Return a number with its unit, in three significant digits: "12.4 %", "250 ms", "1.5Gi", "250m", "42/s", "1.2k".
@@ -28,7 +31,7 @@ def measured(value: float, unit: str = "") -> str:
     if unit == "bytes":
         return sign + _scaled(size, _BINARY)
     if unit == "cores":
-        return sign + (f"{_plain(size * 1000)}m" if 0 < size < 1 else _plain(size))
+        return sign + (f"{_plain(size * 1000)}m" if 0 < size < _ROUNDED else _plain(size))
     return sign + _scaled(size, _THOUSANDS) + ("/s" if unit == "per_second" else "")
 
 
@@ -42,17 +45,17 @@ def change(value: float, unit: str = "") -> str:
 
 def _scaled(size: float, steps: tuple[tuple[float, str], ...]) -> str:
     for step, letter in steps:
-        if size >= step:
+        if size >= step * _ROUNDED:
             return f"{_plain(size / step)}{letter}"
     return _plain(size)
 
 
 def _seconds(size: float) -> str:
     for step, letter in _TIMES:
-        if size >= (step if letter != "m" else 120.0):
+        if size >= (step if letter != "m" else 120.0) * _ROUNDED:
             return f"{_plain(size / step)}{letter}"
     for step, letter in _SMALL_TIMES:
-        if size >= step:
+        if size >= step * _ROUNDED:
             return f"{_plain(size / step)}{letter}"
     return "0 s" if size == 0 else f"{size:.1g} s"
 
