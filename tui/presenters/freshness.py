@@ -76,6 +76,15 @@ def read(status: SourceStatus | None, now: float, fresh_for: float = FRESH_FOR) 
     return Reading(Freshness.FRESH, silent, status.last_ok, status.since)
 
 
+def read_ledger(status: SourceStatus | None) -> Reading:
+    """Return whether what the ledger holds can be read: its words do not age."""
+    if status is None:
+        return Reading(Freshness.NEVER)
+    if status.state is SourceState.FAILED:
+        return Reading(Freshness.FAILED, last_ok=status.last_ok, since=status.since, reason=status.error)
+    return Reading(Freshness.FRESH)
+
+
 def worst(readings: Iterable[Reading]) -> Reading:
     """Return the least believable of several readings (the connection and a table's own source)."""
     order = [

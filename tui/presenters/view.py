@@ -9,11 +9,17 @@ from msgspec import Struct
 
 from services.model.ref import Ref, Resource
 from services.model.severity import Severity
+from services.ports import Snapshot
 from tui.presenters.lens import Lens
 from tui.presenters.terms import Subject
 from widgets.viewmodels import Column, Row
 
 Rank = Callable[[Any], Any]
+
+
+def picture_of(table: str, rows: Mapping[str, Any]) -> Snapshot:
+    """Return a picture of one table, for a driver whose rows come from an answer and not from a watch."""
+    return Snapshot(revision=0, tables={table: rows}, sources={})
 
 
 class View(Struct, frozen=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from msgspec import structs
 
@@ -13,7 +12,6 @@ from services.model.ref import PODS as POD_KIND
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.workload import Healthy, Pod, Revision, Rollout
-from services.ports import Snapshot
 from tui.presenters import pods as pod_rows
 from tui.presenters.cluster import cores, present_event
 from tui.presenters.detail import labelled, present_facts
@@ -28,11 +26,6 @@ MOSTLY = 0.9
 
 UNNOTED = 600.0
 """Seconds that need no word either: watching is written down by the minute, and not before the first rows are there."""
-
-
-def local_feed(table: str, rows: Mapping[str, Any]) -> Snapshot:
-    """Return a picture of one table, for a driver whose rows come from an answer and not from a watch."""
-    return Snapshot(revision=0, tables={table: rows}, sources={})
 
 
 def present_head(rollout: Rollout | None, lens: Lens) -> list[Line]:

@@ -74,7 +74,7 @@ class AlertScreen(ReadingScreen):
 
     def begin(self) -> None:
         """Show what is known, and ask for the values and the last log."""
-        self._log = LastLog(self.deck, self._show_words)
+        self._log = LastLog(self.quarterdeck, self._show_words)
         super().begin()
         self.text.focus()
         self._ask()
@@ -146,7 +146,7 @@ class AlertScreen(ReadingScreen):
         async def ask() -> AlertHistory:
             return await self.console.measurements().of_alert(alert, since, until, columns)
 
-        self.deck.work(ask, arrived)
+        self.quarterdeck.work(ask, arrived)
 
     def _changes(self) -> Sequence[Change]:
         return [suspect.change for suspect in self._suspects()]
@@ -199,39 +199,39 @@ class AlertScreen(ReadingScreen):
 
     def do_explain(self) -> None:
         """Say why its workload is broken, and what changed."""
-        self.deck.explain_alert(self.alert)
+        self.quarterdeck.explain_alert(self.alert)
 
     def do_describe(self) -> None:
         """Describe the object it is about."""
         if (target := self._target()) is not None:
-            self.deck.open_description(*target)
+            self.quarterdeck.open_description(*target)
 
     def do_yaml(self) -> None:
         """Show that object as YAML."""
         if (target := self._target()) is not None:
-            self.deck.open_yaml(*target)
+            self.quarterdeck.open_yaml(*target)
 
     def do_logs(self) -> None:
         """Show its logs."""
         if (target := self._target()) is not None:
-            self.deck.open_logs(target[0])
+            self.quarterdeck.open_logs(target[0])
 
     def do_previous_logs(self) -> None:
         """Show the logs of the run before."""
         if (target := self._target()) is not None:
-            self.deck.open_logs(target[0], previous=True)
+            self.quarterdeck.open_logs(target[0], previous=True)
 
     def do_copy(self) -> None:
         """Copy the alert as it would be told in a chat."""
-        self.deck.copy_alert(self.alert)
+        self.quarterdeck.copy_alert(self.alert)
 
     def do_copy_runbook(self) -> None:
         """Copy the runbook's link."""
-        self.deck.copy(links_of(self.alert).runbook)
+        self.quarterdeck.copy(links_of(self.alert).runbook)
 
     def do_copy_dashboard(self) -> None:
         """Copy the dashboard's link."""
-        self.deck.copy(links_of(self.alert).dashboard)
+        self.quarterdeck.copy(links_of(self.alert).dashboard)
 
     def anew(self) -> AlertScreen:
         """Return the alert's screen."""

@@ -24,7 +24,7 @@ from tui.presenters.alerts import (
     present_group_row,
 )
 from tui.presenters.lens import Lens, plural
-from tui.presenters.workload import local_feed
+from tui.presenters.view import picture_of
 from widgets.bars import HeaderBar
 from widgets.live_table import LiveTable
 from widgets.pane import Pane
@@ -86,7 +86,7 @@ class AlertPane:
         if silences is None or silences:
             changed = None
         if changed is None or changed:
-            self.driver.take(local_feed(GROUPS, self._rows), changed, self._console.clock.now())
+            self.driver.take(picture_of(GROUPS, self._rows), changed, self._console.clock.now())
 
     def show_all(self) -> None:
         """Show everything anew."""

@@ -54,11 +54,11 @@ class AlertTableScreen(TableScreen):
         if target is None:
             return
         if isinstance(target[1], Alert):
-            self.deck.open_alert(target[1])
+            self.quarterdeck.open_alert(target[1])
         elif isinstance(target[1], Silence):
-            self.deck.open_view("alerts", "is:silenced")
+            self.quarterdeck.open_view("alerts", "is:silenced")
         elif isinstance(target[1], AlertPeer):
-            self.deck.open_view("alerts")
+            self.quarterdeck.open_view("alerts")
 
     def do_copy(self) -> None:
         """Copy what names the row: an alert's name and labels, a silence's matchers, a server's address."""
@@ -67,8 +67,8 @@ class AlertTableScreen(TableScreen):
             return
         row = target[1]
         if isinstance(row, Alert):
-            self.deck.copy_alert(row)
+            self.quarterdeck.copy_alert(row)
         elif isinstance(row, Silence):
-            self.deck.copy(matchers_words(row))
+            self.quarterdeck.copy(matchers_words(row))
         else:
-            self.deck.copy(row.url)
+            self.quarterdeck.copy(row.url)

@@ -48,7 +48,7 @@ class BaseScreen(Screen[None]):
         return self
 
     @property
-    def deck(self) -> QuarterdeckApp:
+    def quarterdeck(self) -> QuarterdeckApp:
         """The app, by its own type."""
         return cast("QuarterdeckApp", self.app)
 
@@ -80,7 +80,7 @@ class BaseScreen(Screen[None]):
 
     def show_done(self) -> None:
         """Show the last action's command and how it ended, or nothing after a while."""
-        line = self.deck.last_done()
+        line = self.quarterdeck.last_done()
         if self.did is None:
             if not line.left:
                 return
@@ -134,22 +134,22 @@ class BaseScreen(Screen[None]):
     def why_not(self, command: Command) -> str | None:
         """Return "" when the command works here now, a reason when it is off, None when it has no meaning here."""
         if command.id in BY_ID:
-            fits = self.deck.why_not_act(command.id)
-            return self.deck.why_off(command.id) if fits == "" else fits
-        known = hasattr(self, f"do_{command.id}") or hasattr(self.deck, f"do_{command.id}")
+            fits = self.quarterdeck.why_not_act(command.id)
+            return self.quarterdeck.why_off(command.id) if fits == "" else fits
+        known = hasattr(self, f"do_{command.id}") or hasattr(self.quarterdeck, f"do_{command.id}")
         return "" if known else None
 
     def perform(self, command: Command) -> bool:
         """Answer a key; returns False when this screen knows nothing of it."""
         if command.id in BY_ID:
-            self.deck.act(command.id)
+            self.quarterdeck.act(command.id)
             return True
         answer = getattr(self, f"do_{command.id}", None)
         if answer is None:
             return False
         reason = self.why_not(command)
         if reason:
-            self.deck.say(f"{command.label}: {reason}")
+            self.quarterdeck.say(f"{command.label}: {reason}")
         else:
             answer()
         return True
@@ -182,8 +182,8 @@ class BaseScreen(Screen[None]):
         """Declare an incident."""
         from tui.incidents import declare
 
-        declare(self.deck, self.subject())
+        declare(self.quarterdeck, self.subject())
 
     def do_back(self) -> None:
         """Go back to the screen below."""
-        self.deck.go_back()
+        self.quarterdeck.go_back()

@@ -85,7 +85,7 @@ class CostsScreen(TableScreen):
             return
         line: CostLine = target[1]
         if line.kind is not CostKind.WORKLOAD:
-            self.deck.say("what is idle or flat belongs to no workload")
+            self.quarterdeck.say("what is idle or flat belongs to no workload")
         elif line.by is CostBy.NAMESPACE:
             self._add_up_by(CostBy.WORKLOAD, f"^{line.name}/" if PLAIN.fullmatch(line.name) else f"ns:{line.name}")
         elif line.by is CostBy.TEAM:
@@ -95,9 +95,9 @@ class CostsScreen(TableScreen):
             row = rollouts.get(f"{line.workload}/{line.namespace}/{line.name}")
             if row is None:
                 name = self.console.lens().text(f"{line.workload} {line.namespace}/{line.name}")
-                self.deck.say(f"{name} is not watched as a workload")
+                self.quarterdeck.say(f"{name} is not watched as a workload")
             else:
-                self.deck.open_workload(row.ref)
+                self.quarterdeck.open_workload(row.ref)
 
     def do_explain(self) -> None:
         """Open what costs it."""

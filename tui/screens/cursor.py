@@ -6,6 +6,7 @@ from typing import Any
 
 from services.actions.registry import BY_ID
 from services.model.action import Altered
+from services.model.alert import Alert
 from services.model.cost import CostLine
 from services.model.incident import Incident
 from services.model.ref import Ref, Resource
@@ -132,63 +133,65 @@ class CursorScreen(BaseScreen):
         view, obj = target
         ref = view.ref(obj)
         if isinstance(obj, Rollout):
-            self.deck.open_workload(ref)
+            self.quarterdeck.open_workload(ref)
         elif ref.kind == ALERT:
-            self.deck.open_alert(obj)
+            self.quarterdeck.open_alert(obj)
         elif isinstance(obj, Incident):
-            self.deck.open_incident(obj.number)
+            self.quarterdeck.open_incident(obj.number)
         elif isinstance(obj, Altered):
-            self.deck.put_back(obj)
+            self.quarterdeck.put_back(obj)
         elif isinstance(obj, Pod):
-            self.deck.open_logs(ref)
+            self.quarterdeck.open_logs(ref)
         elif ref.kind == "Namespace":
-            self.deck.enter_namespace(ref.name)
+            self.quarterdeck.enter_namespace(ref.name)
         else:
-            self.deck.open_description(ref, view.resource_for(obj))
+            self.quarterdeck.open_description(ref, view.resource_for(obj))
 
     def do_explain(self) -> None:
         """Say why it is broken and what changed: of a workload, or of what an alert is about."""
         target = self.target()
         if target is not None and isinstance(target[1], Rollout):
-            self.deck.explain(target[1].ref)
+            self.quarterdeck.explain(target[1].ref)
         elif target is not None and target[0].ref(target[1]).kind == ALERT:
-            self.deck.explain_alert(target[1])
+            self.quarterdeck.explain_alert(target[1])
         else:
             self.do_describe()
 
     def do_describe(self) -> None:
         """Describe the object."""
         if (target := self.target_ref()) is not None:
-            self.deck.open_description(*target)
+            self.quarterdeck.open_description(*target)
 
     def do_yaml(self) -> None:
         """Show the object as YAML."""
         if (target := self.target_ref()) is not None:
-            self.deck.open_yaml(*target)
+            self.quarterdeck.open_yaml(*target)
 
     def do_logs(self) -> None:
         """Show the logs of all its pods and containers."""
         if (target := self.target_ref()) is not None:
-            self.deck.open_logs(target[0])
+            self.quarterdeck.open_logs(target[0])
 
     def do_previous_logs(self) -> None:
         """Show the logs of the run before."""
         if (target := self.target_ref()) is not None:
-            self.deck.open_logs(target[0], previous=True)
+            self.quarterdeck.open_logs(target[0], previous=True)
 
     def do_copy(self) -> None:
         """Copy the name and the exact kubectl command."""
-        if (target := self.target_ref()) is None:
+        if (named := self.target_ref()) is None:
             return
-        ref = target[0]
-        if isinstance(row := self._row(), CostLine | Incident):
-            self.deck.copy(f"{row.id} {row.title}" if isinstance(row, Incident) else row.name)
-            return
-        if (target_now := self.target()) is not None and target_now[0].ref(row).kind == ALERT:
-            self.deck.copy_alert(row)
-            return
-        kind = target[1].plural if target[1] is not None else ref.kind.lower()
-        self.deck.copy(f"{self.console.scope.kubectl(ref.namespace)} get {kind}/{ref.name}")
+        ref, resource = named
+        row = self._row()
+        if isinstance(row, Incident):
+            self.quarterdeck.copy(f"{row.id} {row.title}")
+        elif isinstance(row, CostLine):
+            self.quarterdeck.copy(row.name)
+        elif isinstance(row, Alert):
+            self.quarterdeck.copy_alert(row)
+        else:
+            kind = resource.plural if resource is not None else ref.kind.lower()
+            self.quarterdeck.copy(f"{self.console.scope.kubectl(ref.namespace)} get {kind}/{ref.name}")
 
     def do_down(self) -> None:
         """Move one row down."""
@@ -256,8 +259,8 @@ class CursorScreen(BaseScreen):
     def do_sort_next(self) -> None:
         """Sort by the next order the view knows."""
         if self.driver is not None:
-            self.deck.say(f"sorted by {self.driver.next_order()}")
+            self.quarterdeck.say(f"sorted by {self.driver.next_order()}")
 
     def _order_by(self, name: str) -> None:
         if self.driver is not None and not self.driver.order_by(name):
-            self.deck.say(f"{self.driver.view.title} cannot be sorted by {name}")
+            self.quarterdeck.say(f"{self.driver.view.title} cannot be sorted by {name}")

@@ -319,14 +319,14 @@ class DeckScreen(CursorScreen):
     def do_open(self) -> None:
         """Open what is under the cursor: the healthy workloads' table, a symptom's view, a workload."""
         if self.active == "1" and self.rollouts.target_key == HEALTHY:
-            self.deck.open_view("rollouts")
+            self.quarterdeck.open_view("rollouts")
             return
         target: tuple[Any, Any] | None = self.target()
         if self.active == "3" or (self.active == "4" and target is None):
-            self.deck.open_view("costs" if self.active == "3" else "incidents")
+            self.quarterdeck.open_view("costs" if self.active == "3" else "incidents")
             return
         if target is not None and isinstance(target[1], Symptom):
-            self.deck.open_view(target[1].view or "events", "is:bad")
+            self.quarterdeck.open_view(target[1].view or "events", "is:bad")
             return
         super().do_open()
 
@@ -353,12 +353,12 @@ class DeckScreen(CursorScreen):
 
     def do_filter(self) -> None:
         """Filter on the full table of workloads, where there is room for it."""
-        self.deck.open_view("rollouts")
-        self.deck.call_after_refresh(self.deck.begin_filter)
+        self.quarterdeck.open_view("rollouts")
+        self.quarterdeck.call_after_refresh(self.quarterdeck.begin_filter)
 
     def do_back(self) -> None:
         """Put an expanded pane back; the control room is where all ways end."""
         if self.expanded:
             self.do_expand()
         else:
-            self.deck.say(f"this is the control room; {self.console.keymap.key('quit')} leaves")
+            self.quarterdeck.say(f"this is the control room; {self.console.keymap.key('quit')} leaves")

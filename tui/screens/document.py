@@ -104,7 +104,7 @@ class TextScreen(ReadingScreen):
         super().begin()
         self._show(Face.WAITING, "Asking the server.")
         self.text.focus()
-        self.deck.ask(self._get, self._arrived)
+        self.quarterdeck.ask(self._get, self._arrived)
 
     def anew(self) -> TextScreen:
         """Return the same document, fetched again."""
@@ -173,7 +173,7 @@ class TextScreen(ReadingScreen):
 
     def do_copy(self) -> None:
         """Copy the whole document, as it is shown."""
-        self.deck.copy("\n".join("".join(span.text for span in line) for line in self._lines))
+        self.quarterdeck.copy("\n".join("".join(span.text for span in line) for line in self._lines))
 
 
 def plain_lines(lines: Sequence[str], lens: Lens) -> tuple[Line, ...]:

@@ -138,7 +138,7 @@ class ExplainScreen(WorkloadScreen):
         async def ask() -> Golden:
             return await self.console.measurements().of_workload(self.ref, names, since, until, columns)
 
-        self.deck.work(ask, arrived)
+        self.quarterdeck.work(ask, arrived)
 
     def _show_charts(self) -> None:
         lens = self.console.lens()
@@ -165,7 +165,7 @@ class ExplainScreen(WorkloadScreen):
 
     def do_explain(self) -> None:
         """Say that this is it."""
-        self.deck.say(f"this is the explanation; {self.console.keymap.key('window')} looks further back")
+        self.quarterdeck.say(f"this is the explanation; {self.console.keymap.key('window')} looks further back")
 
     def anew(self) -> ExplainScreen:
         """Return the same explanation."""

@@ -51,7 +51,7 @@ class IncidentScreen(ReadingScreen):
     @property
     def incident(self) -> Incident | None:
         """The incident as it is now."""
-        return incidents.incident_named(self.deck, self.number)
+        return incidents.incident_named(self.quarterdeck, self.number)
 
     def compose(self) -> ComposeResult:
         """Lay out header, facts, timeline and footer."""
@@ -129,43 +129,43 @@ class IncidentScreen(ReadingScreen):
     def do_incident_note(self) -> None:
         """Add a note."""
         if (incident := self.incident) is not None:
-            incidents.note(self.deck, incident)
+            incidents.note(self.quarterdeck, incident)
 
     def do_incident_update(self) -> None:
         """Note that people have been told."""
         if (incident := self.incident) is not None:
-            incidents.update(self.deck, incident)
+            incidents.update(self.quarterdeck, incident)
 
     def do_incident_severity(self) -> None:
         """Change the severity."""
         if (incident := self.incident) is not None:
-            incidents.change_severity(self.deck, incident)
+            incidents.change_severity(self.quarterdeck, incident)
 
     def do_incident_status(self) -> None:
         """Change the status."""
         if (incident := self.incident) is not None:
-            incidents.change_status(self.deck, incident)
+            incidents.change_status(self.quarterdeck, incident)
 
     def do_incident_owner(self) -> None:
         """Hand it over."""
         if (incident := self.incident) is not None:
-            incidents.change_owner(self.deck, incident)
+            incidents.change_owner(self.quarterdeck, incident)
 
     def do_incident_export(self) -> None:
         """Write it down as Markdown."""
         if (incident := self.incident) is not None:
-            incidents.write_down(self.deck, incident, self._exported)
+            incidents.write_down(self.quarterdeck, incident, self._exported)
 
     def _exported(self, path: str) -> None:
         self.exported = path
         if self.is_attached:
             self._show_head()
-            self.deck.say(f"exported; {self.console.keymap.key('copy')} copies the path")
+            self.quarterdeck.say(f"exported; {self.console.keymap.key('copy')} copies the path")
 
     def do_copy(self) -> None:
         """Copy the path of the last export, else id and title."""
         incident = self.incident
         if self.exported:
-            self.deck.copy(self.exported)
+            self.quarterdeck.copy(self.exported)
         elif incident is not None:
-            self.deck.copy(f"{incident.id} {incident.title}")
+            self.quarterdeck.copy(f"{incident.id} {incident.title}")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from services.model.incident import INCIDENTS, Incident
-from services.model.source import SourceState
-from tui.presenters.freshness import Freshness, Reading
+from tui.presenters.freshness import Reading, read_ledger
 from tui.screens.table import TableScreen
 
 
@@ -13,12 +12,7 @@ class IncidentsScreen(TableScreen):
 
     def reading(self) -> Reading:
         """Return whether the ledger can be read: its words do not age."""
-        status = self.console.feed.snapshot().sources.get(INCIDENTS)
-        if status is None:
-            return Reading(Freshness.NEVER)
-        if status.state is SourceState.FAILED:
-            return Reading(Freshness.FAILED, last_ok=status.last_ok, since=status.since, reason=status.error)
-        return Reading(Freshness.FRESH)
+        return read_ledger(self.console.feed.snapshot().sources.get(INCIDENTS))
 
     def do_explain(self) -> None:
         """Open the incident: its timeline is the explanation."""

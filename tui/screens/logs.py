@@ -219,4 +219,4 @@ class LogScreen(ReadingScreen):
 
     def do_copy(self) -> None:
         """Copy the lines on screen."""
-        self.deck.copy(self.view.visible_text())
+        self.quarterdeck.copy(self.view.visible_text())

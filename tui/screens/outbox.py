@@ -7,10 +7,9 @@ from typing import Any
 
 from services.errors import Problem
 from services.model.message import OUTBOX, OutboxRow, OutboxState
-from services.model.source import SourceState
 from tui.bindings import Command
 from tui.outgoing import Outgoing
-from tui.presenters.freshness import Freshness, Reading
+from tui.presenters.freshness import Reading, read_ledger
 from tui.screens.table import TableScreen
 
 CHANGES = frozenset({"outbox_retry", "outbox_drop"})
@@ -23,12 +22,7 @@ class OutboxScreen(TableScreen):
 
     def reading(self) -> Reading:
         """Return whether the outbox can be read: its words do not age."""
-        status = self.console.feed.snapshot().sources.get(OUTBOX)
-        if status is None:
-            return Reading(Freshness.NEVER)
-        if status.state is SourceState.FAILED:
-            return Reading(Freshness.FAILED, last_ok=status.last_ok, since=status.since, reason=status.error)
-        return Reading(Freshness.FRESH)
+        return read_ledger(self.console.feed.snapshot().sources.get(OUTBOX))
 
     def why_not(self, command: Command) -> str | None:
         """Say why a message can neither be tried again nor dropped."""
@@ -48,13 +42,15 @@ class OutboxScreen(TableScreen):
         row = self._message()
         if row is not None:
             lens = self.console.lens()
-            self.deck.say(f"{lens.text(row.subject, 200)}: {row.state.value} {lens.text(row.reason, 300)}".strip())
+            self.quarterdeck.say(
+                f"{lens.text(row.subject, 200)}: {row.state.value} {lens.text(row.reason, 300)}".strip()
+            )
 
     def do_copy(self) -> None:
         """Copy the message's id and subject."""
         row = self._message()
         if row is not None:
-            self.deck.copy(f"{row.id} {row.subject}")
+            self.quarterdeck.copy(f"{row.id} {row.subject}")
 
     def do_outbox_retry(self) -> None:
         """Try the message again, now."""
@@ -71,9 +67,9 @@ class OutboxScreen(TableScreen):
         outgoing = made()
 
         def arrived(_: None, problem: Problem | None) -> None:
-            self.deck.say(problem.sentence if problem is not None else done)
+            self.quarterdeck.say(problem.sentence if problem is not None else done)
 
-        self.deck.work(lambda: act(outgoing, row), arrived)
+        self.quarterdeck.work(lambda: act(outgoing, row), arrived)
 
     def _message(self) -> OutboxRow | None:
         target = self.target()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any
 
 from textual.worker import Worker
@@ -33,8 +33,9 @@ from tui.presenters.timeline import (
     present_title,
     query_of,
 )
-from tui.presenters.view import View
+from tui.presenters.view import View, picture_of
 from tui.screens.table import TableScreen
+from widgets.prompt import FilterBar
 from widgets.viewmodels import Face, PaneVM
 
 PAGE = 300
@@ -102,8 +103,7 @@ class TimelineScreen(TableScreen):
         inside = [event for event in self._events.values() if scope is None or scope(event)]
         self._outside = len(self._events) - len(inside)
         rows = moments(inside, self._gaps, self._test)
-        picture = Snapshot(0, MappingProxyType({TABLE: rows}), MappingProxyType({}))
-        self.driver.take(picture, None, self.console.clock.now())
+        self.driver.take(picture_of(TABLE, rows), None, self.console.clock.now())
         self._show_pane()
 
     def reading(self) -> Reading:
@@ -180,13 +180,13 @@ class TimelineScreen(TableScreen):
             self._oldest, self._more = None, self.past is not None
             self._read()
 
-    def on_filter_bar_changed(self, message: Any) -> None:  # noqa: ANN401 - FilterBar.Changed, as in TableScreen
+    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
         """Filter as the operator types."""
-        if not self.parse(message.text)[1]:
+        _, wrong = self.parse(message.text)
+        self.bar.set_error(wrong)
+        if not wrong:
             self._filter = message.text
             self._apply_filter()
-        else:
-            self.bar.set_error(self.parse(message.text)[1])
 
     def do_faults(self) -> None:
         """Show only what was bad, or all again."""
@@ -232,10 +232,8 @@ class TimelineScreen(TableScreen):
         return self._workload(found[0].ref(found[1])) if found is not None else None
 
     def _workload(self, ref: Ref) -> Rollout | None:
-        key = f"{ref.kind}/{ref.key}"
-        rows: Any = self.console.feed.snapshot().tables.get("rollouts", {})
-        found: Rollout | None = rows.get(key)
-        return found
+        rows: Mapping[str, Rollout] = self.console.feed.snapshot().tables.get("rollouts", {})
+        return rows.get(f"{ref.kind}/{ref.key}")
 
     def do_open(self) -> None:
         """Go to what the event is about: the alert, the incident, the costs, the workload, or the object described."""
@@ -247,37 +245,37 @@ class TimelineScreen(TableScreen):
         if event.kind is EventKind.ALERT:
             self._open_alert(event)
         elif ref.kind == "Incident":
-            self.deck.open_incident(number_of(ref.name))
+            self.quarterdeck.open_incident(number_of(ref.name))
         elif ref.kind in WORKLOADS and (row := self._workload(ref)) is not None:
-            self.deck.open_workload(row.ref)
+            self.quarterdeck.open_workload(row.ref)
         elif ref.kind in OBJECTS:
-            self.deck.open_description(ref, None)
+            self.quarterdeck.open_description(ref, None)
         elif event.kind is EventKind.COST:
-            self.deck.open_view("costs")
+            self.quarterdeck.open_view("costs")
         else:
-            self.deck.say("this happening has no screen of its own")
+            self.quarterdeck.say("this happening has no screen of its own")
 
     def _open_alert(self, event: Event) -> None:
+        """Open the alert where it is still known, else the table of those that bear its name."""
         key = event.payload.get("alert", "")
         known = self.console.feed.snapshot().tables.get("alerts", {})
-        opens = getattr(self.deck, "open_alert", None)
-        if opens is not None and key in known:
-            opens(known[key])
-        elif not self.deck.open_view("alerts", event.text.split(" ")[0]):
-            self.deck.say("this alert is over, and no source of alerts is configured now")
+        if key in known:
+            self.quarterdeck.open_alert(known[key])
+        else:
+            self.quarterdeck.open_view("alerts", event.text.split(" ")[0])
 
     def do_explain(self) -> None:
         """Explain the workload it is about."""
         found = self.target_ref()
         row = self._workload(found[0]) if found is not None else None
         if row is not None:
-            self.deck.explain(row.ref)
+            self.quarterdeck.explain(row.ref)
         else:
             self.do_describe()
 
     def _order_by(self, name: str) -> None:
         del name
-        self.deck.say("the timeline stays in order of time, newest first")
+        self.quarterdeck.say("the timeline stays in order of time, newest first")
 
     def do_sort_next(self) -> None:
         """Stay in the order of time."""

@@ -30,12 +30,11 @@ from tui.presenters.delivery import judged, present_delivery, replicasets_of
 from tui.presenters.detail import pods_of
 from tui.presenters.freshness import present_state
 from tui.presenters.lens import Lens
-from tui.presenters.view import View
+from tui.presenters.view import View, picture_of
 from tui.presenters.workload import (
     EVENTS,
     PODS,
     REVISIONS,
-    local_feed,
     present_diff,
     present_head,
     present_usage,
@@ -145,8 +144,8 @@ class WorkloadScreen(CursorScreen):
         """Ask for the history and the events, each by itself: one that fails takes nothing from the other."""
         self._asked_at = self.console.clock.monotonic()
         about = [self.ref, *(pod.ref for pod in pods_of(self.console.feed.snapshot(), self.ref))]
-        self.deck.ask(lambda session: session.history(self.ref), self._revisions_arrived)
-        self.deck.ask(lambda session: session.events(about), self._events_arrived)
+        self.quarterdeck.ask(lambda session: session.history(self.ref), self._revisions_arrived)
+        self.quarterdeck.ask(lambda session: session.events(about), self._events_arrived)
         for one in judged(self.rollout):
             self._ask_analysis(one.name)
         if self.console.past is not None and (past := self.console.past()) is not None:
@@ -161,7 +160,7 @@ class WorkloadScreen(CursorScreen):
                     self._analyses[name] = analysis_of(answer)
                     self._show_head()
 
-        self.deck.ask(lambda session: session.get_raw(ANALYSISRUNS, self.ref.namespace, name), arrived)
+        self.quarterdeck.ask(lambda session: session.get_raw(ANALYSISRUNS, self.ref.namespace, name), arrived)
 
     def delivery_lines(self, rollout: Rollout | None, lens: Lens) -> list[Line]:
         """Return how a Rollout delivers, nothing for any other workload."""
@@ -255,7 +254,7 @@ class WorkloadScreen(CursorScreen):
         now, lens = self.console.clock.now(), self.console.lens()
         for name, driver in self._drivers.items():
             rows = self._content[name]
-            driver.take(local_feed(driver.view.table, rows), None, now)
+            driver.take(picture_of(driver.view.table, rows), None, now)
             title = (Span(driver.view.title, Tone.STRONG), lens.dash(), Span(f"{len(rows):,}"))
             face, message, problem = Face.DATA, "", self._problems.get(name, "")
             if not rows and name != "pods":
@@ -285,13 +284,13 @@ class WorkloadScreen(CursorScreen):
         if isinstance(target[1], Revision):
             self.do_diff()
         elif isinstance(target[1], Pod):
-            self.deck.open_logs(target[1].ref)
+            self.quarterdeck.open_logs(target[1].ref)
         else:
             self.do_describe()
 
     def do_explain(self) -> None:
         """Explain the workload, whichever of its parts is under the cursor."""
-        self.deck.explain(self.ref)
+        self.quarterdeck.explain(self.ref)
 
     def do_diff(self) -> None:
         """Show what changed between the revision under the cursor (else the newest) and the one before it."""
@@ -300,16 +299,16 @@ class WorkloadScreen(CursorScreen):
         chosen = target[1] if target is not None and isinstance(target[1], Revision) else newest_first[0]
         older = [one for one in newest_first if one.number < chosen.number]
         if not older:
-            self.deck.say(f"revision {chosen.number} is the oldest that is kept")
+            self.quarterdeck.say(f"revision {chosen.number} is the oldest that is kept")
             return
         arrow = self.console.glyphs.right
         title = f"{self.ref.namespace}/{self.ref.name}  rev {older[0].number} {arrow} {chosen.number}"
-        self.deck.open_lines(title, lambda lens: present_diff(older[0], chosen, lens))
+        self.quarterdeck.open_lines(title, lambda lens: present_diff(older[0], chosen, lens))
 
     def do_logs(self) -> None:
         """Show the logs of the pod under the cursor, or of all pods when the cursor is on a revision."""
         target = self.target()
-        self.deck.open_logs(target[1].ref if target is not None and isinstance(target[1], Pod) else self.ref)
+        self.quarterdeck.open_logs(target[1].ref if target is not None and isinstance(target[1], Pod) else self.ref)
 
     def anew(self) -> WorkloadScreen:
         """Return the workload's screen."""
