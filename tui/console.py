@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 from cache.state.records import Place
 from services.clock import Clock
 from services.model.cluster import ApiResource
+from services.model.message import OUTBOX, OutboxRow
 from services.model.ref import Resource
 from services.model.severity import Severity
 from services.ports import ClusterSession, MetricsSession, Snapshot, StateFeed
@@ -171,6 +172,7 @@ class Console(Struct):
     kinds: tuple[ApiResource, ...] = ()
     _summed: tuple[tuple[int, int, Scope], Summary, Snapshot] | None = None
     _suspicion: Any = None
+    _counted: tuple[Mapping[str, OutboxRow], int] | None = None
 
     def lens(self) -> Lens:
         """Return the way of showing things at this moment."""
@@ -284,7 +286,19 @@ class Console(Struct):
             unsure=not summary.evidence.whole if summary.evidence is not None else bool(self.alert_servers()),
             pending=summary.alerts.pending if summary.alerts is not None else 0,
             frozen_since=self.frozen_since,
+            untold=self._untold(),
         )
+
+    def _untold(self) -> int:
+        """Return how many messages came to nothing, counted once for each state of the outbox."""
+        rows = self.feed.snapshot().tables.get(OUTBOX)
+        if not rows:
+            return 0
+        if self._counted is None or self._counted[0] is not rows:
+            from tui.presenters.outbox import untold
+
+            self._counted = rows, untold(rows.values())
+        return self._counted[1]
 
 
 def _alike(one: Snapshot, other: Snapshot) -> bool:

@@ -20,6 +20,7 @@ from cache.locks import FileLock
 from cache.plain import plain
 from services.clock import Clock
 from services.model.actor import Actor
+from services.model.message import DROPPED as TAKEN_BACK
 from services.model.message import Message, OutboxState
 from services.notifications.model import Claimed, Step
 from services.notifications.outbox_policy import FAR
@@ -125,15 +126,20 @@ class Outbox:
         self._ledger.record(EntryKind.NOTE, actor, RETRIED, None, {"message": id}, beside=retry)
 
     def drop(self, id: str, actor: Actor, reason: str = "") -> None:  # noqa: A002 - the seam's name
-        """Never send a message that is waiting; it stays listed as dead, and it is written down."""
+        """Never send a message that is waiting, or let one that came to nothing be; it stays listed as dead.
+
+        It is written down, and so is what had become of it.
+        """
 
         def drop(transaction: sqlite3.Connection) -> None:
             row = _known(transaction, id)
-            if row.next_us is None:
+            over = row.next_us is None and row.state is OutboxState.ACCEPTED
+            if over or row.reason.startswith(TAKEN_BACK):
                 raise LedgerRefused(safe_text(f"Message {id[:8]} is {row.state.value}: there is nothing to drop."))
-            if row.state is OutboxState.SENDING and row.next_us > self._now():
+            if row.state is OutboxState.SENDING and (row.next_us or 0) > self._now():
                 raise LedgerRefused(safe_text(f"Message {id[:8]} is being sent; it can be dropped if that fails."))
-            words = f"dropped by {actor.user}{f': {reason}' if reason else ''}"
+            before = f" (it was {row.state.value}: {row.reason})" if row.next_us is None else ""
+            words = f"{TAKEN_BACK}{actor.user}{f': {reason}' if reason else ''}{before}"
             transaction.execute(sql.DROP, (self._now(), str(safe_text(words)), row.seq))
 
         self._ledger.record(EntryKind.NOTE, actor, DROPPED, None, {"message": id, "reason": reason}, beside=drop)
@@ -208,13 +214,14 @@ class _Row(Struct, frozen=True):
     seq: int
     state: OutboxState
     next_us: int | None
+    reason: str
 
 
 def _known(transaction: sqlite3.Connection, id: str) -> _Row:  # noqa: A002 - the seam's name
     row = transaction.execute(sql.LOOK_AT, (id,)).fetchone()
     if row is None:
         raise LedgerRefused(safe_text(f"There is no message {id[:40]} in the outbox."))
-    return _Row(row[0], OutboxState(row[1]), row[2])
+    return _Row(row[0], OutboxState(row[1]), row[2], row[3])
 
 
 def _claimed(row: tuple[Any, ...], until: int) -> Claimed:

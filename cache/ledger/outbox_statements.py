@@ -38,7 +38,7 @@ UPDATE outbox SET state = 'queued', next_us = ?, attempts = attempts - 1, lease 
 WHERE id = ? AND lease = ? AND state = 'sending'
 """
 TAKE_OVER = "UPDATE outbox SET next_us = ? WHERE state = 'sending' AND lease GLOB ? AND channel = ?"
-LOOK_AT = "SELECT seq, state, next_us, subject, channel FROM outbox WHERE id = ?"
+LOOK_AT = "SELECT seq, state, next_us, reason FROM outbox WHERE id = ?"
 RETRY = """
 UPDATE outbox SET state = 'queued', next_us = ?, expires_us = ?, settled_us = NULL, reason = '', attempts = 0,
   doubts = 0

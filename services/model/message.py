@@ -11,6 +11,9 @@ from msgspec import Struct
 
 from services.model.severity import Severity
 
+DROPPED = "dropped by "
+"""What the reason of a dead message begins with that somebody took back: then nobody waits for it."""
+
 OUTBOX = "outbox"
 """The live-state table: `OutboxRow` by the message's id."""
 

@@ -63,9 +63,11 @@ async def test_a_message_is_delivered_tried_again_and_dropped(
         slack.answers = [said("404 Not Found", f"no_service {PATH}"), OK]
         async with program("--kubeconfig", kubeconfig_of(estate), "--view", "outbox") as console:
             await console.until_seen("cart is down", "dead", "refused the message with 404", "no such channel")
+            await console.until_seen("1 not told :outbox")
             await console.press("g", "r")
             await console.until_seen("accepted")
             assert [path for path, _, _ in slack.got] == [PATH, PATH]
+            await console.until(lambda: "not told" not in console.header)
             await console.until(lambda: "sending" not in console.text)
             await console.press("slash", "u", "p", "enter")
             await console.until(lambda: "cart is down" not in console.text)

@@ -13,10 +13,12 @@ from typing import Any
 from msgspec import Struct
 
 from cache.ledger.altered import AlteredReader
+from cache.ledger.outbox_reader import OutboxReader
 from cache.live import LiveState
 from services.clock import SystemClock
 from services.model.action import Altered
 from services.model.alert import Alert, Silence
+from services.model.message import OutboxRow
 from services.model.severity import Severity
 from services.model.workload import Rollout
 from services.redact import redact
@@ -29,6 +31,7 @@ from tui.presenters.alert_sources import ALERTS, SILENCES, clear_words, silent_w
 from tui.presenters.altered import altered_facts, present_left
 from tui.presenters.freshness import Freshness
 from tui.presenters.lens import WORDS, Lens, plural
+from tui.presenters.outbox import came_to_nothing, present_untold
 from tui.presenters.summary import Summary, sum_up
 
 WANTED = (*rollouts.VIEW.sources, *rollouts.VIEW.optional, "nodes", "jobs.batch", "events")
@@ -42,6 +45,7 @@ class Told(Struct, frozen=True):
     firing: Sequence[Alert]
     silences: Mapping[str, Silence]
     altered: Sequence[Altered] = ()
+    untold: Sequence[OutboxRow] = ()
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -60,7 +64,8 @@ def report(arguments: argparse.Namespace) -> int:
     firing = firing_of(snapshot.tables.get(ALERTS, {}).values(), scope)
     clusters = {row.ref.cluster for row in snapshot.tables.get("rollouts", {}).values()}
     altered = _altered(setup.folder, clusters, arguments.namespace) if arguments.command == "status" else ()
-    told = Told(sum_up(snapshot, clock.now(), scope), rows, firing, snapshot.tables.get(SILENCES, {}), altered)
+    untold = _untold(setup.folder) if arguments.command == "status" else ()
+    told = Told(sum_up(snapshot, clock.now(), scope), rows, firing, snapshot.tables.get(SILENCES, {}), altered, untold)
     show = _json if arguments.output == "json" else _table
     sys.stdout.write(show(arguments.command, told, Lens(clock.now(), mask=redact), setup))
     return exit_code(told.summary)
@@ -72,6 +77,15 @@ def _altered(folder: Path, clusters: Collection[str], namespace: str) -> Sequenc
     here = [one for one in found if not clusters or one.ref.cluster in clusters]
     here = [one for one in here if not namespace or one.ref.namespace in ("", namespace)]
     return sorted(here, key=lambda one: one.since)
+
+
+def _untold(folder: Path) -> Sequence[OutboxRow]:
+    """Return the messages of this machine that came to nothing, oldest first."""
+    reader = OutboxReader(folder)
+    try:
+        return [row for row in sorted(reader.look().rows.values(), key=lambda one: one.number) if came_to_nothing(row)]
+    finally:
+        reader.close()
 
 
 def exit_code(summary: Summary) -> int:
@@ -96,6 +110,7 @@ def _table(command: str, told: Told, lens: Lens, setup: Setup) -> str:
         words = lens.text(rollouts.what(row) or row.status)
         lines.append(f"{WORDS[row.severity]:4}  {name:<40} {counts:>7}  {words}")
     lines += [f"left altered: {one}" for one in present_left(told.altered, lens)]
+    lines += [f"not told: {one}" for one in present_untold(told.untold, lens)]
     return "\n".join(lines) + "\n"
 
 
@@ -149,7 +164,10 @@ def _json(command: str, told: Told, lens: Lens, setup: Setup) -> str:
         "workloads": [_facts(row, lens) for row in listed],
     }
     if command == "status":
+        from tui.commands.outbox import facts as message_facts
+
         document["left_altered"] = [altered_facts(one, lens) for one in told.altered]
+        document["not_told"] = [message_facts(row, lens) for row in told.untold]
     return json.dumps(document, indent=2) + "\n"
 
 

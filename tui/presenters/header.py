@@ -27,7 +27,7 @@ class Situation(Struct, frozen=True):
     """What the header knows; `counts` are of the scope, `hidden` of what it leaves out ("+3 CRIT outside").
 
     `unsure`: a server that alerts come from does not answer, so that there may be more. `pending` alerts are to come.
-    `colour` is the context's setting.
+    `colour` is the context's setting. `untold` messages came to nothing: the outbox has them.
     """
 
     cluster: str
@@ -42,6 +42,7 @@ class Situation(Struct, frozen=True):
     pending: int = 0
     frozen_since: float = 0.0
     colour: str = "none"
+    untold: int = 0
 
 
 def _place(situation: Situation, lens: Lens) -> Line:
@@ -82,6 +83,8 @@ def _counts(situation: Situation, lens: Lens) -> Line:
 def present_header(situation: Situation, lens: Lens) -> BarVM:
     """Return the header line; the clock is always last, and what matters least goes first when there is no room."""
     left: list[Line] = [_place(situation, lens), present_liveness(situation.reading, lens), _counts(situation, lens)]
+    if situation.untold:
+        left.append((Span(f"{situation.untold} not told", Tone.WARN), Span(" :outbox", Tone.MUTED)))
     if situation.scope:
         left.append((Span(lens.text(situation.scope, 60), Tone.NOTICE),))
     if situation.frozen_since:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from services.config_notify import NotifySettings
-from services.model.message import OUTBOX, Message, OutboxRow, OutboxState
+from services.model.message import DROPPED, OUTBOX, Message, OutboxRow, OutboxState
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.text import SafeText
@@ -14,7 +14,6 @@ from tui.presenters.terms import Subject
 from tui.presenters.view import View
 from widgets.viewmodels import Column, Line, Row, Span, Tone
 
-DROPPED = "dropped by "
 _ORDER = {
     OutboxState.DEAD: 0,
     OutboxState.UNKNOWN: 1,
@@ -32,6 +31,11 @@ def was_dropped(row: OutboxRow) -> bool:
 def came_to_nothing(row: OutboxRow) -> bool:
     """Return whether it was not told, or nobody knows, and nothing happens to it any more unless somebody acts."""
     return not row.waits and row.state in (OutboxState.DEAD, OutboxState.UNKNOWN) and not was_dropped(row)
+
+
+def untold(rows: Iterable[OutboxRow]) -> int:
+    """Return how many messages came to nothing."""
+    return sum(came_to_nothing(row) for row in rows)
 
 
 def severity_of(row: OutboxRow) -> Severity:
@@ -116,6 +120,16 @@ VIEW = View(
     severity=severity_of,
     empty="nothing was told from here",
 )
+
+
+def present_untold(rows: Iterable[OutboxRow], lens: Lens) -> list[SafeText]:
+    """Return messages that came to nothing for a report, a line each: which, to whom, why, since when."""
+    return [
+        lens.text(
+            f"{one.channel} {one.to}: {one.subject} ({one.reason or one.state.value}), {lens.age(one.settled_at)} ago"
+        )
+        for one in rows
+    ]
 
 
 def draft(messages: Sequence[Message], channels: Mapping[str, NotifySettings], lens: Lens) -> list[Line]:

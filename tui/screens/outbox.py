@@ -10,13 +10,14 @@ from services.model.message import OUTBOX, OutboxRow, OutboxState
 from tui.bindings import Command
 from tui.outgoing import Outgoing
 from tui.presenters.freshness import Reading, read_ledger
+from tui.presenters.outbox import came_to_nothing
 from tui.screens.table import TableScreen
 
 CHANGES = frozenset({"outbox_retry", "outbox_drop"})
 
 
 class OutboxScreen(TableScreen):
-    """The list; r tries a message again, K drops one that waits."""
+    """The list; r tries a message again, K drops one that waits, or lets one be that came to nothing."""
 
     place = "outbox"
 
@@ -34,7 +35,8 @@ class OutboxScreen(TableScreen):
         if self.console.outgoing is None:
             return "there is no ledger here"
         if command.id == "outbox_drop":
-            return "" if row.waits and row.state is not OutboxState.SENDING else f"it is {row.state.value}"
+            free = row.waits and row.state is not OutboxState.SENDING
+            return "" if free or came_to_nothing(row) else f"it is {row.state.value}"
         return "" if row.state not in (OutboxState.ACCEPTED, OutboxState.SENDING) else f"it is {row.state.value}"
 
     def do_open(self) -> None:

@@ -20,12 +20,12 @@ from services.pseudonyms import Pseudonyms
 from services.redact import redact
 from tests.unit.notifications.telling import HOOK, MAIL, MINA, NOW, ROOM, message
 from tests.unit.notifications.vendor import vendor
-from tui.cli import parser
+from tui.cli import main, parser
 from tui.commands.outbox import outbox
 from tui.doctor import CheckState
 from tui.doctor_notify import examine_channels
 from tui.presenters.lens import Lens
-from tui.presenters.outbox import VIEW, draft, severity_of
+from tui.presenters.outbox import VIEW, came_to_nothing, draft, severity_of
 
 CHANNELS = {"room": ROOM, "hook": HOOK, "mail": MAIL}
 ROWS = st.builds(
@@ -139,6 +139,29 @@ def test_the_command_lists_retries_and_drops(folder: Path, capsys: pytest.Captur
     assert "wrong room" in rows["hook"].reason
     assert run("retry", "all") == 0, "what was dropped stays dropped"
     assert {row.state for row in OutboxReader(folder).look().rows.values()} == {OutboxState.QUEUED, OutboxState.DEAD}
+
+
+def test_the_status_says_what_was_not_told_until_somebody_lets_it_be(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(folder)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    (folder.parent / "none.toml").write_text('[alertmanager.one]\nurl = "http://127.0.0.1:9"\n')
+    monkeypatch.setenv("HOME", str(folder.parent))
+    main(["status"])
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("not told: ")]
+    assert "no_service" in line
+    main(["status", "-o", "json"])
+    [row] = json.loads(capsys.readouterr().out)["not_told"]
+    assert (row["channel"], row["state"]) == ("room", "dead")
+    assert run("drop", message(1).id) == 0
+    capsys.readouterr()
+    main(["status"])
+    assert "not told" not in capsys.readouterr().out
+    [dropped] = [row for row in OutboxReader(folder).look().rows.values() if row.channel == "room"]
+    assert dropped.reason.startswith("dropped by ")
+    assert "it was dead: no_service" in dropped.reason
+    assert not came_to_nothing(dropped)
 
 
 @pytest.mark.parametrize(

@@ -199,13 +199,13 @@ def test_narrow_rights_in_words() -> None:
 def test_the_header_counts_only_what_is_known(state: SourceState, counts: str) -> None:
     situation = Situation(
         "prod-eu-1", "prod", read(status(state, 1, 1, 5), NOW), {Severity.CRIT: 2}, {Severity.CRIT: 3},
-        scope="ns shop", frozen_since=NOW - 60, actor="duty1",
+        scope="ns shop", frozen_since=NOW - 60, actor="duty1", untold=2,
     )  # fmt: skip
     header = present_header(situation, LENS)
     left = [words(line) for line in header.left]
     assert left[0] == "◉ prod-eu-1  PROD "
     assert left[2] == counts
-    assert left[3:] == ["ns shop", "FROZEN 1m"]
+    assert left[3:] == ["2 not told :outbox", "ns shop", "FROZEN 1m"]
     assert [words(line) for line in header.right] == ["duty1", "RO", "Sat 03:14:07Z"]
 
 
