@@ -13,7 +13,7 @@ from services.clock import Clock
 from services.errors import Problem, own_fault
 from services.kubernetes.kubeconfig import Identity
 from services.memory import share_one_arena
-from services.model.source import SourceState, SourceStatus
+from services.model.source import CONNECTION, SourceState, SourceStatus
 from services.ports import Change, ClusterSession, Interest, Replace, Sink
 from services.sanitize import safe_text
 
@@ -134,7 +134,7 @@ class Engine:
             return
         why = f"({error.sentence})" if isinstance(error, Problem) else f"by {own_fault(error)}"
         sentence = safe_text(f"Watching the cluster ended {why}: leave, and start again.")
-        self._sink.status(SourceStatus("kubernetes", SourceState.FAILED, since=self._clock.now(), error=sentence))
+        self._sink.status(SourceStatus(CONNECTION, SourceState.FAILED, since=self._clock.now(), error=sentence))
 
 
 class _Remembering:

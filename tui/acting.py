@@ -20,12 +20,13 @@ from services.errors import Problem
 from services.model.action import Ended, Fact, Outcome, Plan, Progress, Target
 from services.model.ref import ALERTS, SILENCES
 from services.model.severity import Severity
+from services.model.source import CONNECTION
 from services.model.text import SafeText
 from services.model.timeline import Event, EventKind, event_id
 from services.redact import redact
 from services.sanitize import safe_text
 from tui.presenters.alert_sources import POLLED_FOR
-from tui.presenters.freshness import CONNECTION, Freshness, read
+from tui.presenters.freshness import Freshness, read
 from tui.trail import LedgerTrail, Unsettled
 
 if TYPE_CHECKING:

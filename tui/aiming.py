@@ -10,11 +10,11 @@ from msgspec import Struct
 from services.model.action import Plan, Target
 from services.model.alert import Alert, AlertState, Silence
 from services.model.ref import ALERTS, CRONJOBS, JOBS, NODES, PODS, SILENCES, WORKLOAD_KINDS, Ref, Resource
+from services.model.source import CONNECTION
 from services.model.workload import Rollout, Workload
 from services.ports import Snapshot
 from tui.presenters.alert_targets import target_of
 from tui.presenters.alerts import GroupRow
-from tui.presenters.freshness import CONNECTION
 
 RESOURCES = {(one.group, one.kind): one for one in (*WORKLOAD_KINDS, PODS, NODES, JOBS, CRONJOBS)}
 """Kinds that actions are offered for."""

@@ -7,11 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from services.model.source import SourceState, SourceStatus
+from services.model.source import CONNECTION, SourceState, SourceStatus
 from services.model.text import SafeText
 from services.sanitize import safe_text
 from tui.presenters.banner import Notice, present_broken, present_ledger, present_login
-from tui.presenters.freshness import CONNECTION
 from tui.presenters.lens import Lens
 from widgets.viewmodels import Line
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cache.live import LiveState
 from services.clock import Clock
-from services.model.source import SourceState
+from services.model.source import CONNECTION, SourceState
 from services.model.text import SafeText
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class Beside:
 
     def _is_lost(self, live: LiveState) -> bool:
         """Return whether the API server has failed for long enough that alerts cannot wait for it."""
-        status = live.snapshot().sources.get("kubernetes")
+        status = live.snapshot().sources.get(CONNECTION)
         failed = status is not None and status.state is SourceState.FAILED
         return failed and status is not None and self._clock.now() - status.since >= LOST_AFTER
 

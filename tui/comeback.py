@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from services.model.source import CONNECTION
 from services.model.workload import Rollout
 from tui.navigation import Navigation
 from tui.presenters.banner import Notice
-from tui.presenters.freshness import CONNECTION
 from tui.presenters.lens import Lens
 from tui.presenters.since import present_since
 from tui.signals import suspend_to_shell

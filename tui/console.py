@@ -15,11 +15,12 @@ from services.model.cluster import ApiResource
 from services.model.message import OUTBOX, OutboxRow
 from services.model.ref import Resource
 from services.model.severity import Severity
+from services.model.source import CONNECTION
 from services.ports import ClusterSession, MetricsSession, Snapshot, StateFeed
 from tui.glyphs import UNICODE, Glyphs
 from tui.keymap import DEFAULT, Keymap
 from tui.presenters.banner import Notice
-from tui.presenters.freshness import CONNECTION, FRESH_FOR, WATCHED_FOR, Reading, narrowness, read
+from tui.presenters.freshness import FRESH_FOR, WATCHED_FOR, Reading, narrowness, read
 from tui.presenters.header import Situation
 from tui.presenters.lens import Lens, countdown
 from tui.presenters.summary import Summary, sum_up

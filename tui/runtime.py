@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from services.errors import Problem, own_fault
-from services.model.source import SourceState, SourceStatus
+from services.model.source import CONNECTION, SourceState, SourceStatus
 from services.redact import prepare
 from services.sanitize import safe_text
 
@@ -143,7 +143,7 @@ class Runtime:
             fault = error if isinstance(error, Problem) else None
             sentence = fault.sentence if fault else safe_text(f"Nothing is watched: {own_fault(error)}; start again.")
             if self._stay is not None:
-                self._stay.sink.status(SourceStatus("kubernetes", SourceState.FAILED, since=now, error=sentence))
+                self._stay.sink.status(SourceStatus(CONNECTION, SourceState.FAILED, since=now, error=sentence))
 
     def reconcile(self, desired: Callable[[], Desired]) -> Future[None]:
         """Watch this from now on; what stays the same goes on without a restart."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from widgets.ink import UNICODE_SIGNS, Ink, InkLine, Layer, Signs, cells_of, clip, fit_spans, line_cells
-from widgets.viewmodels import BarVM, FooterVM, KeyHint, Line, PaneStripVM, PaneVM, Span, Tone
+from widgets.viewmodels import BarVM, FooterVM, KeyHint, Line, PaneStripVM, PaneVM, Span, Tone, text_of
 
 _MARGIN = 1
 _SMALL = 100
@@ -68,7 +68,7 @@ def note_lines(vm: FooterVM, width: int, most: int, signs: Signs = UNICODE_SIGNS
     room = width - 2 * _MARGIN
     if vm.hints or most < 2 or not vm.right or line_cells(vm.right) <= room:
         return ()
-    lines = wrap("".join(span.text for span in vm.right), room)
+    lines = wrap(text_of(vm.right), room)
     held = [*lines[: most - 1], " ".join(lines[most - 1 :])]
     return tuple(_edged([Span(line, vm.right[0].tone)], width, signs) for line in held if line)
 

@@ -5,7 +5,7 @@ Text in here has been through the text gate and carries no markup. Equal view-mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -38,6 +38,11 @@ class Span(Struct, frozen=True):
 
 
 Line = tuple[Span, ...]
+
+
+def text_of(line: Iterable[Span]) -> str:
+    """Return the words of a line, without their tones."""
+    return "".join(span.text for span in line)
 
 
 class Column(Struct, frozen=True):

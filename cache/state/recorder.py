@@ -11,12 +11,11 @@ from cache.state.packing import ALERT_SOURCES, ALERTING, PACKED
 from cache.state.store import StateStore
 from services.clock import Clock
 from services.model.ref import DAEMONSETS, DEPLOYMENTS, EVENTS, JOBS, NODES, PODS, REPLICASETS, STATEFULSETS
-from services.model.source import SourceState, SourceStatus
+from services.model.source import CONNECTION, SourceState, SourceStatus
 from services.model.timeline import Event
 from services.ports import Key, Snapshot, Table
 
 EVERY = 10.0
-CONNECTION = "kubernetes"
 ROLLOUTS = "rollouts"
 
 _MADE_FROM: Mapping[Table, tuple[Table, ...]] = {

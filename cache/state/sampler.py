@@ -12,11 +12,10 @@ from services.model.cluster import Usage
 from services.model.cost import COST_SUMMARY, MICRO, WHOLE, CostSummary
 from services.model.ref import PODS, REPLICASETS
 from services.model.severity import Severity
-from services.model.source import SourceState
+from services.model.source import CONNECTION, SourceState
 from services.model.workload import Pod, ReplicaSetInfo
 from services.ports import Key, Snapshot, StateFeed
 
-CONNECTION = "kubernetes"
 USAGE_OF_PODS = "usage.pods"
 USAGE_OF_NODES = "usage.nodes"
 ROLLOUTS = "rollouts"

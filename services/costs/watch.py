@@ -17,13 +17,12 @@ from services.costs.past import Backfill
 from services.costs.prices import LISTED_BY, LISTED_ON, PriceBook
 from services.model.cost import COST_SUMMARY, COSTS, WHOLE, CostHour, CostPeriod, CostSummary, Spend
 from services.model.ref import JOBS, NAMESPACES, NODES, PODS, REPLICASETS
-from services.model.source import SourceState, SourceStatus
+from services.model.source import CONNECTION, SourceState, SourceStatus
 from services.model.workload import Owner
 from services.ports import CostHistory, Key, MetricsSession, Replace, Sink, Snapshot, StateFeed
 from services.sanitize import safe_text
 
 SOURCE = "costs"
-CONNECTION = "kubernetes"
 USAGE = "usage.pods"
 
 EVERY = 10.0

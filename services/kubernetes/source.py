@@ -25,7 +25,7 @@ from services.kubernetes.transport import Transport
 from services.kubernetes.usage import USAGE, UsagePoll
 from services.model.cluster import TableInfo
 from services.model.ref import NAMESPACES, PODS, Resource
-from services.model.source import SourceState, SourceStatus
+from services.model.source import CONNECTION, SourceState, SourceStatus
 from services.ports import Delta, Interest, Replace, Sink
 from services.sanitize import safe_text
 
@@ -259,4 +259,4 @@ class KubernetesSource:
         return dict(await preview_pods(self.transport, self._namespaces, self.cluster, self._clock))
 
     def _columns(self, info: TableInfo) -> None:
-        self._sink.apply("kubernetes", Delta(COLUMNS, {info.resource.table: info}))
+        self._sink.apply(CONNECTION, Delta(COLUMNS, {info.resource.table: info}))

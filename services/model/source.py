@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+CONNECTION = "kubernetes"
+"""The source that stands for the API server itself: its probe answers or does not. A kind's own is below it, by "/"."""
+
 
 class SourceState(StrEnum):
     """What a source is doing now."""

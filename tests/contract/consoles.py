@@ -17,7 +17,7 @@ from services.kubernetes.lease import Leases
 from services.model.action import Ended, Outcome, Plan, Progress, Target
 from services.model.actor import Actor
 from services.model.ref import Ref, Resource
-from services.model.source import SourceState, SourceStatus
+from services.model.source import CONNECTION, SourceState, SourceStatus
 from services.ports import Snapshot
 from tests.contract.handed import handed
 from tests.controlplane.access import User
@@ -26,7 +26,6 @@ from tests.controlplane.clusters import Cluster
 from tests.controlplane.plane import ControlPlane
 from tui.acting import Acting
 from tui.locking import ClusterLocks, MachineLocks
-from tui.presenters.freshness import CONNECTION
 from tui.trail import LedgerTrail
 
 

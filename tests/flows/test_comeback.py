@@ -8,10 +8,10 @@ import pytest
 from msgspec import structs
 
 from services.model.severity import Severity
+from services.model.source import CONNECTION
 from services.ports import Delta
 from tests.flows.conftest import Deck, Open
 from tui import comeback
-from tui.presenters.freshness import CONNECTION
 
 
 def gone_for(deck: Deck, seconds: float, monkeypatch: pytest.MonkeyPatch, refused: str | None = None) -> None:

@@ -11,7 +11,7 @@ from services.config_policy import Policy
 from services.model.action import Right
 from services.model.cluster import Node
 from services.model.ref import NODES, Ref
-from services.model.source import SourceState, SourceStatus
+from services.model.source import CONNECTION, SourceState, SourceStatus
 from services.model.workload import Healthy
 from services.ports import AccessAnswer, Snapshot
 from tests.flows.conftest import Deck, Open
@@ -19,7 +19,6 @@ from tests.unit.actions.stage import StageLocks, StageTrail, World
 from tests.unit.actions.test_drain_plan import Cluster, budget, pod
 from tui import blocked, flows
 from tui.acting import Acting
-from tui.presenters.freshness import CONNECTION
 from tui.trail import LedgerTrail
 from widgets.plan_dialog import PlanDialog, RunDialog
 

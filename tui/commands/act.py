@@ -24,7 +24,7 @@ from services.kubernetes.kubeconfig import NO_CLUSTER
 from services.model.action import Ended, Outcome, Plan, Step, Target
 from services.model.message import OutboxRow
 from services.model.ref import ALERTS, SILENCES, Ref, Resource
-from services.model.source import SourceState
+from services.model.source import CONNECTION, SourceState
 from services.monitoring import Monitoring
 from services.ports import Interest
 from services.redact import redact
@@ -39,10 +39,9 @@ from tui.exitcodes import ExitCode
 from tui.handing import console_actor, make_acting
 from tui.outgoing import Outgoing
 from tui.presenters.action import Where, present_end, present_plan, present_title
-from tui.presenters.freshness import CONNECTION
 from tui.presenters.lens import Lens
 from tui.presenters.outbox import present_told
-from widgets.viewmodels import Line
+from widgets.viewmodels import text_of
 
 WATCHED = frozenset(
     {"pods", "nodes", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "rollouts.argoproj.io", "jobs.batch"}
@@ -246,7 +245,7 @@ async def _carry_out(
         raise Problem(safe_text("Nothing was changed: --yes confirms it, --dry-run prints the plan alone."))
     ended = await Stopping(acting, quiet=machine).run(Orders(plan, consent))
     if not machine:
-        sys.stdout.write("".join(f"{_plain(line)}\n" for line in present_end(ended, lens)))
+        sys.stdout.write("".join(f"{text_of(line).rstrip()}\n" for line in present_end(ended, lens)))
         sys.stdout.flush()
     told = await outgoing.deliver(arguments.tell_timeout) if outgoing is not None else ()
     lens = Lens(SystemClock().now(), mask=redact)
@@ -277,9 +276,9 @@ def _facts(plan: Plan, ended: Ended | None, told: Sequence[OutboxRow], lens: Len
 
 def _show(plan: Plan, verdict: Allow | Deny, where: Where, lens: Lens) -> None:
     """Print a plan; of one that is refused, what is in its way object by object."""
-    lines = [_plain(present_title(plan, where, lens))] if isinstance(verdict, Allow) else []
+    lines = [text_of(present_title(plan, where, lens)).rstrip()] if isinstance(verdict, Allow) else []
     if isinstance(verdict, Allow):
-        lines += [f"  {_plain(one)}" for one in present_plan(plan, verdict, where, lens)]
+        lines += [f"  {text_of(one).rstrip()}" for one in present_plan(plan, verdict, where, lens)]
     lines += [f"  {_stepped(one, lens)}" for one in plan.steps]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
@@ -289,7 +288,3 @@ def _stepped(step: Step, lens: Lens) -> str:
     """Return one object of a plan in a line: its name, what becomes of it, what holds it back, why."""
     said = (f"{step.name:<44}", f"{step.fate:<7}", f"{step.limit:<22}", step.why)
     return lens.text("  ".join(said), 400).rstrip()
-
-
-def _plain(line: Line) -> str:
-    return "".join(span.text for span in line).rstrip()

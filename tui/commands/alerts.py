@@ -28,7 +28,7 @@ from tui.commands.period import start_of
 from tui.commands.report import WANTED
 from tui.commands.setup import Setup, prepare
 from tui.exitcodes import ExitCode
-from tui.presenters.alert_lines import alert_facts, alert_line, counted, evidence_facts, in_namespace, stamp
+from tui.presenters.alert_lines import alert_facts, alert_line, counted, evidence_facts, in_namespace
 from tui.presenters.alert_past import past_alerts
 from tui.presenters.alert_sources import (
     ALERTS,
@@ -42,7 +42,7 @@ from tui.presenters.alert_sources import (
 )
 from tui.presenters.alert_words import alarms
 from tui.presenters.alerts import ALERTS_VIEW
-from tui.presenters.lens import WORDS, Lens, plural
+from tui.presenters.lens import WORDS, Lens, plural, stamp
 from tui.presenters.summary import overall
 from tui.presenters.symptoms import SYMPTOMS_VIEW
 from tui.presenters.terms import FilterError, Test, parse_filter

@@ -30,13 +30,14 @@ from services.model.cost import (
     Spend,
 )
 from services.model.severity import Severity
-from services.model.source import SourceState
+from services.model.source import CONNECTION, SourceState
 from services.ports import Interest
 from services.redact import redact
 from tui.commands.setup import Setup, prepare
 from tui.exitcodes import ExitCode
 from tui.presenters.costs import against, extrapolated, name_of, summary_of
 from tui.presenters.lens import Lens, moment
+from widgets.viewmodels import text_of
 
 WANTED = ("pods", "nodes", "replicasets.apps", "jobs.batch", "namespaces", "usage.pods")
 OLDEST = 2 * 3600.0
@@ -125,7 +126,7 @@ async def ask(setup: Setup, clock: Clock, arguments: argparse.Namespace) -> Esti
 
     def look() -> None:
         snapshot = live.snapshot()
-        status = snapshot.sources.get("kubernetes")
+        status = snapshot.sources.get(CONNECTION)
         if summary_of(snapshot) is not None or (status is not None and status.state is SourceState.FAILED):
             settled.set()
 
@@ -150,7 +151,7 @@ async def ask(setup: Setup, clock: Clock, arguments: argparse.Namespace) -> Esti
         live.publish()
     snapshot = live.snapshot()
     summary = summary_of(snapshot)
-    failed = snapshot.sources.get("kubernetes")
+    failed = snapshot.sources.get(CONNECTION)
     if summary is None and failed is not None and failed.error:
         why = failed.error
     status = snapshot.sources.get("costs")
@@ -168,7 +169,7 @@ def as_table(setup: Setup, found: Estimate, by: CostBy, listed: Sequence[CostLin
     age = f", as of {moment(summary.at, lens.now)}; run with --live" if found.stale else ""
     lines = [f"{cluster}: estimate {dollars(summary.rate)}/h{age}"]
     for one in summary.spends:
-        words = "".join(span.text for span in against(one, lens))
+        words = text_of(against(one, lens))
         lines.append(f"{WORDS[one.period]:<11}{dollars(one.amount):>9}  {words}  {extrapolated(one)}".rstrip())
     lines.append(f"{by.upper():<40} {'$/H':>9} {'TODAY':>9} {'WEEK':>9} {'MONTH':>9}")
     for line in listed:

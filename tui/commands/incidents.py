@@ -11,15 +11,15 @@ from cache.folder import state_folder
 from cache.ledger.incidents import IncidentReader
 from services.clock import SystemClock
 from services.errors import Problem
-from services.incidents.export import export, stamp
+from services.incidents.export import export
 from services.incidents.timeline import timeline
 from services.model.incident import Incident
 from services.redact import redact
 from services.sanitize import safe_text
 from tui.exitcodes import ExitCode
 from tui.presenters.incidents import present_incident_head, present_moments, update_due, worst_first
-from tui.presenters.lens import Lens, age
-from widgets.viewmodels import Line
+from tui.presenters.lens import Lens, age, stamp
+from widgets.viewmodels import text_of
 
 
 def incidents(arguments: argparse.Namespace) -> int:
@@ -77,11 +77,7 @@ def _one(one: Incident, output: str, lens: Lens) -> str:
     if output == "markdown":
         return redact(export(one, moments, lens.now))
     lines = [*present_incident_head(one, "", lens), (), *present_moments(moments, lens)]
-    return "\n".join([f"{one.id}  {lens.text(one.title)}", *map(_plain, lines)]) + "\n"
-
-
-def _plain(line: Line) -> str:
-    return "".join(span.text for span in line).rstrip()
+    return "\n".join([f"{one.id}  {lens.text(one.title)}", *(text_of(line).rstrip() for line in lines)]) + "\n"
 
 
 def facts(one: Incident, lens: Lens) -> dict[str, Any]:

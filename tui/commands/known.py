@@ -13,12 +13,12 @@ from cache.state.packing import ALERT_SOURCES, ALERTING
 from services.clock import Clock
 from services.errors import Problem
 from services.kubernetes.kubeconfig import NO_CLUSTER
-from services.model.source import SourceState, SourceStatus
+from services.model.source import CONNECTION, SourceState, SourceStatus
 from services.ports import Interest, Replace, Snapshot
 from services.sanitize import safe_text
 from tui.commands.setup import FIRST_TABLES, Setup, seed
 from tui.presenters.alert_sources import PEERS, evidence_of
-from tui.presenters.freshness import CONNECTION, Freshness
+from tui.presenters.freshness import Freshness
 from tui.presenters.lens import moment
 from tui.presenters.summary import ROLLOUT_SOURCES, overall
 

@@ -18,7 +18,6 @@ from cache.ledger.outbox_reader import OutboxGlance, OutboxReader
 from services.clock import SystemClock
 from services.config import Config, load
 from services.errors import Problem
-from services.incidents.export import stamp
 from services.model.message import OutboxRow, OutboxState
 from services.model.text import SafeText
 from services.redact import redact
@@ -27,7 +26,7 @@ from tui.commands.setup import actor
 from tui.exitcodes import ExitCode
 from tui.handing import console_actor
 from tui.outgoing import make_worker, terms
-from tui.presenters.lens import Lens, age
+from tui.presenters.lens import Lens, age, stamp
 from tui.presenters.outbox import VIEW, came_to_nothing, next_words
 
 LATELY = 86400.0

@@ -22,7 +22,7 @@ from services.clock import Clock
 from services.config import Loaded, load
 from services.config_schema import ContextSettings
 from services.kubernetes.kubeconfig import NO_CLUSTER, Identity, default_paths, identify, in_cluster_identity
-from services.model.source import SourceState, SourceStatus
+from services.model.source import CONNECTION, SourceState, SourceStatus
 from services.ports import Replace
 
 FIRST_TABLES = ("rollouts", "symptoms")
@@ -119,7 +119,7 @@ def seed(live: LiveState, setup: Setup, tables: tuple[str, ...], clock: Clock) -
     for name, table in saved.items():
         rows: Mapping[str, Any] = table.rows
         live.apply("cache", Replace(name, rows))
-    live.status(SourceStatus("kubernetes", SourceState.NEVER, last_ok=as_of, last_byte=as_of, since=clock.now()))
+    live.status(SourceStatus(CONNECTION, SourceState.NEVER, last_ok=as_of, last_byte=as_of, since=clock.now()))
     return place, as_of
 
 

@@ -7,7 +7,6 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct, structs
@@ -17,7 +16,7 @@ from cache.state.history import HistoryReader
 from cache.state.records import Span
 from services.clock import SystemClock
 from services.errors import Problem
-from services.model.source import SourceState
+from services.model.source import CONNECTION, SourceState
 from services.model.text import SafeText
 from services.model.timeline import Event
 from services.ports import Snapshot
@@ -27,8 +26,7 @@ from tui.commands.known import Asking, alert_servers
 from tui.commands.period import start_of
 from tui.commands.setup import Setup, prepare
 from tui.exitcodes import ExitCode
-from tui.presenters.freshness import CONNECTION
-from tui.presenters.lens import WORDS, Lens, age
+from tui.presenters.lens import WORDS, Lens, age, stamp
 from tui.presenters.terms import FilterError, parse_filter
 from tui.presenters.timeline import Moment, moments, name_of, query_of, words_of
 
@@ -145,21 +143,21 @@ def _table(found: Iterable[Moment], lens: Lens) -> Iterable[str]:
             who = event.payload.get("actor", "")
             by = f"  by {lens.text(who, 60)}" if who else ""
             name, words = lens.text(name_of(event), 120), lens.text(words_of(event), 300)
-            yield f"{_stamp(event.at)}  {WORDS[event.severity]:4}  {event.kind.value:9}  {name:<40}  {words}{by}"
+            yield f"{stamp(event.at)}  {WORDS[event.severity]:4}  {event.kind.value:9}  {name:<40}  {words}{by}"
         elif moment.gap is not None:
             gap = moment.gap
             lasted = age(gap.ended - gap.began)
-            yield f"{_stamp(gap.ended)}  ----  nobody watched for {lasted}, since {_stamp(gap.began)}"
+            yield f"{stamp(gap.ended)}  ----  nobody watched for {lasted}, since {stamp(gap.began)}"
 
 
 def _json(found: Iterable[Moment], told: Told, since: float, setup: Setup, lens: Lens) -> str:
     document: dict[str, Any] = {
         "cluster": lens.text(setup.identity.cluster_name or setup.identity.context),
         "context": lens.text(setup.identity.context),
-        "since": _stamp(since),
+        "since": stamp(since),
         "reason": told.reason,
         "events": [_facts(moment.event, lens) for moment in found if moment.event is not None],
-        "unwatched": [{"from": _stamp(gap.began), "to": _stamp(gap.ended)} for gap in reversed(told.gaps)],
+        "unwatched": [{"from": stamp(gap.began), "to": stamp(gap.ended)} for gap in reversed(told.gaps)],
     }
     return json.dumps(document, indent=2) + "\n"
 
@@ -167,8 +165,8 @@ def _json(found: Iterable[Moment], told: Told, since: float, setup: Setup, lens:
 def _facts(event: Event, lens: Lens) -> dict[str, Any]:
     return {
         "id": event.id,
-        "at": _stamp(event.at),
-        "seen_at": _stamp(event.seen_at),
+        "at": stamp(event.at),
+        "seen_at": stamp(event.seen_at),
         "kind": event.kind.value,
         "severity": WORDS[event.severity],
         "object": {
@@ -179,7 +177,3 @@ def _facts(event: Event, lens: Lens) -> dict[str, Any]:
         "text": lens.text(event.text, 1000),
         "payload": {lens.text(key): lens.text(value, 1000) for key, value in event.payload.items()},
     }
-
-
-def _stamp(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if 0 < at < 1e11 else ""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from services.model.alert import Alert, AlertState, Silence
 from tui.presenters.alert_detail import links_of
 from tui.presenters.alert_sources import AlertCounts, Evidence, alert_subject
 from tui.presenters.alert_words import alarms, quiet_words, since_words, value_words, where_words
-from tui.presenters.lens import WORDS, Lens, age
+from tui.presenters.lens import WORDS, Lens, age, stamp
 from tui.presenters.terms import Subject, Test
 
 NAME, PLACE, VALUE = 32, 36, 22
@@ -102,8 +101,3 @@ def evidence_facts(evidence: Evidence, lens: Lens) -> dict[str, Any]:
         "sick_rules": evidence.sick_rules,
         "doubt": lens.text(evidence.doubt),
     }
-
-
-def stamp(at: float) -> str:
-    """Return a UTC time as RFC 3339 writes it, "" for none."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if 0 < at < 1e11 else ""

@@ -8,7 +8,7 @@ from services.model.action import ALTERED, Altered
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.text import SafeText
-from tui.presenters.lens import Lens
+from tui.presenters.lens import Lens, stamp
 from tui.presenters.terms import Subject
 from tui.presenters.view import View
 from widgets.viewmodels import Column, Line, Row, Span, Tone
@@ -47,8 +47,6 @@ def present_left(listed: Iterable[Altered], lens: Lens) -> list[SafeText]:
 
 def altered_facts(one: Altered, lens: Lens) -> dict[str, str]:
     """Return the same for a script; the time is RFC 3339 in UTC."""
-    from services.incidents.export import stamp
-
     return {
         "title": lens.text(one.title, 200),
         "kind": lens.text(one.ref.kind),

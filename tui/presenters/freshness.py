@@ -11,9 +11,6 @@ from services.model.source import SourceState, SourceStatus
 from tui.presenters.lens import Lens, age, moment
 from widgets.viewmodels import Line, Span, Tone
 
-CONNECTION = "kubernetes"
-"""The source that stands for the API server itself: its probe answers or does not."""
-
 FRESH_FOR = 15.0
 """Seconds without any sign of life after which data counts as stale: the probe asks every 5 s and waits 5 s."""
 

@@ -132,6 +132,11 @@ def moment(at: float, now: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime(style)
 
 
+def stamp(at: float) -> str:
+    """Return a UTC time as RFC 3339 writes it, for scripts; "" for none."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if 0 < at < 1e11 else ""
+
+
 def tag(image: str) -> str:
     """Return an image's tag (or the start of its digest): "registry/shop/cart:v2.0.1" -> "v2.0.1"."""
     rest = image.rsplit("/", 1)[-1]

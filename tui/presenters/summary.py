@@ -9,11 +9,11 @@ from msgspec import Struct
 
 from services.model.cluster import Symptom
 from services.model.severity import Severity
-from services.model.source import SourceState
+from services.model.source import CONNECTION, SourceState
 from services.model.workload import Rollout
 from services.ports import Snapshot
 from tui.presenters import rollouts
-from tui.presenters.freshness import CONNECTION, Freshness, Reading, read, worst
+from tui.presenters.freshness import Freshness, Reading, read, worst
 from tui.presenters.terms import Test
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from tui.screens.base import BaseScreen
 from widgets.pane import Pane
 from widgets.prompt import FilterBar
 from widgets.text_view import TextView
-from widgets.viewmodels import Face, Line, PaneVM, Span, TextVM, Tone
+from widgets.viewmodels import Face, Line, PaneVM, Span, TextVM, Tone, text_of
 from widgets.viewport import SearchView
 
 Present = Callable[[Lens], Sequence[Line]]
@@ -173,7 +173,7 @@ class TextScreen(ReadingScreen):
 
     def do_copy(self) -> None:
         """Copy the whole document, as it is shown."""
-        self.quarterdeck.copy("\n".join("".join(span.text for span in line) for line in self._lines))
+        self.quarterdeck.copy("\n".join(map(text_of, self._lines)))
 
 
 def plain_lines(lines: Sequence[str], lens: Lens) -> tuple[Line, ...]:

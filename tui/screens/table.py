@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 
 from cache.state.records import Place
 from services.model.severity import Severity
+from services.model.source import CONNECTION
 from services.ports import Changes
 from tui.console import Console
 from tui.driver import TableDriver
@@ -96,7 +97,7 @@ class TableScreen(CursorScreen):
 
     def reading(self) -> Reading:
         """Return how far this table may be believed: its own source and the connection."""
-        readings = [self.console.reading("kubernetes")]
+        readings = [self.console.reading(CONNECTION)]
         readings += [self.console.reading(f"kubernetes/{table}") for table in self.view.sources]
         known = self.console.feed.snapshot().sources
         optional = (f"kubernetes/{table}" for table in self.view.optional)

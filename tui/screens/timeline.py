@@ -13,6 +13,7 @@ from cache.state.past import Past
 from cache.state.records import Place, Span
 from services.model.incident import number_of
 from services.model.ref import Ref, Resource
+from services.model.source import CONNECTION
 from services.model.timeline import Event, EventKind
 from services.model.workload import Rollout
 from services.ports import Changes, Snapshot
@@ -108,7 +109,7 @@ class TimelineScreen(TableScreen):
 
     def reading(self) -> Reading:
         """Return how far the newest part may be believed: as far as the connection."""
-        return self.console.reading("kubernetes")
+        return self.console.reading(CONNECTION)
 
     def _show_pane(self) -> None:
         reading = self.reading()

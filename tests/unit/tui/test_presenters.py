@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from screenshots import scene
 from services.model.severity import Severity
-from services.model.source import SourceState, SourceStatus
+from services.model.source import CONNECTION, SourceState, SourceStatus
 from services.model.timeline import EventKind
 from services.model.workload import Rollout
 from services.ports import Snapshot
@@ -20,7 +20,6 @@ from tui.glyphs import ASCII
 from tui.presenters import rollouts
 from tui.presenters.deck import present_strip, present_timeline, present_too_small
 from tui.presenters.freshness import (
-    CONNECTION,
     WATCHED_FOR,
     Freshness,
     Reading,
