@@ -26,10 +26,14 @@ _LEAST_HUNG = 24
 
 
 class TextState(Struct, frozen=True):
-    """What a title says about a document: the line at the top (1-based) of how many, and the search."""
+    """What a title says about a document: the line at the top (1-based) of how many, and the search.
+
+    `cut` says that not all of it is in view.
+    """
 
     line: int = 0
     lines: int = 0
+    cut: bool = False
     wrap: bool = False
     search: str = ""
     match: int = 0
@@ -253,6 +257,7 @@ class TextView(SearchView):
         state = TextState(
             line=(self.name_at(self.top) or 0) + 1 if self._vm.lines else 0,
             lines=len(self._vm.lines),
+            cut=bool(self.last_top),
             wrap=self.wrap,
             search=index.pattern.text if index else "",
             match=index.position(self.match) if index else 0,

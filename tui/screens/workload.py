@@ -236,9 +236,18 @@ class WorkloadScreen(CursorScreen):
         lens, rollout = self.console.lens(), self.rollout
         lines = self.head_lines(rollout, lens)
         self.head.set_vm(TextVM((), tuple(lines)))
+        self._show_title()
+
+    def on_text_view_state_changed(self, event: TextView.StateChanged) -> None:
+        """Say in the title whether tab leads to more."""
+        event.stop()
+        self._show_title()
+
+    def _show_title(self) -> None:
+        lens = self.console.lens()
         kind = rollouts.SHORT_KIND.get(self.ref.kind, self.ref.kind)
         title = (Span(lens.text(f"{self.ref.namespace}/{self.ref.name}"), Tone.STRONG), Span(f"  {kind}", Tone.MUTED))
-        more = (Span("tab", Tone.KEY), Span(" more  ", Tone.MUTED)) if self.head.last_top and not self._reads else ()
+        more = (Span("tab", Tone.KEY), Span(" more  ", Tone.MUTED)) if self.head.state.cut and not self._reads else ()
         state = (*more, *present_state(self.console.summary().reading, lens))
         self.query_one("#pane-head", Pane).set_vm(PaneVM("", title, state))
 
