@@ -9,24 +9,21 @@ from collections.abc import Mapping
 
 from services.actions.deliveries import (
     NOTHING,
+    Delivering,
     Gone,
     Scene,
-    grey,
     order,
     pods_facts,
     rehearse_orders,
-    scene_of,
     watch_delivery,
 )
 from services.actions.keepers import check_keepers
-from services.actions.ordinary import Ordinary
 from services.actions.spec import Hands, Note
 from services.actions.workloads import patch_right, pods_touched
 from services.model.action import Ended, Fact, Plan, Target, Undo
 from services.model.delivery import BLUE_GREEN, DEGRADED, Delivery
 from services.model.severity import Severity
 from services.model.workload import Workload
-from services.ports import Snapshot
 
 
 def why_no_abort(_workload: Workload, delivery: Delivery) -> str:
@@ -45,18 +42,15 @@ def why_no_retry(_workload: Workload, delivery: Delivery) -> str:
     return "" if delivery.aborted else "it is not aborted"
 
 
-class Abort(Ordinary):
+class Abort(Delivering):
     """Everything goes back to the stable version at once."""
 
     id = "abort"
-
-    def available(self, row: object, snapshot: Snapshot, /) -> str:
-        """Only while something is on its way that has a way back."""
-        return grey(why_no_abort, row, snapshot)
+    rule = staticmethod(why_no_abort)
 
     async def plan(self, target: Target, _given: Mapping[str, str], hands: Hands, /) -> Plan:
         """Return the order to give up, and what it leaves behind."""
-        scene = await scene_of(target, hands, why_no_abort)
+        scene = await self.scene(target, hands)
         left = (
             f"the spec still names {scene.images}: undo it afterwards to rev {scene.stable}, or a retry brings it again"
         )
@@ -84,18 +78,15 @@ class Abort(Ordinary):
         return await watch_delivery(plan, hands, note, look)
 
 
-class Retry(Ordinary):
+class Retry(Delivering):
     """The update that was given up begins again from its first step."""
 
     id = "retry"
-
-    def available(self, row: object, snapshot: Snapshot, /) -> str:
-        """Only where it is aborted."""
-        return grey(why_no_retry, row, snapshot)
+    rule = staticmethod(why_no_retry)
 
     async def plan(self, target: Target, _given: Mapping[str, str], hands: Hands, /) -> Plan:
         """Return the order to begin again."""
-        scene = await scene_of(target, hands, why_no_retry)
+        scene = await self.scene(target, hands)
         facts = [
             Fact("means", f"{scene.images} is delivered again, from the first step on"),
             Fact("was", f"given up: {scene.delivery.message}", Severity.WARN),

@@ -14,6 +14,7 @@ from msgspec import structs
 
 from services.actions.failing import Failing
 from services.actions.following import taken_over, written
+from services.actions.ordinary import Ordinary
 from services.actions.reading import MERGE, at, fetch, patch
 from services.actions.spec import Document, Hands, Note, Refused
 from services.actions.watching import POLL, SLACK, Watch, ended, not_there, workload_of
@@ -76,12 +77,21 @@ Rule = Callable[[Workload, Delivery], str]
 """Why something makes no sense for a Rollout, "" where it does."""
 
 
-def grey(rule: Rule, row: object, snapshot: Snapshot) -> str:
-    """Return why an action is off for the row that is shown."""
-    rollout = rollout_of(row, snapshot)
-    if rollout is None or rollout.workload.delivery is None:
-        return ""
-    return rule(rollout.workload, rollout.workload.delivery)
+class Delivering(Ordinary):
+    """What is ordered of a Rollout's delivery; `rule` says when that makes no sense."""
+
+    rule: Rule
+
+    def available(self, row: object, snapshot: Snapshot, /) -> str:
+        """Only where the rule has nothing against it."""
+        rollout = rollout_of(row, snapshot)
+        if rollout is None or rollout.workload.delivery is None:
+            return ""
+        return self.rule(rollout.workload, rollout.workload.delivery)
+
+    async def scene(self, target: Target, hands: Hands) -> Scene:
+        """Return the Rollout as it is now. Raises Refused where the rule says that it makes no sense."""
+        return await scene_of(target, hands, self.rule)
 
 
 async def scene_of(target: Target, hands: Hands, rule: Rule) -> Scene:

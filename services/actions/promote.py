@@ -8,18 +8,16 @@ from msgspec import structs
 
 from services.actions.deliveries import (
     NOTHING,
+    Delivering,
     Gone,
     Scene,
-    grey,
     order,
     pods_facts,
     rehearse_orders,
-    scene_of,
     unless_degraded,
     watch_delivery,
 )
 from services.actions.keepers import check_keepers
-from services.actions.ordinary import Ordinary
 from services.actions.reading import patch, rehearse
 from services.actions.spec import Hands, Note
 from services.actions.workloads import patch_right, pods_touched
@@ -28,7 +26,6 @@ from services.model.action import Edit, Ended, Fact, Plan, Target, Tier, Undo, W
 from services.model.delivery import BLUE_GREEN, CANARY, HEALTHY, Delivery
 from services.model.severity import Severity
 from services.model.workload import Workload
-from services.ports import Snapshot
 
 ABORTED = "it is aborted: retry it, roll its spec back, or promote it in full"
 
@@ -77,18 +74,15 @@ def next_orders(scene: Scene) -> dict[str, object]:
     return {}
 
 
-class Promote(Ordinary):
+class Promote(Delivering):
     """The next step: ends the pause, or leaves the step that runs."""
 
     id = "promote"
-
-    def available(self, row: object, snapshot: Snapshot, /) -> str:
-        """Only where something waits, or a step can be left."""
-        return grey(why_no_promotion, row, snapshot)
+    rule = staticmethod(why_no_promotion)
 
     async def plan(self, target: Target, _given: Mapping[str, str], hands: Hands, /) -> Plan:
         """Return the end of the pause, by hand and of the step, and where it goes from there."""
-        scene = await scene_of(target, hands, why_no_promotion)
+        scene = await self.scene(target, hands)
         keepers = await check_keepers(scene.document, target, hands)
         orders = next_orders(scene)
         writes, edits, said = await _writes(target, scene, orders, hands)
@@ -131,18 +125,15 @@ class Promote(Ordinary):
         return await watch_delivery(plan, hands, note, look)
 
 
-class PromoteFull(Ordinary):
+class PromoteFull(Delivering):
     """To the end at once: no pause, no step, no analysis."""
 
     id = "promote-full"
-
-    def available(self, row: object, snapshot: Snapshot, /) -> str:
-        """Only while something is on its way."""
-        return grey(why_no_full_promotion, row, snapshot)
+    rule = staticmethod(why_no_full_promotion)
 
     async def plan(self, target: Target, _given: Mapping[str, str], hands: Hands, /) -> Plan:
         """Return the order to leave all steps out; its name has to be typed."""
-        scene = await scene_of(target, hands, why_no_full_promotion)
+        scene = await self.scene(target, hands)
         keepers = await check_keepers(scene.document, target, hands)
         writes, edits, said = await _writes(target, scene, {"promoteFull": True}, hands)
         left = len(scene.delivery.steps) - (scene.delivery.step or 0)

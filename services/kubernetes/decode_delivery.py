@@ -1,21 +1,20 @@
 """Reads an Argo Rollout as a workload with its delivery: phase, steps, weight and parts as its own clients see them.
 
 Sources: argo-rollouts v1.10 pkg/apis/rollouts/v1alpha1/types.go, utils/rollout/rolloututil.go (GetRolloutPhase,
-CalculateRolloutPhase, CanaryStepString), utils/replicaset/canary.go (GetCurrentSetWeight).
+CalculateRolloutPhase).
 """
 
 from __future__ import annotations
 
-import re
 from sys import intern
 from typing import Any
 
-from msgspec import Raw, Struct, field
+from msgspec import Struct, field
 
-from services.kubernetes.decode_workloads import TRACKING, WireSelector, selector_text
+from services.kubernetes.decode_steps import WireStep, canary_scale, pause_ends, step_words, weight
+from services.kubernetes.decode_workloads import Annotations, WireSelector, WorkloadMeta, selector_text
 from services.kubernetes.wire import (
     WireCondition,
-    WireMeta,
     WireTemplate,
     conditions_of,
     epoch,
@@ -37,60 +36,36 @@ from services.model.delivery import (
 from services.model.ref import ARGO_ROLLOUTS
 from services.model.workload import Workload
 
-REVISION = "rollout.argoproj.io/revision"
-WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
 HASH_LABEL = "rollouts-pod-template-hash"
 FULL_WEIGHT = 100
 PROGRESS_DEADLINE = 600
 """Seconds where `progressDeadlineSeconds` is unset (utils/defaults)."""
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-class _Annotations(Struct, frozen=True, gc=False):
-    revision: str | None = field(default=None, name=REVISION)
-    cause: str | None = field(default=None, name="kubernetes.io/change-cause")
-    generation: str | None = field(default=None, name=WORKLOAD_GENERATION)
-    tracking: str | None = field(default=None, name=TRACKING)
-
-
-class _Meta(WireMeta, frozen=True, gc=False):
-    annotations: _Annotations | None = None
-    managed_fields: Raw = Raw()
-
-
-class _Pause(Struct, frozen=True, gc=False):
-    duration: int | str | None = None
-
-
-class _CanaryScale(Struct, frozen=True, gc=False, rename="camel"):
-    weight: int | None = None
-    replicas: int | None = None
-    match_traffic_weight: bool | None = None
-
-
-class _Named(Struct, frozen=True, gc=False):
-    name: str = ""
-
-
-class _Step(Struct, frozen=True, gc=False, rename="camel"):
-    set_weight: int | None = None
-    pause: _Pause | None = None
-    experiment: Any = None
-    analysis: Any = None
-    set_canary_scale: _CanaryScale | None = None
-    set_header_route: _Named | None = None
-    set_mirror_route: _Named | None = None
-    plugin: _Named | None = None
-
 
 class _Routing(Struct, frozen=True, gc=False, rename="camel"):
     max_traffic_weight: int | None = None
+    alb: Any = None
+    ambassador: Any = None
+    apisix: Any = None
+    app_mesh: Any = None
+    istio: Any = None
+    nginx: Any = None
+    plugins: Any = None
+    smi: Any = None
+    traefik: Any = None
+
+    @property
+    def router(self) -> str:
+        """What shapes the traffic: "nginx", "istio", a plugin by its name."""
+        if isinstance(self.plugins, dict) and self.plugins:
+            return ", ".join(sorted(str(name) for name in self.plugins))
+        routers = {"alb": self.alb, "ambassador": self.ambassador, "apisix": self.apisix, "appMesh": self.app_mesh}
+        routers |= {"istio": self.istio, "nginx": self.nginx, "smi": self.smi, "traefik": self.traefik}
+        return next((name for name, given in routers.items() if given is not None), "")
 
 
 class _Canary(Struct, frozen=True, gc=False, rename="camel"):
-    steps: list[_Step] | None = None
+    steps: list[WireStep] | None = None
     traffic_routing: _Routing | None = None
 
 
@@ -139,6 +114,7 @@ class _Weight(Struct, frozen=True, gc=False):
 
 class _Weights(Struct, frozen=True, gc=False):
     canary: _Weight = _Weight()
+    verified: bool | None = None
 
 
 class _CanaryStatus(Struct, frozen=True, gc=False, rename="camel"):
@@ -181,7 +157,7 @@ class _Status(Struct, frozen=True, gc=False, rename="camel"):
 class WireRollout(Struct, frozen=True, gc=False):
     """A Rollout as the API server sends it."""
 
-    metadata: _Meta
+    metadata: WorkloadMeta
     spec: _Spec | None = None
     status: _Status | None = None
 
@@ -196,7 +172,7 @@ def rollout_of(wire: WireRollout, cluster: str) -> Workload:
     `images` are () where its template is another workload's: its present ReplicaSet tells them.
     """
     meta, spec, status = wire.metadata, wire.spec or _NO_SPEC, wire.status or _NO_STATUS
-    annotations = meta.annotations or _Annotations()
+    annotations = meta.annotations or Annotations()
     (writer, written_at), scaler = template_and_scale(meta.managed_fields)
     delivery = _delivery(meta, spec, status)
     return Workload(
@@ -210,7 +186,7 @@ def rollout_of(wire: WireRollout, cluster: str) -> Workload:
         status.updated_replicas or 0,
         status.available_replicas or 0,
         epoch(meta.creation_timestamp),
-        revision=annotations.revision or "",
+        revision=annotations.delivered or "",
         images=images_of(spec.template),
         paused=bool(spec.paused),
         strategy=delivery.strategy,
@@ -239,11 +215,12 @@ def _without_hash(selector: str) -> str:
     return ",".join(part for part in selector.split(",") if not part.startswith(f"{HASH_LABEL}="))
 
 
-def _delivery(meta: _Meta, spec: _Spec, status: _Status) -> Delivery:
+def _delivery(meta: WorkloadMeta, spec: _Spec, status: _Status) -> Delivery:
     strategy = spec.strategy or _Strategy()
     canary, colours = strategy.canary, status.blue_green or _BlueGreenStatus()
     steps = (canary.steps or []) if canary is not None and strategy.blue_green is None else []
-    full = (canary.traffic_routing.max_traffic_weight if canary and canary.traffic_routing else None) or FULL_WEIGHT
+    routing = canary.traffic_routing if canary is not None and strategy.blue_green is None else None
+    full = (routing.max_traffic_weight if routing is not None else None) or FULL_WEIGHT
     step = min(max(status.current_step_index or 0, 0), len(steps)) if steps else None
     weights = status.canary.weights if status.canary is not None else None
     pauses = status.pause_conditions or []
@@ -254,11 +231,11 @@ def _delivery(meta: _Meta, spec: _Spec, status: _Status) -> Delivery:
         BLUE_GREEN if strategy.blue_green is not None else CANARY,
         intern(phase),
         message,
-        steps=tuple(intern(_step_words(one)) for one in steps),
+        steps=tuple(intern(step_words(one)) for one in steps),
         step=step,
-        weight=_weight(steps, step, full, aborted=bool(status.abort)),
+        weight=weight(steps, step, full, aborted=bool(status.abort)),
         full_weight=full,
-        routed=weights.canary.weight if weights is not None and canary and canary.traffic_routing else None,
+        routed=weights.canary.weight if weights is not None and routing is not None else None,
         stable=status.stable_rs or "",
         current=status.current_pod_hash or "",
         active=colours.active_selector or "",
@@ -268,23 +245,26 @@ def _delivery(meta: _Meta, spec: _Spec, status: _Status) -> Delivery:
         full=bool(status.promote_full),
         pauses=tuple(intern(one.reason) for one in pauses),
         paused_at=paused_at,
-        pause_ends_at=_pause_ends(steps, step, paused_at),
+        pause_ends_at=pause_ends(steps, step, paused_at),
         held=bool(status.controller_pause),
         judgements=_judgements(status),
         restart_at=epoch(spec.restart_at),
         restarted_at=epoch(status.restarted_at),
         follows=f"{follows.kind.lower()}/{follows.name}" if follows is not None and follows.name else "",
+        router=intern(routing.router) if routing is not None else "",
+        verified=weights.verified if weights is not None and routing is not None else None,
+        canary_scale=intern(canary_scale(steps, step)) if routing is not None and not status.abort else "",
     )
 
 
-def _phase(meta: _Meta, spec: _Spec, status: _Status) -> tuple[str, str]:
+def _phase(meta: WorkloadMeta, spec: _Spec, status: _Status) -> tuple[str, str]:
     """Return phase and message by the rule of every Argo client: the controller's own unless they are out of date."""
     if _observed(status, meta.generation or 0) < (meta.generation or 0):
         return PROGRESSING, "waiting for rollout spec update to be observed"
     if status.controller_pause and not status.pause_conditions:
         return PROGRESSING, "waiting for rollout to unpause"
-    annotations = meta.annotations or _Annotations()
-    wanted, seen = annotations.generation or "", status.workload_observed_generation or ""
+    annotations = meta.annotations or Annotations()
+    wanted, seen = annotations.followed_generation or "", status.workload_observed_generation or ""
     if spec.workload_ref is not None and wanted.isdigit() and seen.isdigit() and int(wanted) != int(seen):
         return PROGRESSING, "waiting for rollout spec update to be observed for the reference workload"
     return (status.phase, status.message or "") if status.phase else _reckoned(spec, status)
@@ -311,57 +291,6 @@ def _reckoned(spec: _Spec, status: _Status) -> tuple[str, str]:
     if not status.stable_rs or status.stable_rs != status.current_pod_hash:
         return PROGRESSING, "waiting for all steps to complete"
     return HEALTHY, ""
-
-
-def _step_words(step: _Step) -> str:
-    """Return a step as `kubectl argo rollouts` prints it."""
-    scale = step.set_canary_scale
-    if step.set_weight is not None:
-        return f"setWeight: {step.set_weight}"
-    if step.pause is not None:
-        return "pause" if step.pause.duration is None else f"pause: {step.pause.duration}"
-    if step.experiment is not None:
-        return "experiment"
-    if step.analysis is not None:
-        return "analysis"
-    if scale is not None:
-        if scale.weight is not None:
-            return f"setCanaryScale{{weight: {scale.weight}}}"
-        if scale.match_traffic_weight:
-            return "setCanaryScale{matchTrafficWeight: true}"
-        return f"setCanaryScale{{replicas: {scale.replicas or 0}}}"
-    routes = (("setHeaderRoute", step.set_header_route), ("setMirrorRoute", step.set_mirror_route))
-    named = (("plugin", step.plugin), *routes)
-    return next((f"{word}: {one.name}" for word, one in named if one is not None), "invalid")
-
-
-def _weight(steps: list[_Step], step: int | None, full: int, *, aborted: bool) -> int:
-    """Return the weight that the present step asks for, which is what traffic the canary is meant to have."""
-    if aborted:
-        return 0
-    if step is None or step >= len(steps):
-        return full
-    return next((one.set_weight for one in reversed(steps[: step + 1]) if one.set_weight is not None), 0)
-
-
-def _pause_ends(steps: list[_Step], step: int | None, paused_at: float) -> float:
-    """Return when a timed pause is over, 0 where a person has to end it."""
-    if step is None or step >= len(steps) or not paused_at:
-        return 0.0
-    pause = steps[step].pause
-    seconds = duration(pause.duration) if pause is not None and pause.duration is not None else 0.0
-    return paused_at + seconds if seconds else 0.0
-
-
-def duration(value: int | str) -> float:
-    """Return the seconds of a Go duration ("1h30m") or of a bare number; 0 for what is neither."""
-    text = str(value)
-    if text.isascii() and text.isdigit():
-        return float(text) if len(text) < 10 else 0.0
-    parts = _DURATION.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text or len(text) > 40:
-        return 0.0
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
 def _judgements(status: _Status) -> tuple[Judgement, ...]:

@@ -33,6 +33,7 @@ class Annotations(Struct, frozen=True, gc=False):
     template_generation: str | None = field(default=None, name="deprecated.daemonset.template.generation")
     delivered: str | None = field(default=None, name="rollout.argoproj.io/revision")
     delivered_before: str | None = field(default=None, name="rollout.argoproj.io/revision-history")
+    followed_generation: str | None = field(default=None, name="rollout.argoproj.io/workload-generation")
     leaves_at: str | None = field(default=None, name="scale-down-deadline")
     tracking: str | None = field(default=None, name=TRACKING)
 

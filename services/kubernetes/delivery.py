@@ -44,13 +44,23 @@ def delivered(row: Rollout, delivery: Delivery, replicasets: Sequence[ReplicaSet
 
 
 def progress_words(delivery: Delivery) -> str:
-    """Return "step 3/8, 20 %", as much of it as there is; "" where nothing is on its way or it has no steps."""
+    """Return "step 3/8, 20 %", as much of it as there is; "" where nothing is on its way or it has no steps.
+
+    Where a router has not given the canary yet what the step asks for, that is said too: "step 3/8, 20 of 60 %".
+    """
     if delivery.strategy == BLUE_GREEN or delivery.promoted:
         return ""
-    share = delivery.routed if delivery.routed is not None else delivery.weight
-    percent = share * 100 // delivery.full_weight if delivery.full_weight > 0 else share
+    asked, given = percent(delivery, delivery.weight), percent(delivery, delivery.routed)
+    share = f"{asked} %" if given in (None, asked) else f"{given} of {asked} %"
     step = f"step {delivery.step}/{len(delivery.steps)}, " if delivery.step is not None else ""
-    return f"{step}{percent} %"
+    return f"{step}{share}"
+
+
+def percent(delivery: Delivery, weight: int | None) -> int | None:
+    """Return a weight in percent of all traffic, None for none."""
+    if weight is None or delivery.full_weight <= 0:
+        return weight
+    return weight * 100 // delivery.full_weight
 
 
 def holder(template_hash: str, replicasets: Sequence[ReplicaSetInfo]) -> ReplicaSetInfo | None:

@@ -11,8 +11,10 @@ from services.model.action import Outcome, Progress
 from services.model.severity import Severity
 from services.model.workload import Rollout
 from services.ports import Snapshot
+from tests.contract.handed import as_json
 from tests.contract.twins import IMAGE, STEPS, TWINS, Stage, following, rollout
 from tests.contract.watched import apply, kubectl, watched
+from tests.controlplane import manifests
 from tui.presenters.delivery import present_delivery, replicasets_of
 from tui.presenters.lens import Lens
 
@@ -128,3 +130,55 @@ async def test_a_rollout_that_follows_a_deployment_is_changed_there_as_the_plugi
     await kubectl(stage.plane, "-n", stage.namespace, "delete", "deployment/ours-app")
     with pytest.raises(Refused, match=r"deployment .*/ours-app is gone"):
         await stage.plan("rollback")
+
+
+async def test_a_router_is_told_of_the_share_and_an_abort_and_its_undo_take_it_back(stage: Stage) -> None:
+    """The router is an Ingress object alone: the controller writes its canary beside it, and nobody need serve it."""
+    sized = [{"setCanaryScale": {"replicas": 2}}, {"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]
+    for name in TWINS:
+        for role in ("stable", "canary"):
+            service = manifests.service(stage.namespace, f"{name}-{role}")
+            service["spec"]["selector"] = {"app": name}
+            await apply(stage.plane, service)
+        ingress = manifests.ingress(stage.namespace, f"{name}-stable")
+        ingress["metadata"]["name"] = f"{name}-front"
+        ingress["metadata"]["annotations"] = {"kubernetes.io/ingress.class": "nginx"}
+        routing = {"nginx": {"stableIngress": ingress["metadata"]["name"]}}
+        services = {"canaryService": f"{name}-canary", "stableService": f"{name}-stable"}
+        canary = {**services, "trafficRouting": routing, "steps": sized, "abortScaleDownDelaySeconds": 1}
+        await apply(stage.plane, ingress, rollout(stage.namespace, name, {"canary": canary}, 4))
+    await stage.both("Healthy")
+    ended = await stage.run("set-image", image=f"{IMAGE}:2")
+    assert "CanaryPauseStep, step 2/5, 20 %" in ended.text
+    await stage.theirs("set", "image", "theirs", f"theirs={IMAGE}:2")
+    await stage.both("Paused - CanaryPauseStep", "step 2")
+    assert await weight_of(stage) == "20"
+    delivery = (await stage.workload()).delivery
+    assert delivery is not None
+    assert (delivery.router, delivery.routed, delivery.canary_scale) == ("nginx", 20, "setCanaryScale{replicas: 2}")
+    # all of the stable version stays beside two of the canary
+    assert (await stage.workload()).replicas == 6
+    await stage.run("promote")
+    await stage.theirs("promote", "theirs")
+    await stage.both("Paused - CanaryPauseStep", "step 4")
+    assert await weight_of(stage) == "60"
+
+    await stage.run("abort")
+    await stage.theirs("abort", "theirs")
+    await stage.both("Degraded - RolloutAborted", "step 0")
+    assert await weight_of(stage) == "0"
+    delivery = (await stage.workload()).delivery
+    assert delivery is not None
+    assert (delivery.routed, delivery.canary_scale) == (0, "")
+    await stage.run("rollback")
+    await stage.theirs("undo", "theirs")
+    await stage.both("Healthy")
+    assert (await stage.workload()).images == (f"{IMAGE}:1",)
+    assert await weight_of(stage) == "0"
+
+
+async def weight_of(stage: Stage) -> str:
+    """Return the share that the canary's Ingress of ours is written with."""
+    found = await as_json(stage.plane, stage.namespace, "ingresses.networking.k8s.io", "ours-ours-front-canary")
+    weight: str = found["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"]
+    return weight

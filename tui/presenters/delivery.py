@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from services.kubernetes.analysis import BAD, Analysis, Metric
-from services.kubernetes.delivery import holder, left_by_abort, progress_words
+from services.kubernetes.delivery import holder, left_by_abort, percent, progress_words
 from services.model.delivery import BLUE_GREEN, DEGRADED, Delivery, Judgement
 from services.model.ref import Ref
 from services.model.severity import Severity
@@ -47,7 +47,7 @@ def present_delivery(
         spans = [Span(lens.text(left.removeprefix("aborted: "), 300), Tone.WARN)]
         spans += [Span("   "), Span(back, Tone.KEY), Span(" undoes it")] if back else []
         lines.append(labelled("ABORTED", *spans))
-    lines += [*_steps(delivery, lens), *_parts(delivery, replicasets, lens)]
+    lines += [*_steps(delivery, lens), *_traffic(delivery, lens), *_parts(delivery, replicasets, lens)]
     for one in delivery.judgements:
         lines += _analysis(one, analyses.get(one.name), delivery.message, lens)
     return lines
@@ -59,8 +59,6 @@ def _head(delivery: Delivery, lens: Lens) -> Line:
     spans = [Span(f"{delivery.strategy}  "), Span(lens.text(words, 300), tone)]
     if progress := progress_words(delivery):
         spans.append(Span(f"   {progress}", Tone.STRONG))
-    if delivery.routed is not None and delivery.routed != delivery.weight:
-        spans.append(Span(f" of {delivery.weight * 100 // max(1, delivery.full_weight)} %"))
     if delivery.pause_ends_at > lens.now and delivery.pauses:
         spans.append(Span(f"   goes on in {countdown(delivery.pause_ends_at - lens.now)}"))
     if delivery.follows:
@@ -82,6 +80,25 @@ def _steps(delivery: Delivery, lens: Lens) -> list[Line]:
         else:
             spans.append(Span(f"{words}   "))
     return [labelled("STEPS", *spans)]
+
+
+def _traffic(delivery: Delivery, lens: Lens) -> list[Line]:
+    """Return what a router gives the canary beside what its step asks for, () where none shapes the traffic."""
+    if not delivery.router or delivery.promoted:
+        return []
+    given, asked = percent(delivery, delivery.routed), percent(delivery, delivery.weight)
+    router = lens.text(delivery.router, 60)
+    if given is None:
+        return [labelled("TRAFFIC", Span(f"{router} has not been told of a share yet; the step asks for {asked} %"))]
+    spans = [Span(f"{router} gives the canary {given} %, the stable version {100 - given} %")]
+    if given != asked:
+        spans.append(Span(f"   the step asks for {asked} %", Tone.WARN))
+    if delivery.verified is not None:
+        said, tone = ("verified", Tone.MUTED) if delivery.verified else ("not verified yet", Tone.WARN)
+        spans.append(Span(f"   {said}", tone))
+    if delivery.canary_scale:
+        spans.append(Span(f"   its pods by {lens.text(delivery.canary_scale, 60)}", Tone.MUTED))
+    return [labelled("TRAFFIC", *spans)]
 
 
 def _parts(delivery: Delivery, replicasets: Sequence[ReplicaSetInfo], lens: Lens) -> list[Line]:

@@ -14,8 +14,8 @@ from services.actions.deliveries import Scene
 from services.actions.promote import next_orders, why_no_full_promotion, why_no_promotion
 from services.kubernetes.analysis import analysis_of
 from services.kubernetes.decode import decode_list
-from services.kubernetes.decode_delivery import duration
-from services.kubernetes.delivery import because, delivered
+from services.kubernetes.decode_steps import duration
+from services.kubernetes.delivery import because, delivered, progress_words
 from services.kubernetes.diagnosis import diagnose
 from services.kubernetes.history import revisions
 from services.kubernetes.rollout_status import rollout_status
@@ -25,6 +25,8 @@ from services.model.delivery import Delivery
 from services.model.ref import ARGO_ROLLOUTS, REPLICASETS
 from services.model.severity import Severity
 from services.model.workload import Rollout, Workload
+from tui.presenters.delivery import present_delivery
+from tui.presenters.lens import Lens
 
 IMAGE = "registry.example/front"
 STEPS: list[dict[str, Any]] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {"duration": "10s"}}]
@@ -332,3 +334,67 @@ def test_a_run_tells_the_measurement_that_failed_first() -> None:
     run = {"metadata": {"name": "run-2"}, "status": {"phase": "Failed", "message": "no", "metricResults": [good, bad]}}
     found = analysis_of(json.dumps(run).encode())
     assert [(one.name, one.value, one.failed) for one in found.metrics] == [("answers", "[0.42]", 1), ("fast", "1", 0)]
+
+
+SIZED = [
+    {"setCanaryScale": {"replicas": 2}},
+    {"setWeight": 20},
+    {"pause": {}},
+    {"setCanaryScale": {"matchTrafficWeight": True}},
+]
+
+
+@pytest.mark.parametrize(
+    ("step", "aborted", "scale"),
+    [
+        (0, False, "setCanaryScale{replicas: 2}"),
+        (2, False, "setCanaryScale{replicas: 2}"),
+        (2, True, ""),
+        (3, False, ""),
+        (4, False, ""),
+    ],
+)
+def test_how_many_pods_a_canary_has_apart_from_its_share(step: int, aborted: bool, scale: str) -> None:
+    routing = {"nginx": {"stableIngress": "front"}}
+    found = delivery(
+        {"currentStepIndex": step, "abort": aborted}, {"canary": {"steps": SIZED, "trafficRouting": routing}}
+    )
+    assert (found.router, found.canary_scale) == ("nginx", scale)
+    # without a router the controller passes over that step
+    assert delivery({"currentStepIndex": step}, {"canary": {"steps": SIZED}}).canary_scale == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "routing", "progress", "said"),
+    [
+        ({"currentStepIndex": 1}, {}, "step 1/4, 20 %", ""),
+        (
+            {"currentStepIndex": 2},
+            {"istio": {}},
+            "step 2/4, 60 %",
+            "istio has not been told of a share yet; the step asks for 60 %",
+        ),
+        (
+            {"currentStepIndex": 2, "canary": {"weights": {"canary": {"weight": 20}, "stable": {"weight": 80}}}},
+            {"nginx": {}},
+            "step 2/4, 20 of 60 %",
+            "nginx gives the canary 20 %, the stable version 80 %   the step asks for 60 %",
+        ),
+        (
+            {"currentStepIndex": 1, "canary": {"weights": {"canary": {"weight": 200}, "verified": False}}},
+            {"plugins": {"gateway-api": {}}, "maxTrafficWeight": 1000},
+            "step 1/4, 20 of 2 %",
+            "gateway-api gives the canary 20 %, the stable version 80 %   the step asks for 2 %   not verified yet",
+        ),
+        ({"currentPodHash": "old", "canary": {"weights": {"canary": {"weight": 0}}}}, {"nginx": {}}, "", ""),
+    ],
+)
+def test_the_share_that_a_router_gives_stands_beside_what_the_step_asks_for(
+    status: dict[str, Any], routing: dict[str, Any], progress: str, said: str
+) -> None:
+    found = workload(status, {"canary": {"steps": STEPS, **({"trafficRouting": routing} if routing else {})}})
+    assert found.delivery is not None
+    assert progress_words(found.delivery) == progress
+    lines = present_delivery(diagnose(found, (), (), NOW), (), {}, Lens(NOW))
+    text = ["".join(span.text for span in line) for line in lines]
+    assert [one.partition("TRAFFIC")[2].strip() for one in text if "TRAFFIC" in one] == ([said] if said else [])
