@@ -16,6 +16,7 @@ from msgspec import Struct
 from cache.ledger import outbox_statements as sql
 from cache.ledger.ledger import Ledger
 from cache.ledger.records import EntryKind, LedgerRefused
+from cache.ledger.told import note_outcome
 from cache.locks import FileLock
 from cache.plain import plain
 from services.clock import Clock
@@ -141,6 +142,7 @@ class Outbox:
             before = f" (it was {row.state.value}: {row.reason})" if row.next_us is None else ""
             words = f"{TAKEN_BACK}{actor.user}{f': {reason}' if reason else ''}{before}"
             transaction.execute(sql.DROP, (self._now(), str(safe_text(words)), row.seq))
+            note_outcome(transaction, id)
 
         self._ledger.record(EntryKind.NOTE, actor, DROPPED, None, {"message": id, "reason": reason}, beside=drop)
 
@@ -158,7 +160,8 @@ class Outbox:
         listed = msgspec.json.encode(sorted(channels)).decode()
 
         def claim(transaction: sqlite3.Connection) -> list[tuple[Any, ...]]:
-            transaction.execute(sql.EXPIRE, (now, now, now))
+            for (given_up,) in transaction.execute(sql.EXPIRE, (now, now, now)).fetchall():
+                note_outcome(transaction, given_up)
             return transaction.execute(sql.CLAIM, (until, lease, now, now + _us(FAR), listed, n)).fetchall()
 
         claims = []
@@ -174,7 +177,14 @@ class Outbox:
         next_us = round(result.next_at * _MICRO) if result.next_at else None
         settled = None if next_us is not None else self._now()
         row = (result.state.value, next_us, settled, str(safe_text(result.reason)), result.doubts, id, lease)
-        return self._ledger.write(lambda transaction: transaction.execute(sql.SETTLE, row).rowcount == 1)
+
+        def settle(transaction: sqlite3.Connection) -> bool:
+            ours = transaction.execute(sql.SETTLE, row).rowcount == 1
+            if ours and settled is not None:
+                note_outcome(transaction, id)
+            return ours
+
+        return self._ledger.write(settle)
 
     def release(self, id: str, lease: str) -> bool:  # noqa: A002 - the seam's name
         """Give back a claimed message that was not sent; the attempt does not count."""

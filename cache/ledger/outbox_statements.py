@@ -28,6 +28,7 @@ UPDATE outbox SET settled_us = ?, next_us = NULL,
   state = CASE WHEN doubts > 0 OR state = 'sending' THEN 'unknown' ELSE 'dead' END,
   reason = 'given up: too old' || CASE WHEN reason = '' THEN '' ELSE '; before: ' || reason END
 WHERE next_us <= ? AND expires_us <= ?
+RETURNING id
 """
 SETTLE = """
 UPDATE outbox SET state = ?, next_us = ?, settled_us = ?, reason = ?, doubts = ?, lease = ''
@@ -38,6 +39,10 @@ UPDATE outbox SET state = 'queued', next_us = ?, attempts = attempts - 1, lease 
 WHERE id = ? AND lease = ? AND state = 'sending'
 """
 TAKE_OVER = "UPDATE outbox SET next_us = ? WHERE state = 'sending' AND lease GLOB ? AND channel = ?"
+SETTLED_AS = """
+SELECT thread, channel, recipient, user, state, reason, settled_us, body FROM outbox
+WHERE id = ? AND settled_us IS NOT NULL
+"""
 LOOK_AT = "SELECT seq, state, next_us, reason FROM outbox WHERE id = ?"
 RETRY = """
 UPDATE outbox SET state = 'queued', next_us = ?, expires_us = ?, settled_us = NULL, reason = '', attempts = 0,
@@ -58,6 +63,6 @@ UNION ALL SELECT * FROM (SELECT {_SHOWN} FROM outbox WHERE next_us IS NULL ORDER
 
 OUTBOX_STATEMENTS = (
     *(PUT, IS_KNOWN, SAME, FOLD, CLAIM, EXPIRE, SETTLE, RELEASE, TAKE_OVER),
-    *(LOOK_AT, RETRY, DROP, FORGET, LIST),
+    *(SETTLED_AS, LOOK_AT, RETRY, DROP, FORGET, LIST),
 )
 OUTBOX_TRIGGERS = frozenset({"outbox_keeps_words", "outbox_keeps_waiting"})

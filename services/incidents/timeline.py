@@ -77,7 +77,7 @@ def words(event: IncidentEvent) -> str:
     kind = event.kind
     if kind is IncidentEventKind.DECLARED:
         said = f"declared {event.severity}: {event.value}"
-    elif kind is IncidentEventKind.NOTE:
+    elif kind in (IncidentEventKind.NOTE, IncidentEventKind.TOLD):
         return event.text
     elif kind is IncidentEventKind.UPDATE:
         said = "update given"

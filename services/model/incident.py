@@ -11,6 +11,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from services.model.actor import Actor
+from services.model.message import MessageKind
 from services.model.ref import Ref
 
 INCIDENTS = "incidents"
@@ -64,12 +65,16 @@ class IncidentEventKind(StrEnum):
     OWNER = "owner"
     TITLE = "title"
     LINKED = "linked"
+    TOLD = "told"
 
 
 HEARD_OF = frozenset(
     {IncidentEventKind.DECLARED, IncidentEventKind.UPDATE, IncidentEventKind.STATUS, IncidentEventKind.SEVERITY}
 )
 """The events after which the time to the next update runs anew."""
+
+NEWS = frozenset({MessageKind.DECLARED.value, MessageKind.UPDATED.value, MessageKind.RESOLVED.value})
+"""The messages after which it does, once they were accepted."""
 
 
 class IncidentLink(Struct, frozen=True):
@@ -84,6 +89,7 @@ class IncidentLink(Struct, frozen=True):
 class IncidentEvent(Struct, frozen=True):
     """One appended event. `value` is the new severity, status, owner or title; `text` what was typed with it.
 
+    A TOLD one says what became of a message, and `value` is the kind of one that was accepted, else "".
     `seq` orders all events of a ledger. A DECLARED one carries title, severity, owner, onset and cluster.
     """
 
@@ -166,7 +172,7 @@ def _folded(told: list[IncidentEvent]) -> Incident | None:
     links: dict[IncidentLink, None] = {}
     for event in told:
         links.update(dict.fromkeys(event.links))
-        if event.kind in HEARD_OF:
+        if event.kind in HEARD_OF or (event.kind is IncidentEventKind.TOLD and event.value in NEWS):
             heard_at = max(heard_at, event.at)
         if event.kind is IncidentEventKind.TITLE:
             title = event.value or title
