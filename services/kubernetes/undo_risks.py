@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from services.kubernetes.history import HISTORY, REVISION
+from services.kubernetes.history import DELIVERED, DELIVERED_BEFORE, HISTORY, REVISION
 from services.kubernetes.wire import epoch
 
 Document = Mapping[str, Any]
@@ -90,11 +90,11 @@ def left_at(holders: Sequence[Document], number: int) -> float:
 def _taken_at(holder: Document) -> float:
     metadata = _object(holder.get("metadata"))
     created = epoch(metadata.get("creationTimestamp"))
-    again = HISTORY in _object(metadata.get("annotations"))
+    again = not _object(metadata.get("annotations")).keys().isdisjoint((HISTORY, DELIVERED_BEFORE))
     if not again and "data" not in holder:
         return created
-    owned = "f:revision" if "data" in holder else f"f:{REVISION}"
-    times = [epoch(entry.get("time")) for entry in _entries(metadata.get("managedFields")) if owned in _keys(entry)]
+    owned = {"f:revision"} if "data" in holder else {f"f:{REVISION}", f"f:{DELIVERED}"}
+    times = [epoch(entry.get("time")) for entry in _entries(metadata.get("managedFields")) if owned & _keys(entry)]
     return max([created, *times])
 
 
@@ -204,7 +204,8 @@ def _ordinal(name: str) -> int:
 def _number(holder: Document) -> int:
     if "data" in holder:
         return int(holder.get("revision") or 0)
-    text = str(_object(_object(holder.get("metadata")).get("annotations")).get(REVISION) or "")
+    annotations = _object(_object(holder.get("metadata")).get("annotations"))
+    text = str(annotations.get(REVISION) or annotations.get(DELIVERED) or "")
     return int(text) if text.isdecimal() else 0
 
 

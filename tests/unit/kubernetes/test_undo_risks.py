@@ -73,10 +73,15 @@ def test_config_that_was_written_after_the_revision_ran_is_told() -> None:
     assert changed_since(found, 0.0) == (ConfigChange(gone),)  # nobody knows since when
 
 
-def replicaset(number: int, created: str, was: str = "", moved: str = "") -> dict[str, Any]:
-    annotations = {"deployment.kubernetes.io/revision": str(number)}
-    annotations |= {"deployment.kubernetes.io/revision-history": was} if was else {}
-    owned = {"f:metadata": {"f:annotations": {"f:deployment.kubernetes.io/revision": {}}}}
+ARGO = "rollout.argoproj.io"
+
+
+def replicaset(
+    number: int, created: str, was: str = "", moved: str = "", of: str = "deployment.kubernetes.io"
+) -> dict[str, Any]:
+    annotations = {f"{of}/revision": str(number)}
+    annotations |= {f"{of}/revision-history": was} if was else {}
+    owned = {"f:metadata": {"f:annotations": {f"f:{of}/revision": {}}}}
     fields = [{"time": moved, "fieldsV1": owned}, {"time": T1, "fieldsV1": {"f:spec": {}}}] if moved else []
     return {"metadata": {"creationTimestamp": created, "annotations": annotations, "managedFields": fields}}
 
@@ -88,6 +93,8 @@ def replicaset(number: int, created: str, was: str = "", moved: str = "") -> dic
         ([replicaset(1, T1)], ""),
         # number 4 was made first of all, and taken again last
         ([replicaset(1, T2), replicaset(4, T1, was="1", moved=T3)], T3),
+        ([replicaset(1, T1, of=ARGO), replicaset(2, T2, of=ARGO)], T2),
+        ([replicaset(1, T2, of=ARGO), replicaset(4, T1, was="1", moved=T3, of=ARGO)], T3),
         (
             [
                 {"data": {}, "revision": 1, "metadata": {}},
