@@ -267,16 +267,15 @@ class Acting:
 
     def _situation(self, uid: str, *, of_alerting: bool) -> Circumstances:
         now = self.clock.now()
-        readings = [read(self._watched().sources.get(CONNECTION), now)]
-        if of_alerting:
-            sources = self._watched().sources.items()
-            told = [read(one, now, POLLED_FOR) for name, one in sources if name.startswith("alertmanager/")]
-            readings = told or readings
+        sources = self._watched().sources
+        told = [read(one, now, POLLED_FOR) for name, one in sources.items() if name.startswith("alertmanager/")]
+        readings = told if of_alerting and told else [read(sources.get(CONNECTION), now)]
         reading = max(readings, key=lambda one: (one.freshness is Freshness.FRESH, one.last_ok))
         trusted = reading.freshness is Freshness.FRESH
         return Circumstances(
             now=now,
             armed_until=self.armed.until,
+            source="an Alertmanager" if of_alerting and told else "the cluster",
             data_age=0.0 if trusted else _age(reading.last_ok, now),
             recent=[at for at, whose in self._done if uid and whose == uid],
             burst=[at for at, _ in self._done],

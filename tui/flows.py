@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from services.actions.guard import Consent, Deny, consents
+from services.actions.guard import OLDEST, Consent, Deny, consents
 from services.actions.registry import BY_ID, Listed, listed_for
 from services.actions.runner import Orders
 from services.errors import Problem
@@ -20,7 +20,7 @@ from tui.aiming import OF_ALERTING, Aim, Watched, aims, freeze, moved, replaced,
 from tui.bindings import printed
 from tui.blocked import show_blocked
 from tui.presenters.action import Where, asks_for, named, present_end, present_plan, present_progress, present_title
-from tui.presenters.lens import Lens
+from tui.presenters.lens import Lens, age
 from tui.presenters.steps import present_steps
 from tui.screens.cursor import CursorScreen
 from widgets.dialog import ChoiceMenu, MessageDialog, sentence_lines
@@ -191,7 +191,11 @@ class Flow:
         """Ask the server what it would change; leaving the dialog asks no further."""
         lens = self._app.console_state.lens()
         title = (Span(self._listed.label.capitalize(), Tone.STRONG), Span(f"  {named(self._target, lens)}", Tone.MUTED))
-        waiting = RunDialog(title, ((Span("asking the server what it would change", Tone.MUTED),),), (_LEAVE,))
+        of_alerting = self._target.resource in OF_ALERTING
+        asks = "the Alertmanagers what it would hide" if of_alerting else "the server what it would change"
+        old = lens.now - self._target.as_of if self._target.as_of else 0.0
+        said = f"; what is shown is {age(old)} old" if old > OLDEST else ""
+        waiting = RunDialog(title, ((Span(f"asking {asks}{said}", Tone.MUTED),),), (_LEAVE,))
         open_still = [True]
 
         def left(_answer: str | None) -> None:

@@ -25,13 +25,14 @@ BURST = 10
 class Circumstances(Struct, frozen=True):
     """What a guard looks at. `data_age` is in seconds, None where nobody knows; `armed_until` epoch seconds, 0: not.
 
-    `ledger` is "" where the audit trail takes entries, else why not. `rights` are the server's answers; `recent` the
-    times of this console's actions on this very object, `burst` of all of them.
+    `source` is where the data comes from. `ledger` is "" where the audit trail takes entries, else why not. `rights`
+    are the server's answers; `recent` the times of this console's actions on this very object, `burst` of all of them.
     """
 
     now: float
     armed_until: float = 0.0
     data_age: float | None = 0.0
+    source: str = "the cluster"
     ledger: str = ""
     rights: Sequence[tuple[Right, AccessAnswer]] = ()
     recent: Sequence[float] = ()
@@ -79,9 +80,9 @@ def may_begin(action: str, policy: Policy, found: Circumstances) -> str:
     if until:
         return f"changes are frozen here {until}; the configuration's policy says so"
     if found.data_age is None:
-        return "it is not known how old this data is: wait until the cluster answers"
+        return f"it is not known how old this data is: wait until {found.source} answers"
     if found.data_age > OLDEST:
-        return f"data is {found.data_age:.0f} s old: wait until the cluster answers"
+        return f"data is {found.data_age:.0f} s old: wait until {found.source} answers"
     if sum(found.now - then < COOL_DOWN for then in found.burst) >= BURST:
         return f"{BURST} actions within {COOL_DOWN / 60:.0f} minutes came from this console: wait, and look again"
     return ""

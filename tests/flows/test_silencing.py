@@ -6,8 +6,10 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from screenshots import scene
 from screenshots.scene_alerts import alerts
 from services.config_policy import Policy
+from services.model.source import SourceState
 from tests.flows.conftest import Deck, Open
 from tests.flows.silencing import Room, publish
 from widgets.dialog import ChoiceMenu
@@ -155,6 +157,28 @@ async def test_where_the_policy_wants_a_reason_the_acknowledgement_asks_for_it_f
         assert "ACK! alice: INC-42" in deck.text
         await confirm(deck)
         assert len(room.server.sent) == 1, "the comment is the reason: it is not asked for twice"
+
+
+async def test_while_its_servers_do_not_answer_a_key_says_at_once_why_it_is_refused(open_deck: Open) -> None:
+    room = Room()
+    servers = [one for one in room.live.publish().sources.values() if one.source.startswith("alertmanager/")]
+    assert servers
+    async with open_deck(live=room.live, console={"acting": lambda: room.acting}) as deck:
+        deck.app.open_view("alerts")
+        await deck.settle()
+        for one in servers:
+            last = scene.NOW - 17
+            room.live.status(structs.replace(one, state=SourceState.FAILED, last_ok=last, last_byte=last, error="hung"))
+        room.live.publish()
+        for key, label in (("a", "acknowledge"), ("M", "silence")):
+            screen = deck.app.screen
+            await deck.press(key)
+            assert deck.app.screen is screen
+            assert f"{label}: data is 17 s old: wait until an Alertmanager answers" in deck.footer
+        await deck.press("x")
+        assert isinstance(deck.app.screen, ChoiceMenu)
+        assert "wait until an Alertmanager answers" in deck.text
+        assert not room.server.sent
 
 
 @pytest.mark.parametrize("key", ["a", "M"])
