@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.worker import Worker
 
-from cache.state.past import Past, observed_healthy
 from cache.state.records import Place
-from services.errors import Problem
-from services.kubernetes.analysis import Analysis, analysis_of
-from services.model.cluster import KubeEvent, Usage
-from services.model.ref import ANALYSISRUNS, Ref, Resource
-from services.model.workload import Healthy, Pod, Revision, Rollout
+from services.model.cluster import Usage
+from services.model.ref import Ref, Resource
+from services.model.workload import Pod, Revision, Rollout
 from services.ports import Changes
 from tui.bindings import Command
 from tui.console import Console
 from tui.driver import TableDriver
 from tui.presenters import rollouts
-from tui.presenters.delivery import judged, present_delivery, replicasets_of
+from tui.presenters.delivery import present_delivery, replicasets_of
 from tui.presenters.detail import pods_of
 from tui.presenters.freshness import present_state
 from tui.presenters.lens import Lens
@@ -38,8 +31,8 @@ from tui.presenters.workload import (
     present_diff,
     present_head,
     present_usage,
-    with_observed,
 )
+from tui.screens.asked import Asked
 from tui.screens.cursor import CursorScreen
 from tui.screens.parts import Parts
 from widgets.pane import Pane
@@ -70,14 +63,9 @@ class WorkloadScreen(CursorScreen):
         views: dict[str, View] = {"pods": PODS, "revisions": REVISIONS, "events": EVENTS}
         self.parts = Parts(views)
         self._drivers = {name: TableDriver(self.parts.tables[name], view, console.lens) for name, view in views.items()}
-        self._content: dict[str, dict[str, Any]] = {"pods": {}, "revisions": {}, "events": {}}
+        self._content: dict[str, Mapping[str, Any]] = {"pods": {}, "revisions": {}, "events": {}}
         self._reads = False
-        self._asked_at = 0.0
-        self._problems: dict[str, str] = {}
-        self._revisions: Sequence[Revision] = ()
-        self._observed: Mapping[int, Healthy] = {}
-        self._reading: Worker[None] | None = None
-        self._analyses: dict[str, Analysis] = {}
+        self.asked = Asked(self, ref, self._answered)
 
     def compose(self) -> ComposeResult:
         """Lay out header, facts, the three tables and footer."""
@@ -141,26 +129,14 @@ class WorkloadScreen(CursorScreen):
         return self.ref.uid
 
     def _ask(self) -> None:
-        """Ask for the history and the events, each by itself: one that fails takes nothing from the other."""
-        self._asked_at = self.console.clock.monotonic()
-        about = [self.ref, *(pod.ref for pod in pods_of(self.console.feed.snapshot(), self.ref))]
-        self.quarterdeck.ask(lambda session: session.history(self.ref), self._revisions_arrived)
-        self.quarterdeck.ask(lambda session: session.events(about), self._events_arrived)
-        for one in judged(self.rollout):
-            self._ask_analysis(one.name)
-        if self.console.past is not None and (past := self.console.past()) is not None:
-            self._reading = self.run_worker(partial(self._read, past), group="observed", exclusive=True)
+        self.asked.ask(self.rollout, pods_of(self.console.feed.snapshot(), self.ref))
 
-    def _ask_analysis(self, name: str) -> None:
-        """Read what an analysis has measured; one that may not be read is shown as the status names it."""
-
-        def arrived(answer: bytes | None, _problem: Problem | None) -> None:
-            if answer is not None and self.is_attached:
-                with contextlib.suppress(Problem):
-                    self._analyses[name] = analysis_of(answer)
-                    self._show_head()
-
-        self.quarterdeck.ask(lambda session: session.get_raw(ANALYSISRUNS, self.ref.namespace, name), arrived)
+    def _answered(self) -> None:
+        if self.is_attached:
+            self._content |= {"revisions": self.asked.revisions(self.rollout), "events": self.asked.events}
+            self._show_head()
+            self._show_tables()
+            self.show_footer()
 
     def delivery_lines(self, rollout: Rollout | None, lens: Lens) -> list[Line]:
         """Return how a Rollout delivers, nothing for any other workload."""
@@ -168,40 +144,7 @@ class WorkloadScreen(CursorScreen):
             return []
         replicasets = replicasets_of(self.console.feed.snapshot(), self.ref)
         back = self.console.keymap.key("rollback")
-        return present_delivery(rollout, replicasets, self._analyses, lens, back)
-
-    async def _read(self, past: Past) -> None:
-        """Read on a thread what consoles saw of the revisions."""
-        now = self.console.clock.now()
-        self._observed = await asyncio.to_thread(observed_healthy, past, self.ref, now)
-        self._take_revisions()
-
-    def _revisions_arrived(self, answer: Sequence[Revision] | None, problem: Problem | None) -> None:
-        self._revisions = answer if answer is not None else self._revisions
-        self._arrived("revisions", self._marked() if answer is not None else None, problem)
-
-    def _marked(self) -> dict[str, Revision]:
-        """Return the revisions with what is known of their health."""
-        return {str(one.number): one for one in with_observed(self._revisions, self._observed, self.rollout)}
-
-    def _take_revisions(self) -> None:
-        if self.is_attached and self._revisions:
-            self._content["revisions"] = self._marked()
-            self._show_head()
-            self._show_tables()
-
-    def _events_arrived(self, answer: Sequence[KubeEvent] | None, problem: Problem | None) -> None:
-        self._arrived("events", {one.ref.key: one for one in answer} if answer is not None else None, problem)
-
-    def _arrived(self, part: str, rows: dict[str, Any] | None, problem: Problem | None) -> None:
-        if not self.is_attached:
-            return
-        self._problems[part] = self.console.lens().text(problem.sentence) if problem is not None else ""
-        if rows is not None:
-            self._content[part] = rows
-        self._show_head()
-        self._show_tables()
-        self.show_footer()
+        return present_delivery(rollout, replicasets, self.asked.analyses, lens, back)
 
     def show_all(self) -> None:
         """Show everything anew."""
@@ -226,7 +169,7 @@ class WorkloadScreen(CursorScreen):
         self._show_head()
         for driver in self._drivers.values():
             driver.refresh(self.console.clock.now())
-        if self.console.clock.monotonic() - self._asked_at > REFRESH:
+        if self.asked.age > REFRESH:
             self._ask()
 
     def _take_pods(self) -> None:
@@ -265,7 +208,7 @@ class WorkloadScreen(CursorScreen):
             rows = self._content[name]
             driver.take(picture_of(driver.view.table, rows), None, now)
             title = (Span(driver.view.title, Tone.STRONG), lens.dash(), Span(f"{len(rows):,}"))
-            face, message, problem = Face.DATA, "", self._problems.get(name, "")
+            face, message, problem = Face.DATA, "", self.asked.problems.get(name, "")
             if not rows and name != "pods":
                 face, message = (Face.FAILED, problem) if problem else (Face.WAITING, driver.view.empty + ".")
             state = (Span(problem, Tone.WARN),) if problem and rows else ()
