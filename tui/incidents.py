@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -250,6 +250,9 @@ def _open(
     def submit(values: Mapping[str, str]) -> None:
         # The same words under the same id: an answer that was lost on its way is no reason to write them twice.
         fresh = said(values)
+        if not incident_changes(fresh, sheet.fields):
+            form.refuse("that is how it is already: choose another, or esc")
+            return
         if not words or not _same(words[-1], fresh):
             words.append(fresh)
         app.work(lambda: desk.tell(incident, words[-1]), arrived)
@@ -272,6 +275,12 @@ def _open(
 
 def _refilled(field: Field, kept: Mapping[str, str]) -> Field:
     return Field(field.id, field.label, kept.get(field.id, field.value), field.options, field.required)
+
+
+def incident_changes(said: Said, fields: Sequence[Field]) -> bool:
+    """Return whether words change an incident: another value than the one there is, or something to add to it."""
+    before = next((field.value for field in fields if field.id == "value"), None)
+    return before is None or bool(said.text) or said.value != before.strip()
 
 
 def _same(before: Said, now: Said) -> bool:

@@ -109,6 +109,12 @@ async def test_noted_changed_and_resolved(open_deck: Open, folder: Path) -> None
         assert desk.incident().status is IncidentStatus.RESOLVED
         assert "P0 resolved" in desk.deck.text
         assert "P0 resolved  lasted" in desk.deck.text
+        told = len(desk.incident().events)
+        await desk.deck.press("v")
+        await desk.confirm("v")
+        assert "that is how it is already" in desk.deck.text
+        assert len(desk.incident().events) == told, "what changes nothing is not written down"
+        await desk.deck.press("escape")
         await desk.deck.press("w", *["backspace"] * 5)
         await desk.confirm("w")
         assert desk.incident().owner == ""

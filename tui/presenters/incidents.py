@@ -13,6 +13,7 @@ from services.model.timeline import EventKind
 from tui.presenters.detail import labelled
 from tui.presenters.lens import TONES, Lens, age, countdown, moment, plural
 from tui.presenters.terms import Subject
+from tui.presenters.timeline import mark_for
 from tui.presenters.view import View
 from widgets.viewmodels import Column, Face, Line, PaneVM, Row, Span, Tone
 
@@ -184,17 +185,6 @@ def present_incident_strip(table: Mapping[str, Incident], lens: Lens) -> Line:
 
 # One incident
 
-MARKS = {
-    EventKind.ROLLOUT: "turn",
-    EventKind.SCALE: "turn",
-    EventKind.RECOVERED: "ok",
-    EventKind.UNHEALTHY: "crit",
-    EventKind.ALERT: "crit",
-    EventKind.NODE: "warn",
-    EventKind.JOB: "warn",
-    EventKind.WARNING: "warn",
-}
-
 
 def present_incident_head(incident: Incident, exported: str, lens: Lens) -> list[Line]:
     """Return the facts: state, owner, next update, what it is about, and where the last export went."""
@@ -235,12 +225,10 @@ def present_moment(one: Moment, lens: Lens) -> Line:
         noted = one.what is IncidentEventKind.NOTE
         who = Span(f" {lens.name('user', one.who)}  ", Tone.KEY)
         return (at, Span("  "), Span(lens.glyphs.here if not noted else " "), who, Span(lens.text(one.text, 500)))
-    bad = one.severity <= Severity.WARN
-    mark = lens.shape(one.severity) if bad else lens.glyphs.mark(MARKS.get(EventKind(one.what), "note"))
     return (
         at,
         Span("  "),
-        Span(mark, TONES[one.severity]),
+        mark_for(EventKind(one.what), one.severity, lens),
         Span(f" {lens.text(one.about, 80)}  "),
         Span(lens.text(one.text, 200), Tone.MUTED),
     )

@@ -141,13 +141,18 @@ def words_of(event: Event) -> str:
 
 
 def mark_of(event: Event, lens: Lens) -> Span:
-    """Return the sign of an event: its shape where it is bad, else what kind of thing it was."""
-    tone = TONES[event.severity]
-    if event.severity <= Severity.WARN:
-        return Span(lens.shape(event.severity), tone)
-    if event.severity is Severity.OK and event.kind is not EventKind.ROLLOUT:
+    """Return the sign of an event."""
+    return mark_for(event.kind, event.severity, lens)
+
+
+def mark_for(kind: EventKind, severity: Severity, lens: Lens) -> Span:
+    """Return the sign of what happened: its shape where it is bad, else what kind of thing it was."""
+    tone = TONES[severity]
+    if severity <= Severity.WARN:
+        return Span(lens.shape(severity), tone)
+    if severity is Severity.OK and kind is not EventKind.ROLLOUT:
         return Span(lens.glyphs.mark("ok"), tone)
-    return Span(lens.glyphs.mark(MARKS.get(event.kind, "note")), tone)
+    return Span(lens.glyphs.mark(MARKS.get(kind, "note")), tone)
 
 
 def present_moment(key: str, moment: Moment, lens: Lens) -> Row:
