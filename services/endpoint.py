@@ -31,10 +31,10 @@ LARGEST = 64 << 20
 """Bytes an answer may have: 5,000 alerts with long annotations are a tenth of it."""
 
 QUERY = "/api/v1/query"
+"""Where Prometheus evaluates what is asked: as slow as the question."""
+
 SERVICE = "service "
 """What the address of a server begins with that is reached through the cluster's API server."""
-
-"""Where Prometheus evaluates what is asked: as slow as the question."""
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 

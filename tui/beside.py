@@ -41,7 +41,7 @@ AFTER = 3.0
 
 
 class Beside:
-    """Made once for a console; `costs` and `incidents` are run anew for each stay in a cluster, on the service loop."""
+    """Made once for a console; its runs are begun anew for each stay in a cluster, on the service loop."""
 
     def __init__(self, folder: Path, clock: Clock, who: str, config: Config) -> None:
         self._folder = folder

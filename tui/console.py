@@ -172,7 +172,7 @@ class Console(Struct):
     notices: dict[Notice, Callable[[Lens], Line]] = {}
     kinds: tuple[ApiResource, ...] = ()
     _summed: tuple[tuple[int, int, Scope], Summary, Snapshot] | None = None
-    _suspicion: Any = None
+    _suspicion: Suspicion | None = None
     _counted: tuple[Mapping[str, OutboxRow], int] | None = None
 
     def lens(self) -> Lens:
@@ -249,11 +249,10 @@ class Console(Struct):
     def suspicion(self) -> Suspicion:
         """Return what remembers which changes are suspected of what; made when it is first asked for."""
         if self._suspicion is None:
-            from tui.suspicion import Suspicion
+            from tui.suspicion import Suspicion as Remembering
 
-            self._suspicion = Suspicion(self.feed.snapshot, self.clock.now)
-        suspicion: Suspicion = self._suspicion
-        return suspicion
+            self._suspicion = Remembering(self.feed.snapshot, self.clock.now)
+        return self._suspicion
 
     def measurements(self) -> Measurements:
         """Return what may be asked for values over time."""

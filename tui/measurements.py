@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from services.errors import Problem, own_fault
 from services.model.alert import Alert
@@ -89,21 +89,12 @@ class Measurements:
         key = f"{ref.kind}/{ref.key}"
         cpu = await self._sampled(cpu_of(key), since, until, columns)
         memory = await self._sampled(memory_of(key), since, until, columns)
-        missing = (*golden.missing, *((why,) if why else ()))
-        return Golden(
+        return structs.replace(
+            golden,
             source=golden.source or (SAMPLED if cpu is not None or memory is not None else ""),
-            rate=golden.rate,
-            errors=golden.errors,
-            p50=golden.p50,
-            p95=golden.p95,
-            p99=golden.p99,
             cpu=cpu,
             memory=memory,
-            cpu_request=golden.cpu_request,
-            cpu_limit=golden.cpu_limit,
-            memory_request=golden.memory_request,
-            memory_limit=golden.memory_limit,
-            missing=missing,
+            missing=(*golden.missing, *((why,) if why else ())),
         )
 
     async def _sampled(self, name: str, since: float, until: float, columns: int) -> Series | None:

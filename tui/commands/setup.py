@@ -108,9 +108,10 @@ def retarget(setup: Setup, context: str) -> Setup:
 
 
 def seed(live: LiveState, setup: Setup, tables: tuple[str, ...], clock: Clock) -> tuple[Place | None, float]:
-    """Fill live state with the rows of the last time; returns the place that was left and the age of the rows.
+    """Fill live state with the rows of the last time; returns the place that was left and since when the rows are old.
 
-    Their source says NEVER until the server has answered, so that they are shown as old and are counted by nobody.
+    That is when the oldest of them were right: epoch seconds, 0.0 where there are none. Their source says NEVER until
+    the server has answered, so that they are shown as old and are counted by nobody.
     """
     with FirstPaint(setup.folder) as paint:
         saved: dict[str, SavedTable] = paint.tables(setup.key, tables)

@@ -275,7 +275,7 @@ def _silences(alert: Alert, snapshot: Snapshot, lens: Lens) -> list[Line]:
 
 
 def alert_text(alert: Alert, lens: Lens) -> str:
-    """Return an alert as it would be told in a chat, raw: it is masked where it is copied."""
+    """Return an alert as it would be told in a chat, with what the lens masks masked."""
     where = where_words(alert, lens)
     head = f"{WORDS[alert.severity]} {alert.name}{f' on {where}' if where else ''}: {alert.state.value}"
     if alert.onset:

@@ -34,6 +34,7 @@ TREND, LEAST_BARS = 24, 6
 
 NO_TEAM = "(no team)"
 WAITING = "Costs are counted once pods are read."
+OFF = "Costs are switched off by costs.enabled."
 
 
 def summary_of(snapshot: Snapshot) -> CostSummary | None:
@@ -47,11 +48,9 @@ def present_cost_pane(summary: CostSummary | None, status: SourceStatus | None, 
     title = (Span("Costs", Tone.STRONG), lens.dash(), Span("estimate", Tone.MUTED))
     if status is not None and status.state is SourceState.NOT_CONFIGURED:
         off = (Span("not configured", Tone.MUTED),)
-        return PaneVM("3", title[:1], off, Face.NOT_CONFIGURED, "Costs are switched off by costs.enabled.")
+        return PaneVM("3", title[:1], off, Face.NOT_CONFIGURED, OFF)
     if summary is None:
-        why = (
-            lens.text(status.error) if status is not None and status.error else "Costs are counted once pods are read."
-        )
+        why = lens.text(status.error) if status is not None and status.error else WAITING
         return PaneVM("3", title[:1], (Span("waiting", Tone.MUTED),), Face.WAITING, why)
     if status is not None and status.state is not SourceState.LIVE:
         state = (Span(f"as of {clock(summary.at)}", Tone.WARN),)
@@ -344,7 +343,7 @@ def present_cost_table(
     if summary is None:
         waits = lens.text(reading.reason) or WAITING
         if reading.freshness is Freshness.NOT_CONFIGURED:
-            waits = "Costs are switched off by costs.enabled."
+            waits = OFF
         return PaneVM("", tuple(spans), state, Face.WAITING, waits)
     if not shown:
         return PaneVM("", tuple(spans), state, Face.WAITING, f"none of {total:,} matches /{lens.text(narrowed)}.")

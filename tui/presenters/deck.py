@@ -14,6 +14,9 @@ from tui.presenters.summary import Summary
 from tui.presenters.timeline import InScope, moments, present_line
 from widgets.viewmodels import BarVM, Face, Line, PaneStripVM, PaneVM, Span, Tone
 
+STRIP = 8
+"""How many happenings the strip is made from: more than the widest terminal has room for."""
+
 WAITING_PANES = {
     "3": ("Costs", "Costs are counted once pods are read."),
     "4": ("Incidents", "The ledger is read once the cluster is."),
@@ -121,7 +124,6 @@ def present_timeline(
     events: Sequence[Event],
     lens: Lens,
     known: bool = True,
-    count: int = 8,
     gaps: Sequence[Gap] = (),
     scope: InScope | None = None,
 ) -> BarVM:
@@ -134,7 +136,7 @@ def present_timeline(
     for event in events:
         if scope is None or scope(event):
             shown.append(event)
-            if len(shown) == count:
+            if len(shown) == STRIP:
                 break
         else:
             outside += 1
@@ -143,4 +145,4 @@ def present_timeline(
         words = "nothing has happened" + (" in the scope" if hidden else "") + " since this console began to watch"
         return BarVM((*hidden, (Span(words if known else "no happenings are known yet", Tone.MUTED),)))
     lines = moments(shown, gaps, None, days=False)
-    return BarVM((*hidden, *(present_line(moment, lens) for moment in islice(lines.values(), count))))
+    return BarVM((*hidden, *(present_line(moment, lens) for moment in islice(lines.values(), STRIP))))

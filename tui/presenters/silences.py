@@ -39,7 +39,7 @@ def severity_of(silence: Silence, now: float) -> Severity:
 
 
 def ends_words(silence: Silence, lens: Lens) -> str:
-    """Return "in 2h", "ended 5m ago", "from in 3m"."""
+    """Return when a silence ends or has ended, or when it starts: "in 2h", "5m ago", "starts 3m"."""
     if silence.state == "pending":
         return f"starts {age(silence.starts_at - lens.now)}"
     left = silence.ends_at - lens.now
