@@ -72,7 +72,7 @@ class Acts(_Base):
         """Begin an action on what is shown under the cursor at this moment, or say why that key is off."""
         from tui.flows import act
 
-        if self._slipped():
+        if self._slipped() or self._others_marked():
             return
         ref = self._aimed_at()
         if ref is not None and (reason := self.rights.why_not(name, ref)):
@@ -96,6 +96,16 @@ class Acts(_Base):
         if slipped:
             self.say("the row under the cursor has changed in this very moment: look again")
         return slipped
+
+    def _others_marked(self) -> bool:
+        """Tell whether other rows are marked than the one under the cursor, and say so: nobody knows which are meant."""
+        table = getattr(getattr(self.front, "driver", None), "widget", None)
+        marked = table.marks if table is not None else frozenset()
+        others = marked - {table.target_key} if table is not None else marked
+        if others:
+            rows = "1 other row is" if len(others) == 1 else f"{len(others)} other rows are"
+            self.say(f"{rows} marked, and an action takes one row: esc takes the marks away")
+        return bool(others)
 
     def look_ahead(self) -> None:
         """Find out what may not be done to the thing under the cursor; once a second, once the hands are there."""
@@ -162,7 +172,7 @@ class Acts(_Base):
         """Show everything that can be done to the thing under the cursor."""
         from tui.flows import open_menu
 
-        if not self._slipped():
+        if not self._slipped() and not self._others_marked():
             open_menu(self)  # type: ignore[arg-type]
 
     def do_arm(self) -> None:

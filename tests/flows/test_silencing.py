@@ -181,6 +181,23 @@ async def test_while_its_servers_do_not_answer_a_key_says_at_once_why_it_is_refu
         assert not room.server.sent
 
 
+async def test_no_action_begins_while_other_rows_are_marked(open_deck: Open) -> None:
+    room = Room()
+    async with open_deck(live=room.live, console={"acting": lambda: room.acting}) as deck:
+        deck.app.open_view("alerts")
+        await deck.settle()
+        screen = deck.app.screen
+        await deck.press("space", "j")
+        for key in ("a", "x"):
+            await deck.press(key)
+            assert deck.app.screen is screen
+            assert "1 other row is marked, and an action takes one row: esc takes the marks away" in deck.footer
+        await deck.press("escape", "a")
+        assert isinstance(deck.app.screen, PlanDialog)
+        await deck.press("escape", "space", "x")
+        assert isinstance(deck.app.screen, ChoiceMenu), "the one that is marked is the one under the cursor"
+
+
 @pytest.mark.parametrize("key", ["a", "M"])
 async def test_keys_of_alerts_do_nothing_elsewhere(open_deck: Open, key: str) -> None:
     room = Room()

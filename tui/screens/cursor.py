@@ -228,6 +228,13 @@ class CursorScreen(BaseScreen):
         if self.driver is not None:
             self.driver.widget.action_mark()
 
+    def clear_marks(self) -> bool:
+        """Take all marks away; returns whether there were any."""
+        marked = self.driver is not None and bool(self.driver.widget.marks)
+        if marked and self.driver is not None:
+            self.driver.widget.clear_marks()
+        return marked
+
     def do_reorder(self) -> None:
         """Let held rows take their places."""
         if self.driver is not None:

@@ -357,7 +357,9 @@ class DeckScreen(CursorScreen):
         self.quarterdeck.call_after_refresh(self.quarterdeck.begin_filter)
 
     def do_back(self) -> None:
-        """Put an expanded pane back; the control room is where all ways end."""
+        """Take marks away, put an expanded pane back; the control room is where all ways end."""
+        if self.clear_marks():
+            return
         if self.expanded:
             self.do_expand()
         else:

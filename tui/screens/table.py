@@ -212,7 +212,9 @@ class TableScreen(CursorScreen):
         self._show_pane()
 
     def do_back(self) -> None:
-        """Clear the filter first, then leave."""
+        """Take marks away first, clear the filter then, then leave."""
+        if self.clear_marks():
+            return
         if self._filter or self._faults:
             self._faults = False
             self._set_filter("")
