@@ -98,7 +98,7 @@ class Acts(_Base):
         return slipped
 
     def _others_marked(self) -> bool:
-        """Tell whether other rows are marked than the one under the cursor, and say so: nobody knows which are meant."""
+        """Tell whether other rows are marked than the one under the cursor, and say so."""
         table = getattr(getattr(self.front, "driver", None), "widget", None)
         marked = table.marks if table is not None else frozenset()
         others = marked - {table.target_key} if table is not None else marked
