@@ -128,11 +128,9 @@ def begin(app: QuarterdeckApp, acting: Acting, listed: Listed, target: Target, g
 
         Silencing(app, acting.policy, target, given, Flow.after(app, acting, listed, target)).ask()
         return
-    asked = [one for one in listed.parameters if one.name != "matchers"]
-    fields = [
-        Field(one.name, one.label, given.get(one.name, one.default), (), one.required or one in missing)
-        for one in asked
-    ]
+    from tui.prefilled import fields_of
+
+    fields = fields_of(listed, target, given, missing, app.console_state.feed.snapshot())
     values: dict[str, str] = {}
 
     def filled(found: Mapping[str, str]) -> None:

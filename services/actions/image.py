@@ -30,7 +30,7 @@ class SetImage(Ordinary):
         shown = await fetch(target, hands)
         holder = await written(target, shown, hands)
         keepers = await check_keepers(holder.document, holder.target, hands)
-        image = given.get("image", "").strip()
+        image = _retagged(given.get("image", "").strip(), given.get("container", "").strip(), holder.document)
         if not _IMAGE.fullmatch(image):
             raise Refused(safe_text(f"{image[:80]!r} is no image: it reads like registry/name:tag."))
         container = given.get("container", "").strip() or single_container(holder.document)
@@ -41,7 +41,11 @@ class SetImage(Ordinary):
             raise Refused(safe_text(f"{container} of {spoken(target)} has that image already."))
         write = _write(holder, container, image)
         edits, said = await rehearse(write, holder.document, hands)
-        facts = [Fact("from", f"{container}  {before}"), Fact("to", f"{container}  {image}"), *holder.facts]
+        facts = [
+            Fact("from", f"{container}  {_short(before)}"),
+            Fact("to", f"{container}  {_short(image)}"),
+            *holder.facts,
+        ]
         return Plan(
             action=self.id,
             target=target,
@@ -57,7 +61,11 @@ class SetImage(Ordinary):
             if not _argo(target)
             else "until a step waits, or it is stable",
             undo=Undo(
-                self.id, target.ref, target.resource, {"image": before, "container": container}, f"set {before} again"
+                self.id,
+                target.ref,
+                target.resource,
+                {"image": before, "container": container},
+                f"set {_short(before)} again",
             ),
             state={"images": ",".join(workload_of(target, shown).images)},
         )
@@ -73,6 +81,21 @@ class SetImage(Ordinary):
         if _argo(plan.target):
             return await watch_template(plan, hands, note, took, done, f"{key} delivers {image}")
         return await watch_rollout(plan, hands, note, took, done)
+
+
+def _retagged(image: str, container: str, document: Document) -> str:
+    """Return ":v2" and "@sha256:..." as the container's own image with that tag or digest, anything else as it is."""
+    if not image.startswith((":", "@")):
+        return image
+    present = _image(document, container or single_container(document)) or ""
+    named = present.partition("@")[0]
+    path, slash, last = named.rpartition("/")
+    return f"{path}{slash}{last.partition(':')[0]}{image}" if named else image
+
+
+def _short(image: str) -> str:
+    """Return an image without its registry and folders, which the diff names."""
+    return image.rpartition("/")[2]
 
 
 def _argo(target: Target) -> bool:

@@ -125,7 +125,7 @@ LISTED = (
         "shell:Shell",
         "shell",
         "in one of its containers",
-        (PODS, *WORKLOADS[:3]),
+        (PODS, *WORKLOADS),
         "s",
         verb="create",
         subresource="exec",

@@ -124,3 +124,21 @@ async def test_a_change_is_taken_over_once_the_controller_has_seen_both(
     document = {"metadata": {"generation": generation}, "spec": FOLLOWS, "status": status}
     holder = await written(aimed(ARGO_ROLLOUTS), document, Served(made(DEPLOYMENTS)))
     assert taken_over(document, holder) is taken
+
+
+@pytest.mark.parametrize(
+    ("present", "given", "image"),
+    [
+        ("registry:5000/shop/cart:1", ":2", "registry:5000/shop/cart:2"),
+        ("registry:5000/shop/cart", ":2", "registry:5000/shop/cart:2"),
+        ("registry:5000/shop/cart:1@sha256:ab", ":2", "registry:5000/shop/cart:2"),
+        ("cart:1", "@sha256:cd", "cart@sha256:cd"),
+        ("cart:1", "other:2", "other:2"),
+    ],
+)
+async def test_a_tag_alone_is_another_one_of_the_same_image(present: str, given: str, image: str) -> None:
+    document = made(DEPLOYMENTS, template={"spec": {"containers": [{"name": "cart", "image": present}]}})
+    plan = await SetImage().plan(aimed(DEPLOYMENTS), {"image": given}, Served(document))
+    assert plan.parameters == {"image": image, "container": "cart"}
+    again = await SetImage().plan(aimed(DEPLOYMENTS), plan.parameters, Served(document))
+    assert again.digest == plan.digest
