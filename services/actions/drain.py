@@ -195,6 +195,7 @@ def _step(pod: PodVerdict) -> Step:
     why = [
         *([_unnamed(pod.stuck, pod)] if pod.stuck else []),
         *(["no second one of it"] if pod.singleton else []),
+        *(["a run of a job: it begins anew"] if pod.running else []),
         *pod.warnings,
     ]
     severity = Severity.WARN if why else Severity.OK

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from services.actions.ordinary import Ordinary
-from services.actions.reading import at, check_owner, fetch, mapping, patch, rehearse, slashed, spoken
+from services.actions.reading import at, check_owner, entries, fetch, mapping, patch, rehearse, slashed, spoken
 from services.actions.spec import Document, Hands, Note, Refused
 from services.actions.watching import see_once
 from services.actions.workloads import patch_right
 from services.errors import Problem
+from services.kubernetes.gitops import INSTANCE
 from services.model.action import Ended, Fact, Outcome, Plan, Progress, Right, Stage, Target, Undo, Write
 from services.model.cluster import CronJob, Job
 from services.model.ref import JOBS
@@ -23,6 +25,9 @@ from services.sanitize import safe_text
 LONGEST_NAME = 63
 OWN_LABELS = ("controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
 """Labels that the Job controller sets, and that a copy must not carry."""
+
+KEPT_BY = (INSTANCE, "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
+"""Labels by which GitOps knows what it made: a copy that carries one is deleted as what Git does not name."""
 
 INSTANTIATED = "cronjob.kubernetes.io/instantiate"
 POLL, PATIENCE = 1.0, 30.0
@@ -111,7 +116,7 @@ class _NewJob(Ordinary):
             facts=(Fact("makes", f"job {namespace}/{name}"), *self._facts(document), *said),
             writes=(write,),
             rights=(Right("create", JOBS, namespace),),
-            command=self._command(target, name),
+            command=self._command(target, name, hands.context),
             touches=int(at(body, "spec", "parallelism") or 1),
             expects="until its first pod runs, or has ended",
             no_undo=f"what a job has done stays done; `kubectl delete job {name}` ends it",
@@ -151,7 +156,7 @@ class _NewJob(Ordinary):
     def _facts(self, document: Document) -> tuple[Fact, ...]:
         raise NotImplementedError
 
-    def _command(self, target: Target, name: str) -> str:
+    def _command(self, target: Target, name: str, context: str) -> str:
         raise NotImplementedError
 
 
@@ -186,7 +191,7 @@ class TriggerCronJob(_NewJob):
             return (Fact("runs", "a run is going on, and its schedule forbids two at a time", Severity.WARN),)
         return (Fact("runs", f"{len(active)} of its runs are going on"),)
 
-    def _command(self, target: Target, name: str) -> str:
+    def _command(self, target: Target, name: str, _context: str) -> str:
         return f"create job {name} --from={slashed(target)}"
 
 
@@ -212,15 +217,21 @@ class RetryJob(_NewJob):
         spec = {key: value for key, value in mapping(document.get("spec")).items() if key != "selector"}
         spec["template"] = _without_own_labels(mapping(spec.get("template")))
         spec.pop("manualSelector", None)
-        labels = {key: value for key, value in mapping(metadata.get("labels")).items() if key not in OWN_LABELS}
+        left = (*OWN_LABELS, *KEPT_BY)
+        labels = {key: value for key, value in mapping(metadata.get("labels")).items() if key not in left}
         return _job({"name": name, "labels": labels}, spec)
 
     def _facts(self, document: Document) -> tuple[Fact, ...]:
         failed = at(document, "status", "failed") or 0
-        return (Fact("failed", f"{failed} of its pods failed; the same template runs again"),)
+        conditions = entries(at(document, "status", "conditions"))
+        why = next((f" ({one.get('reason')})" for one in conditions if one.get("type") == "Failed"), "")
+        return (Fact("failed", f"{failed} of its pods failed{why}; the same template runs again"),)
 
-    def _command(self, _target: Target, name: str) -> str:
-        return f"create -f {name}.json"
+    def _command(self, target: Target, name: str, context: str) -> str:
+        left = "del(.status,.spec.selector,.spec.template.metadata.labels)"
+        anew = f'.metadata={{name:"{name}"}}|{left}'
+        where = f"--context {shlex.quote(context)} -n {target.ref.namespace}"
+        return f"get {slashed(target)} -o json | jq '{anew}' | kubectl {where} create -f -"
 
 
 def _job(metadata: dict[str, Any], spec: dict[str, Any]) -> Document:

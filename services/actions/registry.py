@@ -140,6 +140,12 @@ LISTED = (
         WORKLOADS,
     ),
     Listed("resume-gitops", "keepers:ResumeGitOps", "let GitOps work", "where it was held off", ()),
+    Listed("suspend-cronjob", "jobs:SuspendCronJob", "suspend", "begin no new run", (CRONJOBS,)),
+    Listed("resume-cronjob", "jobs:ResumeCronJob", "resume", "run by the schedule again", (CRONJOBS,)),
+    Listed(
+        "trigger-cronjob", "jobs:TriggerCronJob", "trigger", "run it once, now", (CRONJOBS,), verb="create", on=JOBS
+    ),
+    Listed("retry-job", "jobs:RetryJob", "retry", "run the failed job again", (JOBS,), verb="create"),
     Listed(
         "break-lock",
         "locks:BreakLock",
@@ -148,12 +154,6 @@ LISTED = (
         (*WORKLOADS, PODS, NODES, JOBS, CRONJOBS),
         on=_LEASES,
     ),
-    Listed("suspend-cronjob", "jobs:SuspendCronJob", "suspend", "begin no new run", (CRONJOBS,)),
-    Listed("resume-cronjob", "jobs:ResumeCronJob", "resume", "run by the schedule again", (CRONJOBS,)),
-    Listed(
-        "trigger-cronjob", "jobs:TriggerCronJob", "trigger", "run it once, now", (CRONJOBS,), verb="create", on=JOBS
-    ),
-    Listed("retry-job", "jobs:RetryJob", "retry", "run the failed job again", (JOBS,), verb="create"),
     Listed(
         "ack",
         "silences:Acknowledge",

@@ -69,7 +69,7 @@ class PodVerdict(Struct, frozen=True):
     """One pod of the node. `warnings` are what its eviction costs; `stuck` why its budget will not let it go now.
 
     `owner` is "ReplicaSet web-1" or "", `grace` seconds that it may take to stop, `singleton` that it is its owner's
-    only one. Names are raw.
+    only one, `running` that it is a Job's and has not ended: its work begins anew. Names are raw.
     """
 
     namespace: str
@@ -83,6 +83,7 @@ class PodVerdict(Struct, frozen=True):
     singleton: bool = False
     budgets: tuple[Budget, ...] = ()
     stuck: str = ""
+    running: bool = False
 
     @property
     def key(self) -> str:
@@ -175,6 +176,7 @@ def _judge(
         bool(owner) and sizes.get(owner.get("uid")) == 1,
         found,
         stuck,
+        owner.get("kind") == "Job" and not _finished(pod),
     )
 
 

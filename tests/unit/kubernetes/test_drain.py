@@ -81,6 +81,18 @@ def test_kubectl_s_filters(given: Any, allowed: Allowed, verdict: Verdict, warni
     assert bool(found.blocked) is verdict.blocks
 
 
+@pytest.mark.parametrize(
+    ("given", "running"),
+    [
+        (pod("a", owner("Job", api="batch/v1")), True),
+        (pod("a", owner("Job", api="batch/v1"), phase="Succeeded"), False),
+        (pod("a", RS), False),
+    ],
+)
+def test_a_run_of_a_job_begins_anew_elsewhere(given: Any, running: bool) -> None:
+    assert plan_drain("n1", [given], daemonsets=(), now=NOW).pods[0].running is running
+
+
 def budget(name: str = "web", allowed: int = 0, selector: Any = "web", **changes: Any) -> dict[str, Any]:
     chosen = {"matchLabels": {"app": selector}} if isinstance(selector, str) else selector
     return {
