@@ -168,8 +168,8 @@ def declare(app: QuarterdeckApp, subject: object | None) -> None:
         )
 
     def done(number: int) -> None:
-        app.say(f"INC-{number} is declared")
         app.open_incident(number)
+        app.say(f"INC-{number} is declared")
 
     title = (Span("Declare an incident", Tone.STRONG),)
     sheet = Sheet(title, fields, "I", "Declare", f"declare {title_of(subject)}")

@@ -89,6 +89,10 @@ async def test_an_incident_is_declared_from_a_workload_and_opens(open_deck: Open
         assert declared.started_at == scene.NOW - 360
         assert [link.ref.name for link in declared.links if link.ref] == ["cart"]
         assert "INC-1  shop/cart CrashLoop" in desk.deck.text
+        assert "INC-1 is declared" in desk.deck.footer
+        await desk.deck.press("escape")
+        assert "declared" not in desk.deck.footer
+        await desk.deck.press("4", "enter")
         assert "rev 17" in desk.deck.text, "what happened to its workload before is in its timeline"
 
 

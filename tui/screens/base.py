@@ -61,6 +61,11 @@ class BaseScreen(Screen[None]):
         event.refresh_styles = self._came_up
         self._came_up = True
 
+    def on_screen_suspend(self) -> None:
+        """Forget what was said here: it was of that moment."""
+        if self.note:
+            self.say("")
+
     def begin(self) -> None:
         """Show what is known at once."""
         self.show_banner()
