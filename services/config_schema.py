@@ -38,7 +38,7 @@ class ContextSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     production: Annotated[
         bool | None,
         Meta(
-            description="Whether guards treat it as production. Unset: yes, unless environment names something else.",
+            description="Whether the header calls it production. Unset: yes, unless environment names something else.",
             examples=[False],
         ),
     ] = None
@@ -65,7 +65,7 @@ class ContextSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def counts_as_production(self) -> bool:
-        """Whether guards take the cluster for production: an unset one is."""
+        """Whether it is called production: a cluster of which nothing is said is."""
         if self.production is not None:
             return self.production
         return not self.environment or self.environment.lower() in _PRODUCTION_NAMES

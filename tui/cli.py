@@ -74,7 +74,8 @@ def parser(*, screens_alone: bool = False) -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="quarterdeck",
         description="The control room for the engineer on call: what is broken, what changed, what can I do about it.",
-        epilog="Exit codes: 0 all clear or done, 1 something is failing, 2 could not tell or bad usage.",
+        epilog="Exit codes: 0 all clear or done, 1 something is failing or was refused, 2 could not tell or bad usage, "
+        "3 it is not known how an action ended.",
     )
     root.add_argument("--version", action="version", version=f"quarterdeck {__version__}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND")
