@@ -231,9 +231,10 @@ class Flow:
         assert not isinstance(found.verdict, Deny)  # noqa: S101 - asked for by the caller
         allow, lens = found.verdict, app.console_state.lens()
         where = self._where(plan)
-        wants_reason = self._acting.policy.wants_reason(plan.action)
+        policy = self._acting.policy
+        wanted = asks_for(plan, allow, reason=policy.wants_reason(plan.action), ticket=policy.ticket)
         said = self._given.get("comment", "").strip()
-        asked = [one for one in asks_for(plan, allow, reason=wants_reason) if one[0] != "reason" or not said]
+        asked = [one for one in wanted if one[0] != "reason" or not said]
         kept = app.reasons.get(self._what, "")
         fields = [Field(name, label, kept if name == "reason" else "", (), True) for name, label in asked]
 

@@ -127,6 +127,6 @@ def consents(allow: Allow, plan: Plan, policy: Policy, consent: Consent) -> str:
             return "a reason is needed"
         if policy.ticket and re.search(policy.ticket, consent.reason) is None:
             return f"the reason must name a ticket ({policy.ticket})"
-    if allow.tier is Tier.TYPED and consent.typed.strip() != plan.typed:
-        return f"type {plan.typed} to confirm"
+    if allow.tier is Tier.TYPED and consent.typed.strip() != plan.name_to_type:
+        return f"type {plan.name_to_type} to confirm"
     return ""

@@ -145,8 +145,9 @@ class Plan(Struct, frozen=True):
 
     `command` is the equivalent kubectl command without program name, context and namespace; `expects` says what is
     watched afterwards, `state` (JSON-able) what verification and undo need to know. `typed` is what has to be typed in
-    tier TYPED. `touches` counts the pods concerned. Without an `undo`, `no_undo` says why. `steps` are the objects it
-    works on, one by one; a plan that is `blocked` is there to be read, and says why it cannot run as it is.
+    tier TYPED, "" for the object's name. `touches` counts the pods concerned. Without an `undo`, `no_undo` says why.
+    `steps` are the objects it works on, one by one; a plan that is `blocked` is there to be read, and says why it
+    cannot run as it is.
     """
 
     action: str
@@ -168,6 +169,11 @@ class Plan(Struct, frozen=True):
     state: Mapping[str, str] = {}
     steps: tuple[Step, ...] = ()
     blocked: str = ""
+
+    @property
+    def name_to_type(self) -> str:
+        """What has to be typed where a name has to be: the action's own word, else the object's name."""
+        return self.typed or self.target.ref.name
 
     @property
     def digest(self) -> str:

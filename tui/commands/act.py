@@ -237,10 +237,11 @@ async def _carry_out(
             sys.stdout.write(json.dumps(_facts(plan, None, (), lens)) + "\n")
         return ExitCode.OK
     reason = arguments.reason.strip() or arguments.comment.strip()
-    consent = Consent(reason, plan.typed if arguments.yes == plan.typed else "")
+    consent = Consent(reason, plan.name_to_type if arguments.yes == plan.name_to_type else "")
     missing = consents(verdict, plan, acting.policy, consent)
     if missing:
-        raise Problem(safe_text(f"Nothing was changed: {missing} (--reason TEXT; --yes={plan.typed} types the name)."))
+        ways = f"--reason TEXT; --yes={plan.name_to_type} types the name"
+        raise Problem(safe_text(f"Nothing was changed: {missing} ({ways})."))
     if not arguments.yes:
         raise Problem(safe_text("Nothing was changed: --yes confirms it, --dry-run prints the plan alone."))
     ended = await Stopping(acting, quiet=machine).run(Orders(plan, consent))

@@ -84,13 +84,16 @@ def present_blocked(plan: Plan, lens: Lens) -> tuple[Line, ...]:
     return (why, *plain, *(_fact(one, lens) for one in plan.facts if one.severity is not Severity.OK))
 
 
-def asks_for(plan: Plan, allow: Allow, *, reason: bool) -> tuple[tuple[str, str], ...]:
-    """Return the fields to fill in before it can be confirmed: (id, label); `reason` says that the policy wants one."""
+def asks_for(plan: Plan, allow: Allow, *, reason: bool, ticket: str = "") -> tuple[tuple[str, str], ...]:
+    """Return the fields to fill in before it can be confirmed: (id, label).
+
+    `reason` says that the policy wants one, `ticket` what it has to hold ("" for anything).
+    """
     fields = []
     if reason or allow.tier is Tier.REASON:
-        fields.append(("reason", "Reason"))
+        fields.append(("reason", f"Reason with {ticket}" if ticket else "Reason"))
     if allow.tier is Tier.TYPED:
-        fields.append(("typed", f"Type {plan.typed}"))
+        fields.append(("typed", f"Type {plan.name_to_type}"))
     return tuple(fields)
 
 
