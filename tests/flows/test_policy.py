@@ -1,0 +1,163 @@
+"""What the configuration's policy rules is refused, asked for and said, on the screen and by command alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.config import load
+from services.rehearsal.server import Rehearsal
+from tests.flows.program import Program, estate_served, kubeconfig_of, program
+from tui.cli import main
+from widgets.dialog import ChoiceMenu, MessageDialog
+from widgets.plan_dialog import PlanDialog, RunDialog
+from widgets.prompt import LineInput
+
+TODAY = datetime.now(UTC)
+AROUND_NOW = f"{TODAY - timedelta(days=1):%Y-%m-%d} - {TODAY + timedelta(days=1):%Y-%m-%d}"
+ANOTHER_DAY = f"{TODAY + timedelta(days=3):%a}"
+DENIED = 'deny = ["restart"]'
+TYPED = 'typed = ["restart"]'
+REASON = 'reason = ["*"]\nticket = "INC-[0-9]+"'
+BLAST = "max_pods = 1"
+FROZEN = f'freeze = ["{AROUND_NOW}"]'
+HOURS = f'hours = "{ANOTHER_DAY}-{ANOTHER_DAY} 00:00-00:01"'
+
+
+@pytest.fixture(scope="module")
+def estate() -> Iterator[Rehearsal]:
+    with estate_served() as served:
+        yield served
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path
+
+
+def written(home: Path, rules: str) -> Path:
+    """Write a configuration with these rules for every cluster."""
+    home.mkdir(exist_ok=True)
+    path = home / "config.toml"
+    path.write_text(f'[policy."*"]\n{rules}\n')
+    return path
+
+
+@pytest.mark.parametrize(
+    ("rules", "words", "code", "says"),
+    [
+        (DENIED, (), 1, "the policy of this cluster denies restart"),
+        (TYPED, ("--yes",), 1, "type {name} to confirm"),
+        (TYPED, ("--yes=another",), 1, "type {name} to confirm"),
+        (REASON, ("--yes",), 1, "a reason is needed"),
+        (REASON, ("--yes", "--reason", "for the logs"), 1, "the reason must name a ticket (INC-[0-9]+)"),
+        (BLAST, ("--yes",), 1, "pods, and the policy of this cluster allows 1 at a time"),
+        (FROZEN, ("--yes",), 1, "changes are frozen here until"),
+        (HOURS, ("--yes",), 1, f"changes are frozen here outside {ANOTHER_DAY}-{ANOTHER_DAY} 00:00-00:01 UTC"),
+    ],
+)
+def test_the_command_keeps_to_it(
+    estate: Rehearsal,
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+    rules: str,
+    words: tuple[str, ...],
+    code: int,
+    says: str,
+) -> None:
+    where = ("--kubeconfig", kubeconfig_of(estate), "--config", str(written(home, rules)))
+    target = sick(capsys, *where)
+    found = main(["act", "restart", target, *words, *where])
+    said = capsys.readouterr()
+    assert found == code, said
+    assert says.format(name=target.rpartition("/")[2]) in said.err
+
+
+def sick(capsys: pytest.CaptureFixture[str], *where: str) -> str:
+    """Return the target of the worst workload, which has more than one pod."""
+    main(["rollouts", "--live", "-o", "json", *where])
+    rows = json.loads(capsys.readouterr().out)["workloads"]
+    one = next(row for row in rows if row["desired"] > 1 and row["kind"] == "Deployment")
+    return f"{one['namespace']}/deployment/{one['name']}"
+
+
+def ruled(console: Program, home: Path, rules: str) -> None:
+    """Rule otherwise from now on."""
+    found = console.app.console_state.acting
+    acting = found() if found is not None else None
+    assert acting is not None
+    path = written(home / "elsewhere", rules)
+    acting.policy = acting._runner._policy = load(str(path), {}).config.policy_of("any")
+
+
+async def restart_of_it(console: Program) -> None:
+    """Press the key of a restart, and wait for what comes of it."""
+    await console.press("B")
+    await console.until(lambda: not isinstance(console.app.screen, RunDialog))
+
+
+async def test_the_screen_keeps_to_it(estate: Rehearsal, home: Path) -> None:
+    words = ("--kubeconfig", kubeconfig_of(estate), "--config", str(written(home, "")))
+    async with program(*words, size=(200, 50)) as console:
+        await console.until_seen("CrashLoop", "live")
+        front = console.app.screen
+        for rules, says in (
+            (DENIED, "denies restart; ask who keeps the configuration"),
+            (FROZEN, "changes are frozen here until"),
+            (HOURS, f"changes are frozen here outside {ANOTHER_DAY}-{ANOTHER_DAY}"),
+        ):
+            ruled(console, home, rules)
+            await restart_of_it(console)
+            assert console.app.screen is front, "nothing is planned"
+            assert says in console.text.splitlines()[-1]
+            await console.press("x")
+            await console.until(lambda: isinstance(console.app.screen, ChoiceMenu))
+            assert says[:30] in console.text, "the menu says it too"
+            await console.press("escape")
+        ruled(console, home, BLAST)
+        await restart_of_it(console)
+        assert isinstance(console.app.screen, MessageDialog)
+        assert "the policy of this cluster allows 1 at a time" in console.text
+        await console.press("escape")
+        await typed_and_reasoned(console, home)
+
+
+async def typed_and_reasoned(console: Program, home: Path) -> None:
+    """Name and ticket are asked for, and nothing runs before both are there."""
+    ruled(console, home, f"{TYPED}\n{REASON}")
+    await restart_of_it(console)
+    dialog = console.app.screen
+    assert isinstance(dialog, PlanDialog)
+    name = console.text.partition("Restart ")[2].split()[0].rpartition("/")[2]
+    assert f"Type {name}" in console.text, "what is to be typed is shown whole"
+    assert "Reason with INC-[0-9]+" in console.text
+    for reason, typed, says in (
+        ("", name, "Reason"),
+        ("why not", name, "must name a ticket"),
+        ("INC-7", "cart", f"type {name}"),
+    ):
+        await answered(console, dialog, reason, typed)
+        assert isinstance(console.app.screen, PlanDialog)
+        assert says in console.text
+    assert not (home / "state" / "ledger.db").exists(), "nothing was begun"
+    await answered(console, dialog, "INC-7", name)
+    await console.until_seen("written into the audit trail")
+    await console.press("escape")
+
+
+async def answered(console: Program, dialog: PlanDialog, reason: str, typed: str) -> None:
+    """Fill in both fields, and confirm."""
+    for row, text in zip(dialog.query(LineInput), (reason, typed), strict=True):
+        row.value = text
+    dialog.answers.focus()
+    await console.pilot.pause()
+    dialog.answers._since = -1.0
+    await console.press("y")
