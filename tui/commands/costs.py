@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from cache.live import LiveState
 from cache.state.history import HistoryReader
@@ -19,6 +19,7 @@ from services.costs.allocation import Rates
 from services.costs.lines import Amounts, Sheet, idle_rate, limits_for, spend
 from services.costs.meter import Meter
 from services.costs.money import WORDS, dollars
+from services.costs.periods import HOUR
 from services.costs.watch import PERIODS, CostWatch
 from services.model.cost import (
     COSTS,
@@ -33,15 +34,24 @@ from services.model.severity import Severity
 from services.model.source import CONNECTION, SourceState
 from services.ports import Interest
 from services.redact import redact
+from tui.commands.period import start_of
 from tui.commands.setup import Setup, prepare
 from tui.exitcodes import ExitCode
 from tui.presenters.costs import against, extrapolated, name_of, summary_of
-from tui.presenters.lens import Lens, moment
+from tui.presenters.lens import Lens, age, moment
 from widgets.viewmodels import text_of
 
 WANTED = ("pods", "nodes", "replicasets.apps", "jobs.batch", "namespaces", "usage.pods")
 OLDEST = 2 * 3600.0
 """Seconds up to which kept hours may still be spoken of as the present."""
+
+
+class Within(Struct, frozen=True):
+    """What was kept of the time since a moment: micro-USD, and of how many seconds it tells."""
+
+    since: float
+    amount: int
+    known: float
 
 
 class Estimate(Struct, frozen=True):
@@ -51,6 +61,7 @@ class Estimate(Struct, frozen=True):
     lines: Mapping[str, CostLine] = {}
     why: str = ""
     stale: bool = False
+    within: Within | None = None
 
 
 class Kept:
@@ -70,9 +81,12 @@ class Kept:
 
 def costs(arguments: argparse.Namespace) -> int:
     """Print the estimate; exit code 0 within the limits, 1 over one of them, 2 could not tell."""
-    setup = prepare(arguments)
     clock = SystemClock()
+    since = start_of(arguments.since, clock.now()) if arguments.since else 0.0
+    setup = prepare(arguments)
     found = asyncio.run(ask(setup, clock, arguments)) if arguments.live else from_history(setup, clock.now())
+    if since:
+        found = structs.replace(found, within=within(Kept(HistoryReader(setup.folder), setup.key), since, clock.now()))
     by = CostBy(arguments.by)
     listed = sorted((line for line in found.lines.values() if line.by is by), key=lambda line: (-line.rate, line.name))
     if arguments.namespace:
@@ -91,6 +105,17 @@ def exit_code(found: Estimate) -> int:
     return ExitCode.FAILING if over else ExitCode.OK
 
 
+def within(kept: Kept, since: float, now: float) -> Within:
+    """Return what the kept hours tell of the time since a moment; of the first hour its part within."""
+    amount = known = 0.0
+    for hour in kept.hours(since - HOUR, now + HOUR):
+        span = min(hour.hour + HOUR, now) - hour.hour
+        part = min(1.0, max(0.0, (hour.hour + span - since) / span)) if span > 0 else 0.0
+        amount += hour.total * part
+        known += hour.watched * part
+    return Within(since, round(amount), min(known, now - since))
+
+
 def from_history(setup: Setup, now: float) -> Estimate:
     """Return the estimate that the kept hours allow; nothing is guessed for the time before the first of them."""
     settings = setup.loaded.config.costs
@@ -102,7 +127,7 @@ def from_history(setup: Setup, now: float) -> Estimate:
     if not hours:
         return Estimate(why="no costs are kept for this cluster and user; run with --live, or keep a console open")
     last = hours[-1]
-    meter.born = max(meter.born, float(hours[0].hour))
+    meter.born = max(meter.born, min(hours[0].hour + HOUR, now) - hours[0].watched)
     meter.load(hours)
     shares = {one.share: round(one.amount * 3600 / last.watched) for one in last.entries} if last.watched else {}
     rates = Rates(sum(shares.values()), shares, {}, {})
@@ -166,11 +191,14 @@ def as_table(setup: Setup, found: Estimate, by: CostBy, listed: Sequence[CostLin
     summary = found.summary
     if summary is None:
         return f"{cluster}: could not tell: {lens.text(found.why)}\n"
-    age = f", as of {moment(summary.at, lens.now)}; run with --live" if found.stale else ""
-    lines = [f"{cluster}: estimate {dollars(summary.rate)}/h{age}"]
+    as_of = f", as of {moment(summary.at, lens.now)}; run with --live" if found.stale else ""
+    lines = [f"{cluster}: estimate {dollars(summary.rate)}/h{as_of}"]
     for one in summary.spends:
         words = text_of(against(one, lens))
         lines.append(f"{WORDS[one.period]:<11}{dollars(one.amount):>9}  {words}  {extrapolated(one)}".rstrip())
+    if (part := found.within) is not None:
+        asked = lens.now - part.since
+        lines.append(f"{f'in {age(asked)}':<11}{dollars(part.amount):>9}  known of {age(part.known)} of it".rstrip())
     lines.append(f"{by.upper():<40} {'$/H':>9} {'TODAY':>9} {'WEEK':>9} {'MONTH':>9}")
     for line in listed:
         amounts = " ".join(f"{dollars(amount):>9}" for amount in (line.rate, line.today, line.week, line.month))
@@ -189,6 +217,8 @@ def as_json(setup: Setup, found: Estimate, by: CostBy, listed: Sequence[CostLine
         "reason": lens.text(found.why),
         "by": by.value,
     }
+    if (part := found.within) is not None:
+        document["within"] = {"since": part.since, "amount": part.amount / MICRO, "known_seconds": round(part.known)}
     if summary is not None:
         document["at"] = summary.at
         document["hourly"] = summary.rate / MICRO

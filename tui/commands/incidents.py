@@ -16,6 +16,7 @@ from services.incidents.timeline import timeline
 from services.model.incident import Incident
 from services.redact import redact
 from services.sanitize import safe_text
+from tui.commands.period import start_of
 from tui.exitcodes import ExitCode
 from tui.presenters.incidents import present_incident_head, present_moments, update_due, worst_first
 from tui.presenters.lens import Lens, age, stamp
@@ -27,10 +28,12 @@ def incidents(arguments: argparse.Namespace) -> int:
 
     Raises Problem where the one that is named is not known.
     """
+    now = SystemClock().now()
+    since = start_of(arguments.since, now) if arguments.since else now
     reader = IncidentReader(state_folder())
     glance = reader.look()
     reader.close()
-    lens = Lens(SystemClock().now(), mask=redact)
+    lens = Lens(now, mask=redact)
     listed = sorted(glance.incidents.values(), key=worst_first)
     if glance.problem:
         sys.stderr.write(f"{glance.problem}\n")
@@ -38,7 +41,7 @@ def incidents(arguments: argparse.Namespace) -> int:
         one = _named(arguments.what, listed)
         sys.stdout.write(_one(one, arguments.output, lens))
         return ExitCode.UNKNOWN if glance.problem else ExitCode.FAILING if one.open else ExitCode.OK
-    shown = listed if arguments.all else [one for one in listed if one.open]
+    shown = listed if arguments.all else [one for one in listed if one.open or one.resolved_at >= since]
     if arguments.output == "json":
         sys.stdout.write(json.dumps([facts(one, lens) for one in shown], indent=2) + "\n")
     else:
