@@ -59,6 +59,7 @@ class QuarterdeckApp(
 
     CSS_PATH = "styles/quarterdeck.tcss"
     ENABLE_COMMAND_PALETTE = False
+    STYLED_FIRST = (DeckScreen, *DeckScreen.STYLED)
     BINDINGS: ClassVar[list[BindingType]] = _keys()
 
     def __init__(
@@ -105,7 +106,7 @@ class QuarterdeckApp(
         if self._place.view != "deck":
             self.go_to(self._place)
         self.remember()
-        self.call_after_refresh(self._begin)
+        self.once_shown(self._begin)
 
     def _begin(self) -> None:
         self._bridge.start()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import ClassVar, Generic, TypeVar
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
@@ -12,6 +12,7 @@ from rich.segment import Segment
 from textual import constants
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
+from textual.css.types import CSSLocation
 from textual.driver import Driver
 from textual.drivers._writer_thread import WriterThread
 from textual.geometry import NULL_REGION, Region
@@ -28,6 +29,7 @@ _BACKLOG = 2
 _RETRY_SECONDS = 0.05
 _MANY_SPANS = 8
 """Pieces of lines from which an update is written in a turn of the loop of its own: to draw it took long enough."""
+_SHOWN_WITHIN = 0.5
 _BREATH_SECONDS = 0.002
 """What lets everything that became due while an update was drawn have its turn before it is written."""
 
@@ -48,6 +50,10 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
     _frame_owed = False
     _drawn: tuple[tuple[WriterThread, Update], ...] = ()
     _size_told = False
+    _once_shown: Callable[[], None] | None = None
+
+    STYLED_FIRST: ClassVar[tuple[type[Widget], ...]] = ()
+    """Widgets of the first screen: their styles are parsed with the app's, once, and not in five parts as they come."""
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver whose input thread sleeps, unless the environment names another."""
@@ -56,6 +62,32 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
         from widgets.quiet_driver import QuietDriver
 
         return QuietDriver
+
+    def once_shown(self, callback: Callable[[], None]) -> None:
+        """Call back when the terminal has the first frame, or soon, where it does not take it."""
+        self._once_shown = callback
+        if self.is_headless:
+            self.call_after_refresh(self._shown)
+        else:
+            self.set_timer(_SHOWN_WITHIN, self._shown)
+
+    def _shown(self) -> None:
+        callback, self._once_shown = self._once_shown, None
+        if callback is not None:
+            callback()
+
+    def _get_default_css(self) -> list[tuple[CSSLocation, str, int, str]]:
+        sources = super()._get_default_css()
+        for kind in self.STYLED_FIRST:
+            sources += object.__new__(kind)._get_default_css()  # which depends on the class alone
+        return sources
+
+    def _load_screen_css(self, screen: Screen[object]) -> None:
+        """Parse what a screen brings; Textual (8.2.8) parses all anew, and styles what stands below once more."""
+        for path in screen.css_path:
+            if not self.stylesheet.has_source(str(path)):
+                css = path.read_text(encoding="utf-8")
+                self.stylesheet.add_source(css, read_from=(str(path), ""), is_default_css=False)
 
     def action_redraw(self) -> None:
         """Write every cell again: something else wrote on this terminal."""
@@ -93,7 +125,7 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
         if writer is None or not isinstance(renderable, (LayoutUpdate, ChopsUpdate)):
             super()._display(screen, renderable)
             return
-        if self._batch_count or not self._running or self._closed or self.is_headless:
+        if (self._batch_count and self._frame is not None) or not self._running or self._closed or self.is_headless:
             self.post_display_hook()
             return
         if self._backlog(writer):
@@ -163,6 +195,7 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
     def _write_update(self, writer: WriterThread, update: Update) -> None:
         if self._frame is None:
             self._frame = LastFrame(self.console._color_system or ColorSystem.TRUECOLOR)
+            self.call_later(self._shown)
         size = update.region.size if isinstance(update, LayoutUpdate) else self.size
         if writer is not self._frame_writer or self._frame.size != size:
             self._frame.forget(*size)

@@ -108,12 +108,20 @@ class LastFrame:
         line[x : x + len(cells)] = cells
 
     def _write(self, cells: Sequence[Cell], start: int, stop: int, x: int, out: list[str]) -> None:
+        used: Pen | None = None
+        blank: Pen | None = None
         for at in range(start, stop):
             text, pen = cells[at]
             if not text:
                 continue
-            if self._pen is None or not (self._pen == pen or (text == " " and self._pen.draws_blank(pen))):
-                out.append(self._change_pen(pen))
+            if pen is not used and not (pen is blank and text == " "):
+                if self._pen is None or not (self._pen == pen or (text == " " and self._pen.draws_blank(pen))):
+                    out.append(self._change_pen(pen))
+                    used = blank = None
+                if text == " ":
+                    blank = pen
+                else:
+                    used = pen
             out.append(text)
             if not text.isascii() and at + 1 < stop and not cells[at + 1][0]:
                 # Terminals disagree on how wide such a grapheme is: say where the next one belongs.

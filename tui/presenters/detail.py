@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from services.kubernetes.delivery import because
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.workload import Pod, Rollout
@@ -18,6 +17,14 @@ def labelled(label: str, *spans: Span) -> Line:
     return (Span(f"{label:<{LABEL_CELLS}}", Tone.MUTED), *spans)
 
 
+def _cause(rollout: Rollout) -> str:
+    if rollout.workload.delivery is None:
+        return rollout.cause or rollout.what
+    from services.kubernetes.delivery import because
+
+    return because(rollout)
+
+
 def present_facts(rollout: Rollout, lens: Lens) -> list[Line]:
     """Return why a workload is as it is, what changed, and how far it is: nothing that is not known."""
     workload = rollout.workload
@@ -28,7 +35,7 @@ def present_facts(rollout: Rollout, lens: Lens) -> list[Line]:
         state += f" for {lens.age(rollout.since)}"
     word = Span(f" {WORDS[rollout.severity]}  ", tone)
     lines.append(labelled("STATE", lens.badge(rollout.severity), word, Span(state)))
-    if cause := because(rollout):
+    if cause := _cause(rollout):
         lines.append(labelled("BECAUSE", Span(lens.text(cause, 400), tone)))
     if rollout.last_words:
         lines.append(labelled("", Span("last words  ", Tone.MUTED), Span(f'"{lens.text(rollout.last_words, 400)}"')))

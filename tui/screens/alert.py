@@ -46,6 +46,7 @@ class AlertScreen(ReadingScreen):
     """Shows one alert for as long as it is of interest, also after it has ended."""
 
     place: ClassVar[str] = "alert"
+    CSS_PATH = "../styles/pages.tcss"
 
     def __init__(self, console: Console, alert: Alert) -> None:
         super().__init__(console)

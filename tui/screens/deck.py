@@ -30,9 +30,9 @@ from tui.presenters.detail import present_detail
 from tui.presenters.symptoms import SYMPTOMS_VIEW
 from tui.presenters.timeline import in_scope
 from tui.screens.cursor import CursorScreen
-from widgets.bars import PaneStrip, TimelineStrip
+from widgets.bars import FooterBar, HeaderBar, PaneStrip, TimelineStrip
 from widgets.live_table import LiveTable
-from widgets.pane import Pane
+from widgets.pane import Pane, PaneSentence
 from widgets.text_view import TextView
 from widgets.viewmodels import LABEL_CELLS, Line, PaneVM, Row, Span, TextVM, Tone
 
@@ -53,6 +53,7 @@ class DeckScreen(CursorScreen):
     """The four panes, the strip of their counts, the timeline and the detail of the row under the cursor."""
 
     place: ClassVar[str] = "deck"
+    STYLED = (HeaderBar, PaneStrip, Container, TimelineStrip, FooterBar, Pane, PaneSentence, LiveTable, TextView)
 
     def __init__(self, console: Console, place: Place | None = None) -> None:
         super().__init__(console)

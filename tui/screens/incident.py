@@ -28,6 +28,7 @@ class IncidentScreen(ReadingScreen):
     """The facts above, the timeline below; its end is in sight until the reader goes elsewhere."""
 
     place: ClassVar[str] = "incident"
+    CSS_PATH = "../styles/pages.tcss"
 
     def __init__(self, console: Console, number: int) -> None:
         super().__init__(console)

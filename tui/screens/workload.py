@@ -50,6 +50,7 @@ class WorkloadScreen(CursorScreen):
     """
 
     place: ClassVar[str] = "workload"
+    CSS_PATH = "../styles/pages.tcss"
     AUTO_FOCUS = "#pods"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "turn(1)", show=False),
