@@ -67,6 +67,7 @@ class AlertingSource:
         self.past_told = asyncio.Event()
         self._without_past = {peer.name for peer in peers if peer.kind == "prometheus"}
         self._applied: dict[str, Mapping[str, Any]] = {}
+        self._held: dict[str, SourceStatus] = {}
         configured = [Configured(peer.name, peer.kind, peer.url) for peer in peers]
         self._painter = Painter(configured, self._surroundings)
 
@@ -110,7 +111,7 @@ class AlertingSource:
                 failures += 1
                 self._silent.add(peer.name)
                 status = _failed(status, error, self._clock.now())
-            self._sink.status(status)
+            self._say(status)
             self._news.set()
             if not told_past and not error and isinstance(poller, PrometheusPoller):
                 told_past = True
@@ -119,6 +120,14 @@ class AlertingSource:
             if not self._without_past:
                 self.past_told.set()
             await self._wait(peer, failures, hurry)
+
+    def _say(self, status: SourceStatus) -> None:
+        """Say how a server stands; until its alerts are shown, one that answered does not vouch that there are none."""
+        if status.state is SourceState.LIVE and not self._applied:
+            self._held[status.source] = status
+            return
+        self._held.pop(status.source, None)
+        self._sink.status(status)
 
     async def _wait(self, peer: Peer, failures: int, hurry: asyncio.Event) -> None:
         """Wait for the next poll: longer after failures, unequally long for equal servers, shorter on demand."""
@@ -192,6 +201,9 @@ class AlertingSource:
             self._applied[table] = rows
             if change is not None:
                 self._sink.apply(SOURCE, change)
+        for status in self._held.values():
+            self._sink.status(status)
+        self._held.clear()
         if picture.events:
             self._sink.happened(picture.events)
 

@@ -142,8 +142,11 @@ async def test_the_first_picture_waits_for_a_late_server_and_not_for_long() -> N
     two.hangs = True
     async with console(peer("am-1", one), peer("main", two)) as shown:
         assert shown.sink.changes == []
+        state = shown.sink.statuses["alertmanager/am-1"].state
+        assert state is SourceState.LOADING, "nobody is to think that nothing fires while nothing is shown yet"
         await shown.polls(1, 3.0)
         assert shown.states() == [AlertState.FIRING]
+        assert shown.sink.statuses["alertmanager/am-1"].state is SourceState.LIVE
         assert shown.sink.events == {}
         two.hangs = False
         await shown.polls(4)
