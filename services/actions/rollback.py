@@ -212,11 +212,12 @@ async def _warnings(
             continue
         who = f" by {change.who}" if change.who else ""
         when = datetime.fromtimestamp(change.at, UTC).strftime("%Y-%m-%d %H:%M")
-        text = f"{what} was changed{who} at {when} UTC, after that revision; it is not rolled back"
+        order = "after that revision" if change.at > since else "just before the next revision, perhaps for it"
+        text = f"{what} was changed{who} at {when} UTC, {order}; it is not rolled back"
         found.append(Fact("config", text, Severity.WARN))
     jobs = await _jobs(target, hands)
     labels = at(document, "metadata", "labels") or {}
-    for one in migrations(now, then, jobs, {"metadata": {"labels": labels}}, since):
+    for one in migrations(now, then, jobs, labels, since):
         text = f"{one.where} looks like a schema migration ({one.words}): going back does not undo that"
         found.append(Fact("schema", text, Severity.WARN))
     return found

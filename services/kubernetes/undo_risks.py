@@ -23,6 +23,9 @@ BELONGS = ("app.kubernetes.io/instance", "app.kubernetes.io/name", "app", "relea
 SLACK = 3600.0
 """Seconds before a revision began in which a Job of its release may have run (hooks run first)."""
 
+TOGETHER = 900.0
+"""Seconds before a revision began in which what it reads may have been written for it: one release applies both."""
+
 _MIGRATION = re.compile(
     r"migrat|alembic|flyway|liquibase|prisma|\bknex\b|sqitch|dbmate|\bgoose\b|rake\s+db|db:(?:schema|setup|seed)"
     r"|schema[-_ ]?(?:update|upgrade)|\bddl\b",
@@ -105,7 +108,11 @@ def _keys(entry: Document) -> set[str]:
 
 
 def changed_since(found: Mapping[Reference, Document | None], since: float) -> tuple[ConfigChange, ...]:
-    """Return which of these changed after `since` (epoch seconds), newest first; one that is None is gone."""
+    """Return which of these changed for what came after a revision, newest first; one that is None is gone.
+
+    `since` (epoch seconds) is when that revision was left. A release writes its ConfigMaps first and its workload a
+    moment later: so a change shortly before counts as well.
+    """
     changes = []
     for reference, document in found.items():
         if document is None:
@@ -117,7 +124,7 @@ def changed_since(found: Mapping[Reference, Document | None], since: float) -> t
             for entry in _entries(metadata.get("managedFields"))
         ]
         at, who = max([(epoch(metadata.get("creationTimestamp")), ""), *written])
-        if at > since > 0:
+        if since > 0 and at > since - TOGETHER:
             changes.append(ConfigChange(reference, at, who))
     return tuple(sorted(changes, key=lambda one: (-one.at, one.reference)))
 

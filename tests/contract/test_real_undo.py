@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from services.actions.registry import action
 from services.kubernetes.drain import Allowed, plan_drain
 from services.kubernetes.draining import Phase, drain
 from services.kubernetes.hands import KubernetesHands
 from services.kubernetes.undo import CannotUndo, rollback
 from services.kubernetes.undo_risks import blocking_pods
-from services.model.action import Write
+from services.model.action import Target, Write
 from services.model.ref import (
     CONTROLLERREVISIONS,
     DAEMONSETS,
@@ -25,8 +26,10 @@ from services.model.ref import (
     PODS,
     REPLICASETS,
     STATEFULSETS,
+    Ref,
     Resource,
 )
+from services.model.severity import Severity
 from tests.contract.handed import as_json, eventually, handed, patch
 from tests.contract.watched import apply, kubectl
 from tests.controlplane import manifests
@@ -134,6 +137,49 @@ async def test_kubectl_s_other_refusals(hands: KubernetesHands, cluster: Cluster
     await _observed(cluster, namespace, "Deployment", "web")
     await kubectl(cluster, "-n", namespace, "rollout", "pause", "deployment/web")
     await both("Deployment", "web", to=1)
+
+
+async def test_what_going_back_does_not_bring_back_is_said_before(
+    hands: KubernetesHands, cluster: Cluster, namespace: str
+) -> None:
+    """As a chart does it: its config first, then a job that migrates the schema, then the workload."""
+
+    def config(kind: str, name: str, value: str) -> dict[str, Any]:
+        field = "data" if kind == "ConfigMap" else "stringData"
+        metadata = {"name": name, "namespace": namespace}
+        return {"apiVersion": "v1", "kind": kind, "metadata": metadata, field: {"tax": value}}
+
+    template = manifests.pod_template("web", f"{IMAGE}:1")
+    template["spec"]["containers"][0]["envFrom"] = [{"configMapRef": {"name": "settings"}}]
+    template["spec"]["volumes"] = [{"name": "keys", "secret": {"secretName": "keys"}}]
+    web = manifests.workload("Deployment", namespace, "web", template, replicas=1)
+    web["metadata"]["labels"] = {"app": "web"}
+    await apply(cluster, config("ConfigMap", "settings", "19"), config("Secret", "keys", "old"), web)
+    await kubectl(cluster, "-n", namespace, "rollout", "status", "deployment/web", "--timeout=60s")
+
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "web-hook", "namespace": namespace, "labels": {"app": "web"}},
+        "spec": manifests.job_template("migrate", "registry.example/shop/migrate:2", "1s")["spec"],
+    }
+    await apply(cluster, config("ConfigMap", "settings", "20"), config("Secret", "keys", "new"), job)
+    newer = json.loads(json.dumps(web))
+    pod = newer["spec"]["template"]["spec"]
+    pod["containers"][0]["image"] = f"{IMAGE}:2"
+    pod["initContainers"] = [{"name": "schema", "image": f"{IMAGE}:2", "command": ["alembic", "upgrade", "head"]}]
+    await apply(cluster, newer)
+    await _observed(cluster, namespace, "Deployment", "web")
+    await kubectl(cluster, "-n", namespace, "delete", "secret", "keys")
+
+    document = await hands.get(DEPLOYMENTS, namespace, "web")
+    ref = Ref("c", "apps", "Deployment", namespace, "web", document["metadata"]["uid"])
+    plan = await action("rollback").plan(Target(ref, DEPLOYMENTS), {"to": "1"}, hands)
+    said = {(one.label, one.severity): one.text for one in plan.facts if one.label in ("config", "schema")}
+    assert said["config", Severity.CRIT] == "Secret keys is gone, and that revision needs it"
+    assert said["config", Severity.WARN].startswith("ConfigMap settings was changed by kubectl-client-side-apply at ")
+    schema = [one.text for one in plan.facts if one.label == "schema"]
+    assert [one.partition(" looks like")[0] for one in schema] == ["init container schema", "job web-hook"]
 
 
 async def test_the_ordered_ready_trap_is_found_and_opens(

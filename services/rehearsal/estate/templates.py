@@ -66,6 +66,8 @@ def _container(app: App, image: str) -> Json:
         container["ports"] = [{"name": "http", "containerPort": app.port, "protocol": "TCP"}]
         container["readinessProbe"] = _probe(app.port, "/ready", 5)
         container["livenessProbe"] = _probe(app.port, "/live", 10)
+    if app.kind in {"Deployment", "StatefulSet"}:
+        container["envFrom"] = [{"configMapRef": {"name": f"{app.name}-settings"}}]
     if app.volume:
         container["volumeMounts"] = [{"name": "data", "mountPath": "/var/lib/data"}]
     return container

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from services.rehearsal import resources
-from services.rehearsal.estate import vocabulary, words
+from services.rehearsal.estate import templates, vocabulary, words
 from services.rehearsal.scenarios.life import next_tag
 from services.rehearsal.scenarios.registry import Hush, Scenario
 from services.rehearsal.simulation import operations
 from services.rehearsal.simulation.behaviour import Behaviour
+from services.rehearsal.simulation.jobs import complete_spec
 from services.rehearsal.simulation.quota_objects import set_quota
 
 if TYPE_CHECKING:
     import random
 
     from services.rehearsal.estate.blueprint import App, Blueprint
+    from services.rehearsal.jsonic import Json
     from services.rehearsal.simulation.engine import Engine
 
 CRASHED, STALLED, UNPULLABLE, HALF_WAY = 360.0, 430.0, 900.0, 100.0
@@ -24,6 +27,8 @@ CRASHED, STALLED, UNPULLABLE, HALF_WAY = 360.0, 430.0, 900.0, 100.0
 CONFIGURED = 130.0
 """Seconds ago at which the settings of the last one were changed."""
 
+MIGRATED = 40.0
+"""Seconds before the first release at which its schema migration began."""
 
 GREW = 290.0
 """Seconds ago at which an autoscaler answered to what the others' failures bring about."""
@@ -94,6 +99,7 @@ def _script(engine: Engine, plan: Blueprint) -> None:
 
     world.timeline.at(shown - GREW, grow)
     world.timeline.at(shown - CONFIGURED, reconfigure)
+    world.timeline.at(shown - CRASHED - MIGRATED, partial(_migrate, engine, crashing))
     for ago, action in ((CRASHED, crash), (STALLED, stall), (UNPULLABLE, fail_pull), (HALF_WAY, creep)):
         world.timeline.at(shown - ago, action)
 
@@ -107,6 +113,36 @@ def _elsewhere(engine: Engine, plan: Blueprint) -> list[tuple[str, str]]:
         if app is not None and (entry.namespace, entry.name) not in taken:
             found.append((-app.cpu * app.replicas, entry.namespace, entry.name))
     return [(namespace, name) for _, namespace, name in sorted(found)]
+
+
+def _migrate(engine: Engine, app: App) -> None:
+    """Run the schema migration that an app's next release brings along."""
+    world, job = engine.world, _migration(app, next_tag(app.current.tag))
+    image = job["spec"]["template"]["spec"]["containers"][0]["image"]
+    world.behaviours.expect(image, Behaviour("completes", runs_for=9.0))
+    job["metadata"]["uid"] = world.new_uid()
+    complete_spec(job)
+    world.store.create(resources.JOBS, job)
+
+
+def _migration(app: App, tag: str) -> Json:
+    """Return the Job that changes the schema for a release, as its chart would make it before the roll-out."""
+    labels = {"app.kubernetes.io/instance": app.name, "app.kubernetes.io/component": "migration", "team": app.team}
+    template = templates.template(app, f"{app.image}-migrations:{tag}")
+    container = {**template["spec"]["containers"][0], "name": "migrate", "args": ["flyway", "migrate"]}
+    for probe in ("ports", "readinessProbe", "livenessProbe", "volumeMounts"):
+        container.pop(probe, None)
+    spec = {**template["spec"], "containers": [container], "restartPolicy": "Never"}
+    return {
+        "metadata": {
+            "name": f"{app.name}-migrate-{tag.replace('.', '-')}",
+            "namespace": app.namespace,
+            "generation": 1,
+            "labels": labels,
+        },
+        "spec": {"backoffLimit": 1, "template": {"metadata": {"labels": {"team": app.team}}, "spec": spec}},
+        "status": {},
+    }
 
 
 def _deploy(engine: Engine, app: App, actor: str, rng: random.Random, cpu: str = "") -> str:

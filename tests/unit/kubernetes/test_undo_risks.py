@@ -70,6 +70,13 @@ def test_config_that_was_written_after_the_revision_ran_is_told() -> None:
         ConfigChange(Reference("Secret", "anew"), epoch(T3), ""),
         ConfigChange(gone),
     )
+    # a release writes its config a moment before its workload: what was left half a minute later is still the older
+    assert [one.reference for one in changed_since(found, epoch(T3) + 30)] == [
+        edited,
+        Reference("Secret", "anew"),
+        gone,
+    ]
+    assert changed_since(found, epoch(T3) + 3600) == (ConfigChange(gone),)
     assert changed_since(found, 0.0) == (ConfigChange(gone),)  # nobody knows since when
 
 
