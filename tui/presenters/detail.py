@@ -96,9 +96,18 @@ def pod_line(pod: Pod, lens: Lens) -> Line:
     )
 
 
+def _delivery(rollout: Rollout, snapshot: Snapshot, lens: Lens) -> list[Line]:
+    """Return what only a Rollout has; the page of one reads its analyses as well."""
+    if rollout.workload.delivery is None:
+        return []
+    from tui.presenters.delivery import present_delivery, replicasets_of
+
+    return present_delivery(rollout, replicasets_of(snapshot, rollout.ref), {}, lens)
+
+
 def present_detail(rollout: Rollout, snapshot: Snapshot, lens: Lens) -> TextVM:
     """Return the detail column of the control room: the facts and the pods in trouble."""
-    lines = present_facts(rollout, lens)
+    lines = [*present_facts(rollout, lens), *_delivery(rollout, snapshot, lens)]
     pods = pods_of(snapshot, rollout.ref)
     if pods:
         lines += [(), (Span(plural(len(pods), "pod"), Tone.STRONG),)]

@@ -25,7 +25,9 @@ from services.model.delivery import Delivery
 from services.model.ref import ARGO_ROLLOUTS, REPLICASETS
 from services.model.severity import Severity
 from services.model.workload import Rollout, Workload
+from services.ports import Snapshot
 from tui.presenters.delivery import present_delivery
+from tui.presenters.detail import present_detail
 from tui.presenters.lens import Lens
 
 IMAGE = "registry.example/front"
@@ -398,3 +400,13 @@ def test_the_share_that_a_router_gives_stands_beside_what_the_step_asks_for(
     lines = present_delivery(diagnose(found, (), (), NOW), (), {}, Lens(NOW))
     text = ["".join(span.text for span in line) for line in lines]
     assert [one.partition("TRAFFIC")[2].strip() for one in text if "TRAFFIC" in one] == ([said] if said else [])
+
+
+def test_the_control_room_says_where_a_delivery_is() -> None:
+    found = workload(
+        {"currentStepIndex": 1, "phase": "Paused", "message": "CanaryPauseStep", "pauseConditions": [PAUSE]}
+    )
+    shown = present_detail(diagnose(found, (), (), NOW), Snapshot(0, {}, {}), Lens(NOW))
+    text = "\n".join("".join(span.text for span in line) for line in shown.lines)
+    assert "Paused: CanaryPauseStep   step 1/4, 20 %" in text
+    assert "→ pause" in text
