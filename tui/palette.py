@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from services.errors import Problem
@@ -18,37 +20,53 @@ from widgets.viewmodels import Choice, HelpEntry, HelpSection, Span, Tone
 if TYPE_CHECKING:
     from tui.app import QuarterdeckApp
 
+Take = Callable[[Sequence[Choice]], None]
+
 REMEMBERED = History()
 """What was typed into the palette, for the life of the program."""
 
 
 def open_palette(app: QuarterdeckApp) -> None:
-    """Offer every view, kind, namespace, context and command; kinds of the server come in when it has answered."""
+    """Offer every view, kind, namespace, context and command.
+
+    The contexts come in when the kubeconfig was read, the kinds of the server when it has answered.
+    """
     console = app.console_state
+    contexts: tuple[str, ...] = ()
 
     def offered() -> list[Choice]:
         place = app.front.place if app.front is not None else "deck"
         namespaces = sorted(console.feed.snapshot().tables.get("namespaces", {}))
-        return choices(console.keymap.commands_for(place), console.kinds, namespaces, _contexts(app), console.lens())
+        return choices(console.keymap.commands_for(place), console.kinds, namespaces, contexts, console.lens())
 
-    def more(take: Callable[[Sequence[Choice]], None]) -> None:
+    def more(take: Take) -> None:
+        def named(names: tuple[str, ...]) -> None:
+            nonlocal contexts
+            contexts = names
+            take(offered())
+
         def arrived(kinds: Sequence[ApiResource] | None, _: Problem | None) -> None:
             if kinds is not None:
                 console.kinds = tuple(kinds)
                 take(offered())
 
+        _name_contexts(app, named)
         if not console.kinds and console.runtime is not None:
             app.ask(lambda session: session.resources(), arrived)
 
     app.push_screen(Palette(offered(), history=REMEMBERED, more=more), lambda answer: _answered(app, answer))
 
 
-def _contexts(app: QuarterdeckApp) -> tuple[str, ...]:
+def _name_contexts(app: QuarterdeckApp, named: Callable[[tuple[str, ...]], None]) -> None:
+    """Read the contexts' names on a thread, because a kubeconfig may be long or far away; `named` gets them here."""
     steering = app.console_state.steering
-    try:
-        return steering.contexts() if steering is not None else ()
-    except Problem:
-        return ()
+
+    def read(names: tuple[str, ...] | None, _: Problem | None) -> None:
+        if names:
+            named(names)
+
+    if steering is not None:
+        app.work(partial(asyncio.to_thread, steering.contexts), read)
 
 
 def _answered(app: QuarterdeckApp, answer: str | None) -> None:
@@ -119,8 +137,14 @@ def _open(app: QuarterdeckApp, going: Going) -> None:
 def open_contexts(app: QuarterdeckApp) -> None:
     """Offer the contexts alone."""
     lens = app.console_state.lens()
-    listed = [Choice(f"ctx {name}", lens.text(name), "another cluster, no restart") for name in _contexts(app)]
-    palette = Palette(listed, title="Context", prompt="@", free_text=False)
+
+    def more(take: Take) -> None:
+        def named(names: tuple[str, ...]) -> None:
+            take([Choice(f"ctx {name}", lens.text(name), "another cluster, no restart") for name in names])
+
+        _name_contexts(app, named)
+
+    palette = Palette((), title="Context", prompt="@", free_text=False, more=more)
     app.push_screen(palette, lambda answer: _answered(app, answer))
 
 

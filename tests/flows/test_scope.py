@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from screenshots import scene
 from services.rehearsal.server import Rehearsal
 from tests.flows.conftest import Open
 from tests.flows.program import Program, estate_served, kubeconfig_of, program
+from tui import palette
 from tui.console import Scope
 
 
@@ -130,3 +132,22 @@ async def test_the_keys_for_namespaces_leave_labels_and_say_so(open_deck: Open) 
         await deck.settle()
         hidden = sum("team=shop" not in pod.labels for pod in scene.pods().values())
         assert f"{hidden} outside the scope" in deck.text
+
+
+async def test_a_kubeconfig_that_reads_slowly_holds_up_neither_palette_nor_choice_of_context(
+    home: Path, estate: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with program("--kubeconfig", kubeconfig_of(estate)) as console:
+        await live(console)
+        names = console.assembly.contexts()
+        read, may = console.assembly.contexts, threading.Event()
+        monkeypatch.setattr(console.assembly, "contexts", lambda: read() if may.wait(20) else ())
+        await console.press("colon", "escape", "colon")
+        await console.until_seen("Go", " of ")
+        await console.press("escape")
+        palette.open_contexts(console.app)
+        await console.until_seen("Context", "nothing fits")
+        may.set()
+        await console.until_seen("Context", f"{len(names)} of {len(names)}", names[0], "another cluster, no restart")
+        await console.press("escape")
+        assert not list((home / "state").glob("crash-*"))
