@@ -23,7 +23,7 @@ from tui.presenters.banner import Notice
 from tui.presenters.freshness import FRESH_FOR, WATCHED_FOR, Reading, narrowness, read
 from tui.presenters.header import Situation
 from tui.presenters.lens import Lens, countdown
-from tui.presenters.summary import Summary, sum_up
+from tui.presenters.summary import TALLIED, Summary, Tally, sum_up, tally
 from tui.presenters.terms import Subject, Test, parse_filter
 from widgets.viewmodels import Line
 
@@ -171,7 +171,7 @@ class Console(Struct):
     armed_until: float = 0.0
     notices: dict[Notice, Callable[[Lens], Line]] = {}
     kinds: tuple[ApiResource, ...] = ()
-    _summed: tuple[tuple[int, int, Scope], Summary, Snapshot] | None = None
+    _summed: tuple[tuple[int, int, Scope], Summary, Snapshot, Tally] | None = None
     _suspicion: Suspicion | None = None
     _counted: tuple[Mapping[str, OutboxRow], int] | None = None
 
@@ -239,11 +239,14 @@ class Console(Struct):
         mark, last = (snapshot.revision, int(self.clock.now()), self.scope), self._summed
         if last is not None and last[0] == mark:
             return last[1]
-        counted = None
-        if last is not None and last[0][2] == self.scope and _alike(last[2], snapshot):
-            counted = last[1].alerts
-        summary = sum_up(snapshot, self.clock.now(), self.scope.test, counted)
-        self._summed = (mark, summary, snapshot)
+        counted = tallied = None
+        if last is not None and last[0][2] == self.scope:
+            counted = last[1].alerts if _alike(last[2], snapshot, ("alerts", "rollouts")) else None
+            tallied = last[3] if _alike(last[2], snapshot, TALLIED) else None
+        test = self.scope.test
+        tallied = tallied or tally(snapshot, test)
+        summary = sum_up(snapshot, self.clock.now(), test, counted, tallied)
+        self._summed = (mark, summary, snapshot, tallied)
         return summary
 
     def suspicion(self) -> Suspicion:
@@ -301,6 +304,6 @@ class Console(Struct):
         return self._counted[1]
 
 
-def _alike(one: Snapshot, other: Snapshot) -> bool:
-    """Return whether two pictures have the same alerts and workloads: a table that stays the same stays one object."""
-    return all(one.tables.get(table) is other.tables.get(table) for table in ("alerts", "rollouts"))
+def _alike(one: Snapshot, other: Snapshot, tables: Iterable[str]) -> bool:
+    """Return whether these tables of two pictures are the same: a table that stays the same stays one object."""
+    return all(one.tables.get(table) is other.tables.get(table) for table in tables)

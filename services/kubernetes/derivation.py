@@ -121,7 +121,8 @@ class Derivation:
 
     def flush(self, now: float) -> None:
         """Derive what is dirty or due; called before each publication, on the service thread."""
-        if now >= self._due > 0:
+        late = now >= self._due > 0
+        if late:
             self._joins.dirty.update(uid for uid in self._joins.workloads if self._timed(uid))
         upserts: dict[Key, Rollout] = {}
         if self._whole():
@@ -131,6 +132,7 @@ class Derivation:
                     upserts[row_key(workload)] = self._derive(workload, now)
             self._joins.dirty.clear()
             self._joins.quiet.clear()
+        gone = bool(self._joins.left)
         for uid in self._joins.left:
             self._changes.pop(uid, None)
             self._recovered.pop(uid, None)
@@ -150,8 +152,9 @@ class Derivation:
             self._sink.apply(SOURCE, Replace(ROLLOUTS, dict(self._rollouts)))
         elif changed or removals:
             self._sink.apply(SOURCE, Delta(ROLLOUTS, changed, removals))
-        self._flush_symptoms(now)
-        self._due = self._next_due(now)
+        looked = self._flush_symptoms(now)
+        if late or looked or upserts or removals or gone:
+            self._due = self._next_due(now)
 
     def next_due(self) -> float:
         """Return when time alone will change something (epoch seconds), 0 when nothing waits."""
@@ -295,10 +298,12 @@ class Derivation:
         if events:
             self._sink.happened(events)
 
-    def _flush_symptoms(self, now: float) -> None:
+    def _flush_symptoms(self, now: float) -> bool:
+        """Derive the symptoms where they are dirty or due; returns whether they were."""
         late = self._symptoms.due and now >= self._symptoms.due
         if not (self._joins.symptoms or late) or not self._joins.seen.issuperset((NODES.table, PODS.table)):
-            return
+            return False
         self._joins.symptoms = False
         symptoms = self._symptoms.derive({**self._joins.tables, PODS.table: self._joins.ill}, now)
         self._sink.apply(SOURCE, Replace(SYMPTOMS, symptoms))
+        return True

@@ -69,11 +69,22 @@ class Summary(Struct, frozen=True):
         return self.whole and not self.failing
 
 
-def sum_up(snapshot: Snapshot, now: float, scope: Test | None = None, counted: AlertCounts | None = None) -> Summary:
-    """Return the summary of a snapshot. Workloads count one each; a symptom of the cluster counts as one.
+class Tally(Struct, frozen=True):
+    """What two tables of a snapshot add up to, workloads and symptoms, whatever the time is; see `Summary`."""
 
-    `counted` are the counts of the alerts, where an earlier summary of the same tables has them.
-    """
+    counts: Mapping[Severity, int]
+    hidden: Mapping[Severity, int]
+    workloads: int
+    symptoms: tuple[Symptom, ...]
+    rollouts: Mapping[Severity, int]
+
+
+TALLIED = (rollouts.VIEW.table, "symptoms")
+"""The tables that a tally is made from."""
+
+
+def tally(snapshot: Snapshot, scope: Test | None = None) -> Tally:
+    """Return what workloads and symptoms of a snapshot add up to."""
     counts: dict[Severity, int] = {}
     hidden: dict[Severity, int] = {}
     workloads: Mapping[str, Rollout] = snapshot.tables.get(rollouts.VIEW.table, {})
@@ -87,7 +98,25 @@ def sum_up(snapshot: Snapshot, now: float, scope: Test | None = None, counted: A
     rollout_counts = dict(counts)
     for symptom in symptoms:
         counts[symptom.severity] = counts.get(symptom.severity, 0) + 1
-    summary = Summary(overall(snapshot, now), counts, hidden, total, symptoms, rollout_counts)
+    return Tally(counts, hidden, total, symptoms, rollout_counts)
+
+
+def sum_up(
+    snapshot: Snapshot,
+    now: float,
+    scope: Test | None = None,
+    counted: AlertCounts | None = None,
+    tallied: Tally | None = None,
+) -> Summary:
+    """Return the summary of a snapshot. Workloads count one each; a symptom of the cluster counts as one.
+
+    `counted` are the counts of the alerts, `tallied` those of the rest, where an earlier summary of the same tables has
+    them.
+    """
+    tallied = tallied or tally(snapshot, scope)
+    summary = Summary(
+        overall(snapshot, now), tallied.counts, tallied.hidden, tallied.workloads, tallied.symptoms, tallied.rollouts
+    )
     if not any(name.startswith(ALERT_SOURCES) for name in snapshot.sources):
         return summary
     from tui.presenters.alert_sources import sum_up_alerts

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from cache.live import LiveState
 from services.clock import ManualClock
-from services.kubernetes.derivation import Derivation
+from services.kubernetes.derivation import AGAIN, Derivation
 from services.kubernetes.history import diff_templates, revisions
 from services.kubernetes.last_words import telling
 from services.model.cluster import Job, KubeEvent
@@ -289,3 +289,18 @@ def test_history_newest_first_own_replicasets_only() -> None:
     assert "two" not in changes[0].old
     assert changes[0].old != changes[0].new
     assert (changes[1].old, changes[1].new) == ("app:v2", "app:v1")
+
+
+async def test_trouble_is_looked_at_again_however_often_other_things_are_said(shop: Joined) -> None:
+    shop.put("deployments.apps", workload(ready=0, available=0, conditions=rolling()))
+    shop.put("pods", crashing("a"), crashing("b"), crashing("c"))
+    due = {shop.derivation.next_due() for _ in range(2) if shop.cart}
+    for _ in range(20):
+        await shop.clock.advance(2)
+        shop.live.status(SourceStatus("prometheus/main", SourceState.LIVE, last_ok=shop.clock.now()))
+        shop.live.publish()
+        due.add(shop.derivation.next_due())
+    assert due == {NOW + AGAIN}
+    await shop.clock.advance(20)
+    shop.live.publish()
+    assert shop.derivation.next_due() == NOW + 2 * AGAIN
