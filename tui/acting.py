@@ -196,17 +196,23 @@ class Acting:
         """Return what was begun and never settled. Raises Problem."""
         return await self.trail.unsettled()
 
+    async def left_open(self) -> tuple[tuple[str, Unsettled], ...]:
+        """Return what was begun here, never settled, and is run by nobody any more; by titles. Raises Problem."""
+        return tuple(
+            (left.plan.title if left.plan is not None else left.intent.entry.action, left)
+            for left in await self.unsettled()
+            if not left.alive
+            and left.intent.entry.target is not None
+            and left.intent.entry.target.cluster == self._cluster()
+        )
+
     async def look_back(self) -> tuple[tuple[str, Ended], ...]:
         """Find out how everything ended here that was begun and never settled, and that nobody runs any more.
 
         Returns what was found, by the titles; what is still unknown is among it. Raises Problem.
         """
         found = []
-        for left in await self.unsettled():
-            target = left.intent.entry.target
-            if left.alive or target is None or target.cluster != self._cluster():
-                continue
-            title = left.plan.title if left.plan is not None else left.intent.entry.action
+        for title, left in await self.left_open():
             try:
                 ended = await self.find_out(left, _silent)
             except Problem as problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from msgspec import Struct
 from services.actions.registry import BY_ID, LISTED
 from services.model.ref import Ref
 from tui.navigation import Navigation
-from tui.presenters.banner import Notice, present_found_out
+from tui.presenters.banner import Notice, present_found_out, present_left_open
 from tui.rights import Rights, hands_are_there
 from widgets.viewmodels import BarVM
 
@@ -57,6 +58,7 @@ class Acts(_Base):
             """Show what needs a person now."""
 
     confirming: Flow | None = None
+    _leaving: object = None
     asked_menu: object = None
     """Which asking for the menu is the last one: what an earlier one finds is about another row."""
 
@@ -191,6 +193,13 @@ class Acts(_Base):
         def loaded(_nothing: None, _problem: Problem | None) -> None:
             acting = console.acting() if console.acting is not None else None
             if acting is not None:
+                self.work(acting.left_open, partial(listed, acting))  # type: ignore[attr-defined]
+
+        def listed(acting: Acting, left: tuple[tuple[str, object], ...] | None, _problem: Problem | None) -> None:
+            if left:
+                titles = [title for title, _ in left]
+                console.notify(Notice.UNSETTLED, lambda lens: present_left_open(titles, lens))
+                self.show_banner()
                 self.work(acting.look_back, found_out)  # type: ignore[attr-defined]
 
         def found_out(found: tuple[tuple[str, Ended], ...] | None, _problem: Problem | None) -> None:
@@ -205,6 +214,8 @@ class Acts(_Base):
         """Return whether nothing runs; where something does, say what goes on and what ends, and ask."""
         if not self.running:
             return True
+        if self.screen is self._leaving:
+            return False
         from widgets.dialog import ConfirmDialog, sentence_lines
         from widgets.viewmodels import Span, Tone
 
@@ -220,7 +231,8 @@ class Acts(_Base):
             *sentence_lines("It stays open in the audit trail, and the next start finds out how it ended."),
         )
         title = (Span("Leave while something runs", Tone.STRONG),)
-        self.push_screen(ConfirmDialog(title, lines, key="y", label="leave"), answered)
+        self._leaving = ConfirmDialog(title, lines, key="y", label="leave")
+        self.push_screen(self._leaving, answered)
         return False
 
     def put_back(self, left: Altered) -> None:

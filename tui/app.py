@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.widgets import Input
 
 from cache.state.records import Place
 from services.errors import Problem, own_fault
@@ -43,6 +44,9 @@ T = TypeVar("T")
 
 LOOK_BACK_AFTER = 6.0
 """Seconds after the first frame at which it is asked how what was never settled has ended: rows come first."""
+
+OVER_DIALOGS = frozenset({"quit", "redraw"})
+"""What works over a dialog too: whoever wants to leave is told what goes on, and is let go."""
 
 SAID_FOR = 5.0
 """Seconds a sentence to the operator stands in the footer."""
@@ -207,7 +211,16 @@ class QuarterdeckApp(
 
     async def _take(self, event: events.Key | events.Paste) -> None:
         self.note_aim()
-        await super()._take(event)
+        if not (isinstance(event, events.Key) and self._over_dialog(event.key)):
+            await super()._take(event)
+
+    def _over_dialog(self, key: str) -> bool:
+        """Answer a key that works over dialogs too, which take every other one; tells whether it was one."""
+        front = self.front
+        if front is None or self.screen is front or isinstance(self.focused, Input):
+            return False
+        command = self.console_state.keymap.command_for(front.place, key)
+        return command is not None and command.id in OVER_DIALOGS and self.run_command(command)
 
     def action_press(self, key: str) -> None:
         """Answer a key, by the registry, in the place in front."""

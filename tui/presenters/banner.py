@@ -35,6 +35,12 @@ def present_ledger(sentence: str, lens: Lens) -> Line:
     return (Span(" LEDGER ", Tone.PROD), Span(f" {lens.text(sentence, 400)}", Tone.WARN))
 
 
+def present_left_open(titles: Sequence[str], lens: Lens) -> Line:
+    """Return what a former console began and nobody settled, while it is being found out how that ended."""
+    said = lens.text("; ".join(titles), 300)
+    return (Span(" BEGUN BEFORE ", Tone.PROD), Span(f" {said}"), Span("  finding out how it ended", Tone.MUTED))
+
+
 def present_found_out(found: Sequence[tuple[str, Ended]], lens: Lens) -> Line:
     """Return how what a former console began has ended: what is still unknown first, as far as there is room."""
     ordered = sorted(found, key=lambda one: one[1].outcome is not Outcome.UNKNOWN)
