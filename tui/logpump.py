@@ -19,8 +19,8 @@ from widgets.viewmodels import LogEntry, Tone
 WAITING_LINES = 20_000
 """Lines that may wait for the screen; older ones are dropped and counted."""
 
-BATCH = 2_000
-"""Lines handed to the view in one turn of its loop, so that a burst never holds a key press up."""
+BATCH = 250
+"""Lines handed to the view in one turn of its loop (1 ms), so that a burst never holds a key press up."""
 
 HELPING = 250
 """Lines made safe in one turn of the service loop (3 ms): neither the watch nor the screen waits for a chatty pod."""

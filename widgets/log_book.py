@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from msgspec import Struct
 
 from widgets.ink import cells_of
@@ -115,19 +117,18 @@ class LogBook:
 
     def _measure(self) -> None:
         """Widen the columns for the lines that came."""
-        stamp, source, text = self._stamp_cells, self._source_cells, self.text_cells
-        for entry in self.ring.since(self._measured):
-            if about_the_log(entry):
-                continue
-            stamp = _wider(entry.stamp, stamp)
-            source = _wider(entry.source, source)
-            text = _wider(entry.text, text)
-        self._stamp_cells, self._source_cells, self.text_cells = stamp, source, text
+        entries = [entry for entry in self.ring.since(self._measured) if not about_the_log(entry)]
+        self._stamp_cells = _widest([entry.stamp for entry in entries], self._stamp_cells)
+        self._source_cells = _widest({entry.source for entry in entries}, self._source_cells)
+        self.text_cells = _widest([entry.text for entry in entries], self.text_cells)
         self._measured = self.ring.end
 
 
-def _wider(text: str, cells: int) -> int:
-    """Return the cells of `text` where it is wider than `cells`; no character is wider than two, most are one."""
-    if 2 * len(text) <= cells or (text.isascii() and len(text) <= cells):
+def _widest(texts: Collection[str], cells: int) -> int:
+    """Return the cells of the widest text, at least `cells`; no character is wider than two, most are one."""
+    longest = max(map(len, texts), default=0)
+    if 2 * longest <= cells:
         return cells
-    return max(cells, cells_of(text))
+    if all(map(str.isascii, texts)):
+        return max(cells, longest)
+    return max(cells, *(cells_of(text) for text in texts if 2 * len(text) > cells))

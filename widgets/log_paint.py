@@ -115,7 +115,7 @@ def dropped_words(entry: LogEntry) -> str:
     return f"{counted(entry.dropped)} dropped{source}" + (f": {entry.text}" if entry.text else "")
 
 
-class LogLine(Struct, frozen=True):
+class LogLine(Struct, frozen=True, gc=False):
     """What is worked out once for all rows of a line: where they start, and where the sought text is."""
 
     entry: LogEntry

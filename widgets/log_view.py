@@ -22,7 +22,7 @@ from widgets.viewmodels import LogEntry
 REPAINT_PERIOD = 0.1
 """Seconds between two paints while lines stream in."""
 
-_SLICE = 300_000
+_SLICE = 100_000
 _SLICE_PAUSE = 0.005
 
 

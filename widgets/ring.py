@@ -89,11 +89,8 @@ class LogRing:
 
 def weight(entry: LogEntry) -> int:
     """Return the bytes of UTF-8 that an entry's text, stamp and source take."""
-    return _utf8(entry.text) + _utf8(entry.stamp) + _utf8(entry.source)
-
-
-def _utf8(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    words = entry.text + entry.stamp + entry.source
+    return len(words) if words.isascii() else len(words.encode("utf-8", "surrogatepass"))
 
 
 def _same_report(last: LogEntry, entry: LogEntry) -> bool:

@@ -154,7 +154,7 @@ class TextVM(Struct, frozen=True):
     state: Line = ()
 
 
-class LogEntry(Struct, frozen=True):
+class LogEntry(Struct, frozen=True, gc=False):
     """One log line as drawn; `source` picks the colour of its name, `tone` says the line's level.
 
     With `dropped`, it reports instead that so many lines never arrived. With `marker`, it is a rule drawn across the

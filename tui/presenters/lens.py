@@ -63,7 +63,8 @@ class Lens(Struct, frozen=True):
     def line(self, raw: object) -> SafeText:
         """Return a long raw line (of a log, of YAML) as it may be shown."""
         safe = safe_line(raw)
-        return safe if self.mask is None else safe_line(self.mask(safe))
+        masked = safe if self.mask is None else self.mask(safe)
+        return safe if masked == safe else safe_line(masked)
 
     def shape(self, severity: Severity) -> str:
         """Return the severity's shape: one cell."""
