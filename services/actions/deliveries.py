@@ -117,7 +117,7 @@ async def stable_revision(workload: Workload, hands: Hands) -> int:
 
 
 async def _replicasets(workload: Workload, hands: Hands, of: str = "") -> Sequence[Document]:
-    """Return the ReplicaSets that a Rollout controls; `of` ("=hash") narrows them. Raises Problem."""
+    """Return the ReplicaSets that a Rollout controls; `of` ("=HASH", " in (A,B)") narrows them. Raises Problem."""
     found = await hands.find(REPLICASETS, workload.ref.namespace, labelSelector=f"{HASH_LABEL}{of}")
     return [one for one in found if _owner(one) == workload.ref.uid]
 
@@ -251,16 +251,16 @@ async def watch_scaled(plan: Plan, hands: Hands, note: Note, wanted: int) -> End
     """Watch until a Rollout's controller has sized its ReplicaSets for a number of replicas, and their pods are ready.
 
     In the middle of a delivery the pods of both versions, and those of a surge, come to more than was asked for: so
-    each ReplicaSet is asked, and for which number the controller has last sized it.
+    the ReplicaSet of each is asked, and for which number the controller has last sized it. Older ones only wait to go.
     """
     key = plan.target.ref.key
 
-    async def look(workload: Workload, _delivery: Delivery) -> str:
+    async def look(workload: Workload, delivery: Delivery) -> str:
         if workload.spec_replicas != wanted:
             raise Gone(not_there(plan))
         if workload.observed_generation < workload.generation:
             return ""
-        owned = await _replicasets(workload, hands)
+        owned = await _replicasets(workload, hands, f" in ({delivery.current},{delivery.stable or delivery.current})")
         alive = [one for one in owned if int(at(one, "spec", "replicas") or 0) or int(at(one, STATUS, "replicas") or 0)]
         settled = all(_settled(one, wanted) for one in alive)
         return f"{key} has {wanted} replicas" if settled and bool(alive) is bool(wanted) else ""

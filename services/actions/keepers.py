@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import structs
 
+from services.actions.following import written
 from services.actions.ordinary import Ordinary
 from services.actions.reading import fetch, rehearse, spoken
 from services.actions.spec import Document, Hands, Note, Refused
@@ -14,6 +15,7 @@ from services.errors import Problem
 from services.kubernetes.gitops import Ownership, keeper_among, kept_by_gitops, known, owners
 from services.model.action import Ended, Fact, Outcome, Plan, Progress, Right, Stage, Target, Undo, Write
 from services.model.severity import Severity
+from services.model.workload import Rollout, Workload
 from services.ports import Snapshot
 from services.sanitize import safe_text
 
@@ -61,13 +63,12 @@ class SuspendGitOps(Ordinary):
     def available(self, row: object, snapshot: Snapshot, /) -> str:
         """Only where Argo CD or Flux was found to keep the workload."""
         rollout = rollout_of(row, snapshot)
-        kept = rollout is None or kept_by_gitops(rollout.workload)
+        kept = rollout is None or any(kept_by_gitops(one) for one in _with_followed(rollout.workload, snapshot))
         return "" if kept else "neither Argo CD nor Flux was found to keep it"
 
     async def plan(self, target: Target, _given: Mapping[str, str], hands: Hands, /) -> Plan:
         """Return the change of the keeper's own document, and how to put back what it is now."""
-        document = await fetch(target, hands)
-        for ownership in await keepers_of(document, target, hands):
+        for ownership in await _of_both(target, hands):
             if ownership.suspend is not None and ownership.resume is not None and ownership.resource is not None:
                 kept, undo = _kept(ownership.resume), f"let {ownership.keeper.value} {ownership.name} work again"
                 facts = (Fact("keeps", ownership.sentence, Severity.NOTICE),)
@@ -83,8 +84,7 @@ class SuspendGitOps(Ordinary):
     async def verify(self, plan: Plan, hands: Hands, note: Note, /) -> Ended:
         """Look whether there is still something to hold off."""
         await note(Progress(Stage.VERIFY, "looking whether it is so"))
-        document = await fetch(plan.target, hands)
-        held = all(one.suspend is None for one in await keepers_of(document, plan.target, hands))
+        held = all(one.suspend is None for one in await _of_both(plan.target, hands))
         return _seen(held, f"{plan.title}: done", hands)
 
 
@@ -112,9 +112,28 @@ class ResumeGitOps(Ordinary):
     async def verify(self, plan: Plan, hands: Hands, note: Note, /) -> Ended:
         """Look whether it could be held off again."""
         await note(Progress(Stage.VERIFY, "looking whether it is so"))
-        document = await fetch(plan.target, hands)
-        works = any(one.suspend is not None for one in await keepers_of(document, plan.target, hands))
+        works = any(one.suspend is not None for one in await _of_both(plan.target, hands))
         return _seen(works, f"{plan.title}: done", hands)
+
+
+async def _of_both(target: Target, hands: Hands) -> tuple[Ownership, ...]:
+    """Return who keeps an object, and who keeps another one that its pod template is written in."""
+    document = await fetch(target, hands)
+    found = await keepers_of(document, target, hands)
+    try:
+        holder = await written(target, document, hands)
+    except Refused:
+        return found
+    return (*found, *await keepers_of(holder.document, holder.target, hands)) if holder.borrowed else found
+
+
+def _with_followed(workload: Workload, snapshot: Snapshot) -> tuple[Workload, ...]:
+    """Return a workload, and the Deployment whose template it takes where that is watched."""
+    follows = workload.delivery.follows if workload.delivery is not None else ""
+    kind, _, name = follows.partition("/")
+    key = f"Deployment/{workload.ref.namespace}/{name}"
+    followed = snapshot.tables.get("rollouts", {}).get(key) if kind == "deployment" else None
+    return (workload, followed.workload) if isinstance(followed, Rollout) else (workload,)
 
 
 async def _planned(action: str, target: Target, write: Write, facts: tuple[Fact, ...], hands: Hands) -> Plan:

@@ -12,16 +12,13 @@ from typing import Any
 from msgspec import Struct, field
 
 from services.kubernetes.decode_steps import WireStep, canary_scale, pause_ends, step_words, weight
-from services.kubernetes.decode_workloads import Annotations, WireSelector, WorkloadMeta, selector_text
+from services.kubernetes.decode_workloads import Annotations, WireSelector, WorkloadMeta, common, selector_text
 from services.kubernetes.wire import (
     WireCondition,
     WireTemplate,
-    conditions_of,
     epoch,
     images_of,
-    labels_of,
     ref_of,
-    template_and_scale,
 )
 from services.model.delivery import (
     BLUE_GREEN,
@@ -173,7 +170,6 @@ def rollout_of(wire: WireRollout, cluster: str) -> Workload:
     """
     meta, spec, status = wire.metadata, wire.spec or _NO_SPEC, wire.status or _NO_STATUS
     annotations = meta.annotations or Annotations()
-    (writer, written_at), scaler = template_and_scale(meta.managed_fields)
     delivery = _delivery(meta, spec, status)
     return Workload(
         ref_of(meta, ARGO_ROLLOUTS, cluster),
@@ -191,16 +187,8 @@ def rollout_of(wire: WireRollout, cluster: str) -> Workload:
         paused=bool(spec.paused),
         strategy=delivery.strategy,
         progress_deadline=spec.progress_deadline_seconds or PROGRESS_DEADLINE,
-        change_cause=annotations.cause or "",
-        selector=selector_text(spec.selector) or _without_hash(status.selector or ""),
-        conditions=conditions_of(status.conditions),
-        labels=labels_of(meta.labels),
-        resource_version=meta.resource_version or "",
-        changed_by=writer,
-        changed_at=written_at,
-        scaled_by=scaler,
         delivery=delivery,
-        tracking=annotations.tracking or "",
+        **common(meta, selector_text(spec.selector) or _without_hash(status.selector or ""), status.conditions),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sys import intern
+from typing import TypedDict
 
 from msgspec import Raw, Struct, field
 
@@ -19,7 +20,7 @@ from services.kubernetes.wire import (
     template_and_scale,
 )
 from services.model.ref import DAEMONSETS, DEPLOYMENTS, REPLICASETS, STATEFULSETS, Resource
-from services.model.workload import ReplicaSetInfo, Workload
+from services.model.workload import Condition, ReplicaSetInfo, Workload
 
 TRACKING = "argocd.argoproj.io/tracking-id"
 
@@ -121,6 +122,37 @@ class _HashLabel(Struct, frozen=True, gc=False):
     delivered: str | None = field(default=None, name="rollouts-pod-template-hash")
 
 
+class Common(TypedDict):
+    """What every kind of workload says of itself in the same places."""
+
+    change_cause: str
+    selector: str
+    conditions: tuple[Condition, ...]
+    labels: tuple[str, ...]
+    resource_version: str
+    changed_by: str
+    changed_at: float
+    scaled_by: str
+    tracking: str
+
+
+def common(meta: WorkloadMeta, selector: str, conditions: list[WireCondition] | None) -> Common:
+    """Return what a workload's metadata and conditions say, by the names of `Workload`; raises msgspec's errors."""
+    annotations = meta.annotations or _NO_ANNOTATIONS
+    (writer, written_at), scaler = template_and_scale(meta.managed_fields)
+    return {
+        "change_cause": annotations.cause or "",
+        "selector": selector,
+        "conditions": conditions_of(conditions),
+        "labels": labels_of(meta.labels),
+        "resource_version": meta.resource_version or "",
+        "changed_by": writer,
+        "changed_at": written_at,
+        "scaled_by": scaler,
+        "tracking": annotations.tracking or "",
+    }
+
+
 class ReplicaSetMeta(Struct, frozen=True, gc=False, rename="camel"):
     """Metadata of a ReplicaSet: one label is enough, and thousands of label sets are not kept."""
 
@@ -167,7 +199,6 @@ def _replicated(wire: WireWorkload, resource: Resource, cluster: str) -> Workloa
     meta, spec, status = wire.metadata, wire.spec or _NO_SPEC, wire.status or _NO_STATUS
     annotations = meta.annotations or _NO_ANNOTATIONS
     strategy = (spec.strategy if resource is DEPLOYMENTS else spec.update_strategy) or _Strategy()
-    (writer, written_at), scaler = template_and_scale(meta.managed_fields)
     return Workload(
         ref_of(meta, resource, cluster),
         meta.generation or 0,
@@ -188,16 +219,8 @@ def _replicated(wire: WireWorkload, resource: Resource, cluster: str) -> Workloa
         progress_deadline=spec.progress_deadline_seconds or 0,
         current_revision=status.current_revision or "",
         update_revision=status.update_revision or "",
-        change_cause=annotations.cause or "",
-        selector=selector_text(spec.selector),
-        conditions=conditions_of(status.conditions),
-        labels=labels_of(meta.labels),
-        resource_version=meta.resource_version or "",
         current=status.current_replicas or 0,
-        changed_by=writer,
-        changed_at=written_at,
-        scaled_by=scaler,
-        tracking=annotations.tracking or "",
+        **common(meta, selector_text(spec.selector), status.conditions),
     )
 
 
@@ -209,7 +232,6 @@ def daemonset_of(wire: WireDaemonSet, cluster: str) -> Workload:
     meta, spec, status = wire.metadata, wire.spec or _NO_SPEC, wire.status or _NO_DAEMON_STATUS
     annotations = meta.annotations or _NO_ANNOTATIONS
     strategy = spec.update_strategy or _Strategy()
-    (writer, written_at), _ = template_and_scale(meta.managed_fields)
     return Workload(
         ref_of(meta, DAEMONSETS, cluster),
         meta.generation or 0,
@@ -225,14 +247,7 @@ def daemonset_of(wire: WireDaemonSet, cluster: str) -> Workload:
         images=images_of(spec.template),
         strategy=intern(strategy.type or ""),
         partition=None,
-        change_cause=annotations.cause or "",
-        selector=selector_text(spec.selector),
-        conditions=conditions_of(status.conditions),
-        labels=labels_of(meta.labels),
-        resource_version=meta.resource_version or "",
-        changed_by=writer,
-        changed_at=written_at,
-        tracking=annotations.tracking or "",
+        **common(meta, selector_text(spec.selector), status.conditions),
     )
 
 

@@ -12,8 +12,8 @@ from services.kubernetes.decode import decode_list
 from services.kubernetes.diagnosis import diagnose
 from services.kubernetes.gitops import APPLICATIONS, KUSTOMIZATIONS, Keeper, keeper_among, known, owners
 from services.kubernetes.writing import spec_digest
-from services.model.ref import DEPLOYMENTS, Ref
-from services.model.workload import Workload
+from services.model.ref import ARGO_ROLLOUTS, DEPLOYMENTS, Ref, Resource
+from services.model.workload import Rollout, Workload
 from services.ports import Snapshot
 
 CART = Ref("c", "apps", "Deployment", "shop", "cart", "u1")
@@ -195,3 +195,18 @@ def test_holding_off_is_offered_where_something_was_found_to_hold_off(given: dic
     rows = {"rollouts": {"Deployment/shop/cart": diagnose(workload, (), (), 0.0)}}
     why = SuspendGitOps().available(workload, Snapshot(0, rows, {}))
     assert why == ("" if offered else "neither Argo CD nor Flux was found to keep it")
+
+
+def test_a_rollout_is_kept_by_who_keeps_the_deployment_that_it_follows() -> None:
+    def row(kind: Resource, name: str, labels: dict[str, str], **spec: Any) -> Rollout:
+        metadata = {"name": name, "namespace": "shop", "uid": name, "labels": labels}
+        body = json.dumps({"metadata": {}, "items": [{"metadata": metadata, "spec": spec}]}).encode()
+        (workload,) = decode_list(kind.table, body, "c").rows.values()
+        assert isinstance(workload, Workload)
+        return diagnose(workload, (), (), 0.0)
+
+    follows = {"workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "cart-app"}}
+    rollout = row(ARGO_ROLLOUTS, "cart", {}, **follows)
+    for labels, offered in (({}, False), (FLUX, True)):
+        rows = {"Rollout/shop/cart": rollout, "Deployment/shop/cart-app": row(DEPLOYMENTS, "cart-app", labels)}
+        assert (SuspendGitOps().available(rollout, Snapshot(0, {"rollouts": rows}, {})) == "") is offered
