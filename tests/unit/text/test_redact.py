@@ -9,9 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from services import redact as redaction
 from services.model.text import SafeText
 from services.pseudonyms import Pseudonyms
-from services.redact import redact
+from services.redact import know, redact
 from services.sanitize import safe_text
 
 CANARY = "cAnArY0815"
@@ -234,3 +235,22 @@ def test_a_shared_screen_is_masked_once_and_shows_no_name(before: str, name: str
     assert name not in masked
     assert SHARED.mask(masked) == masked
     assert len(masked) <= 4 * len(text) + 16
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "masked"),
+    [
+        ("hunter2-or-3", "I typed hunter2-or-3 twice", "I typed *** twice"),
+        ("https://chat.example/T0/B0/abc123", "404 for /T0/B0/abc123", "404 for /***"),
+        ("short-1", "it is short-1", "it is short-1"),
+        ("quarterdeck", "quarterdeck runs", "quarterdeck runs"),
+    ],
+)
+def test_a_credential_in_use_is_masked_wherever_it_stands(
+    monkeypatch: pytest.MonkeyPatch, secret: str, text: str, masked: str
+) -> None:
+    monkeypatch.setattr(redaction, "_known", ())
+    know(secret)
+    assert redact(text) == masked
+    assert redact(redact(text)) == masked
+    assert isinstance(redact(safe_text(text)), SafeText)
