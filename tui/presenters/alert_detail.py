@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from services.alerts.matchers import spelled_all
 from services.model.alert import Alert, AlertState, Silence
 from services.model.change import Suspect
 from services.model.severity import Severity
@@ -24,10 +25,10 @@ from tui.presenters.alert_words import (
     value_words,
     where_words,
 )
-from tui.presenters.detail import labelled, pod_line, pods_of
+from tui.presenters.detail import labelled, pod_line, pods_of, present_because
 from tui.presenters.lens import TONES, WORDS, Lens, age, clock, moment, plural
 from tui.presenters.rollouts import change as change_of_rollout
-from tui.presenters.silences import ends_words, matchers_words
+from tui.presenters.silences import ends_words
 from widgets.viewmodels import Line, Span, Tone
 
 RUNBOOKS = ("runbook_url", "runbook", "playbook_url")
@@ -149,13 +150,7 @@ def _because(row: Rollout | None, suspects: Sequence[Suspect], lens: Lens) -> li
     """
     if row is None or row.severity > Severity.WARN:
         return []
-    tone = TONES[row.severity]
-    lines = []
-    because = row.cause or row.what
-    if because:
-        lines.append(labelled("BECAUSE", Span(lens.text(because, 400), tone)))
-    if row.last_words:
-        lines.append(labelled("", Span("last words  ", Tone.MUTED), Span(f'"{lens.text(row.last_words, 400)}"')))
+    lines = present_because(row, row.cause or row.what, lens)
     changed = change_of_rollout(row, lens)
     first = suspects[0].change if suspects else None
     told = first is not None and (first.ref.key, first.revision) == (row.ref.key, row.revision)
@@ -268,7 +263,7 @@ def _silences(alert: Alert, snapshot: Snapshot, lens: Lens) -> list[Line]:
                 "SILENCE",
                 Span(f"{word} by {who}, ends {ends_words(silence, lens)}  "),
                 Span(lens.text(silence.comment, 300), Tone.STRONG),
-                Span(f"  {lens.text(matchers_words(silence), 300)}", Tone.MUTED),
+                Span(f"  {lens.text(spelled_all(silence.matchers), 300)}", Tone.MUTED),
             )
         )
     return lines

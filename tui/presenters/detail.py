@@ -25,20 +25,24 @@ def _cause(rollout: Rollout) -> str:
     return because(rollout)
 
 
+def present_because(rollout: Rollout, cause: str, lens: Lens) -> list[Line]:
+    """Return why a workload is as it is (`cause` is raw, "" for nothing), and what it said last: up to two lines."""
+    lines = [labelled("BECAUSE", Span(lens.text(cause, 400), TONES[rollout.severity]))] if cause else []
+    if rollout.last_words:
+        said = Span(f'"{lens.text(rollout.last_words, 400)}"')
+        lines.append(labelled("", Span("last words  ", Tone.MUTED), said))
+    return lines
+
+
 def present_facts(rollout: Rollout, lens: Lens) -> list[Line]:
     """Return why a workload is as it is, what changed, and how far it is: nothing that is not known."""
     workload = rollout.workload
-    tone = TONES[rollout.severity]
-    lines: list[Line] = []
     state = f"{workload.ready} of {workload.desired} ready"
     if rollout.since and rollout.severity <= Severity.NOTICE:
         state += f" for {lens.age(rollout.since)}"
-    word = Span(f" {WORDS[rollout.severity]}  ", tone)
-    lines.append(labelled("STATE", lens.badge(rollout.severity), word, Span(state)))
-    if cause := _cause(rollout):
-        lines.append(labelled("BECAUSE", Span(lens.text(cause, 400), tone)))
-    if rollout.last_words:
-        lines.append(labelled("", Span("last words  ", Tone.MUTED), Span(f'"{lens.text(rollout.last_words, 400)}"')))
+    word = Span(f" {WORDS[rollout.severity]}  ", TONES[rollout.severity])
+    lines = [labelled("STATE", lens.badge(rollout.severity), word, Span(state))]
+    lines += present_because(rollout, _cause(rollout), lens)
     changed = change(rollout, lens)
     if changed:
         lines.append(labelled("CHANGED", Span(lens.text(changed))))

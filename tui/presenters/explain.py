@@ -17,7 +17,7 @@ from services.ports import Snapshot
 from tui.presenters.alert_detail import change_line, links_of
 from tui.presenters.alert_sources import ALERTS
 from tui.presenters.alert_words import score_line, since_words, value_words
-from tui.presenters.detail import labelled
+from tui.presenters.detail import labelled, present_because
 from tui.presenters.lens import TONES, WORDS, Lens, age, clock, countdown, moment
 from tui.presenters.rollouts import change as change_of_rollout
 from tui.presenters.workload import health_words
@@ -67,7 +67,7 @@ def present_explanation(row: Rollout | None, known: Known, lens: Lens) -> list[L
     """Return the explanation: STATE, ALERT, BECAUSE, CHANGED, SUSPECT with its score's lines, YOU CAN; then more."""
     if row is None:
         return [labelled("STATE", lens.badge(Severity.UNKNOWN), Span(" gone: the server no longer lists it"))]
-    lines = [_state(row, lens), *_alert(known.alerts, lens), *_because(row, lens), *known.delivery]
+    lines = [_state(row, lens), *_alert(known.alerts, lens), *present_because(row, because(row), lens), *known.delivery]
     lines += _changed(row, known, lens)
     lines += [*_suspects(known.suspects, row, lens), *_you_can(row, known, lens)]
     return [*lines, *_more_alerts(known.alerts, lens), *_links(known.alerts, lens)]
@@ -120,14 +120,6 @@ def _links(alerts: Sequence[Alert], lens: Lens) -> list[Line]:
     board = next((one.dashboard for one in known if one.dashboard), "")
     links = (("RUNBOOK", runbook), ("BOARD", board))
     return [labelled(label, Span(lens.text(link, 1000))) for label, link in links if link]
-
-
-def _because(row: Rollout, lens: Lens) -> list[Line]:
-    cause = because(row)
-    lines = [labelled("BECAUSE", Span(lens.text(cause, 400), TONES[row.severity]))] if cause else []
-    if row.last_words:
-        lines.append(labelled("", Span("last words  ", Tone.MUTED), Span(f'"{lens.text(row.last_words, 400)}"')))
-    return lines
 
 
 def _changed(row: Rollout, known: Known, lens: Lens) -> list[Line]:

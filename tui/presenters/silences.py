@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.model.alert import Matcher, Silence
+from services.alerts.matchers import spelled_all
+from services.model.alert import Silence
 from services.model.ref import Ref
 from services.model.severity import Severity
 from tui.presenters.alert_sources import SILENCES
@@ -15,18 +16,7 @@ from widgets.viewmodels import Column, Row, Span, Tone
 SOON = 600.0
 """Seconds before its end from which a silence that hides something is worth a warning."""
 
-_OPERATORS = {(False, True): "=", (False, False): "!=", (True, True): "=~", (True, False): "!~"}
 _STATES = {"active": 0, "pending": 1, "expired": 2}
-
-
-def matcher_words(matcher: Matcher) -> str:
-    """Return a matcher as amtool writes it: `node=~"node-00[1-4]"`; raw."""
-    return f'{matcher.name}{_OPERATORS[matcher.is_regex, matcher.is_equal]}"{matcher.value}"'
-
-
-def matchers_words(silence: Silence) -> str:
-    """Return all matchers of a silence, sorted by name; raw."""
-    return " ".join(matcher_words(one) for one in sorted(silence.matchers, key=lambda one: one.name))
 
 
 def severity_of(silence: Silence, now: float) -> Severity:
@@ -53,7 +43,7 @@ def present_row(key: str, silence: Silence, lens: Lens) -> Row:
     hides = f"{silence.matching:,}" if silence.matching else "none"
     cells = (
         lens.badge(severity),
-        Span(lens.text(matchers_words(silence), 300)),
+        Span(lens.text(spelled_all(silence.matchers), 300)),
         Span("ack" if is_ack(silence) else lens.text(silence.state, 20), Tone.PLAIN if active else Tone.MUTED),
         Span(hides if active else "", Tone.PLAIN if silence.matching else Tone.NOTICE),
         Span(ends_words(silence, lens), Tone.WARN if severity is Severity.WARN else Tone.PLAIN),
@@ -84,14 +74,14 @@ VIEW = View(
     ),
     row=present_row,
     subject=lambda one: Subject(
-        f"{matchers_words(one)} {one.created_by} {one.comment} {one.source}", "", Severity.OK, (), (one.state,)
+        f"{spelled_all(one.matchers)} {one.created_by} {one.comment} {one.source}", "", Severity.OK, (), (one.state,)
     ),
     ref=lambda one: Ref("", "", "Silence", "", one.id, one.id),
     ranks={
         "status": lambda one: (_STATES.get(one.state, 3), one.ends_at, one.id),
         "ends": lambda one: (one.ends_at, one.id),
         "matching": lambda one: (-one.matching, one.id),
-        "name": lambda one: (matchers_words(one), one.id),
+        "name": lambda one: (spelled_all(one.matchers), one.id),
         "age": lambda one: (-one.starts_at, one.id),
     },
     aliases=("silence", "sil"),

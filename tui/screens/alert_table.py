@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import structs
 
 from cache.state.records import Place
+from services.alerts.matchers import spelled_all
 from services.model.alert import Alert, AlertPeer, AlertState, Silence
 from services.ports import Changes
 from tui.console import Console
@@ -14,7 +15,6 @@ from tui.presenters.alert_sources import ALERTS, SILENCES, evidence_of, silent_w
 from tui.presenters.alerts import ALERTS_VIEW, present_alert_row
 from tui.presenters.freshness import Reading
 from tui.presenters.lens import Lens
-from tui.presenters.silences import matchers_words
 from tui.presenters.view import View
 from tui.screens.table import TableScreen
 from widgets.viewmodels import Row
@@ -69,6 +69,6 @@ class AlertTableScreen(TableScreen):
         if isinstance(row, Alert):
             self.quarterdeck.copy_alert(row)
         elif isinstance(row, Silence):
-            self.quarterdeck.copy(matchers_words(row))
+            self.quarterdeck.copy(spelled_all(row.matchers))
         else:
             self.quarterdeck.copy(row.url)
