@@ -11,8 +11,8 @@ from services.errors import Problem
 from services.model.action import Target
 from services.model.ref import Ref
 
-KEPT = 60.0
-"""Seconds for which an answer about rights is believed: as long as the session keeps the server's own."""
+KEPT = 300.0
+"""Seconds for which an answer is good enough to call a key off; whoever presses one is asked about anew."""
 
 HANDS = "tui.handing"
 """The module that acts; it is loaded some time after the first frame."""

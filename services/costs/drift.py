@@ -128,12 +128,10 @@ def scaled_back(reading: Reading, events: Iterable[Event], since: float) -> Read
 
 def movers(before: Mapping[CostShare, int], now: Mapping[CostShare, int]) -> list[tuple[CostShare, int]]:
     """Return the workloads whose rate differs, the largest difference first, with the difference."""
-    moved = {
-        share: now.get(share, 0) - before.get(share, 0)
-        for share in {**before, **now}
-        if share.kind is CostKind.WORKLOAD and now.get(share, 0) != before.get(share, 0)
-    }
-    return sorted(moved.items(), key=lambda one: (-abs(one[1]), one[0]))
+    moved = [(share, rate - was) for share, rate in now.items() if rate != (was := before.get(share, 0))]
+    moved += [(share, -was) for share, was in before.items() if was and share not in now]
+    moved = [one for one in moved if one[0].kind is CostKind.WORKLOAD]
+    return sorted(moved, key=lambda one: (-abs(one[1]), one[0]))
 
 
 def moved_most(before: Reading | None, rates: Rates, most: int = 3) -> tuple[CostMover, ...]:
