@@ -8,7 +8,7 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import cast
+from typing import NamedTuple, cast
 
 import pytest
 
@@ -18,8 +18,10 @@ from tests.controlplane.audit import until_asked
 from tests.controlplane.plane import ControlPlane
 from tests.flows import program as flows
 from tests.flows.aimed import SIZE, Watched
+from tests.flows.test_aimed import FIRST
 from tui import assembly
 from tui import flows as acting
+from tui.screens.cursor import CursorScreen
 from widgets.modal import Modal
 from widgets.plan_dialog import PlanDialog, RunDialog
 
@@ -66,9 +68,22 @@ class Estate:
         }
 
 
-async def test_the_servers_audit_log_names_what_was_shown(
-    plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+class Witness(NamedTuple):
+    """What the server changed, as its audit log has it, and what its terminal showed of each that was meant."""
+
+    hit: Counter[str]
+    meant: Counter[str]
+    restarted: set[tuple[str, str]]
+    shown: set[tuple[str, str]]
+
+    @property
+    def astray(self) -> bool:
+        """Whether anything else was changed than what was shown."""
+        return bool(self.hit - self.meant) or not self.restarted <= self.shown
+
+
+async def witnessed(plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Witness:
+    """Let an operator restart what is shown while deployments come and go, and ask the server what was done."""
     random = Random(7)  # noqa: S311 - a test's dice
     estate = Estate(plane, namespace, random)
     await estate.bear(*NAMES)
@@ -76,7 +91,7 @@ async def test_the_servers_audit_log_names_what_was_shown(
     monkeypatch.setattr(acting, "PlanDialog", partial(PlanDialog, armed_after=1e-6))
     monkeypatch.setattr("services.actions.guard.BURST", 10**9)
     monkeypatch.setattr(flows, "PATIENCE", 60.0)
-    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(folder / "state"))
     words = ("--kubeconfig", str(plane.kubeconfig()), "-n", namespace, "--view", "rollouts", "--theme", "mono")
     async with flows.program(*words, size=SIZE) as running:
         app = cast(Watched, running.app)
@@ -84,15 +99,35 @@ async def test_the_servers_audit_log_names_what_was_shown(
         app.look()
         for _ in range(ROUNDS):
             await one_round(running, app, estate, random)
-        confirmed = [one for one in app.confirmed if one is not None]
-        assert len(confirmed) == len(app.confirmed)
+        shown = [one for one in app.confirmed if one is not None]
     sent = [one for one in until_asked(plane.data, namespace, 1) if not one.dry_run]
     assert sent, "nothing was acted upon at all"
     assert {one.verb for one in sent} == {"patch"}
     hit = Counter(one.path.rpartition("/")[2] for one in sent if one.code == 200)
-    meant = Counter(name for name, _ in confirmed)
-    assert not hit - meant, f"{hit} were changed, {meant} were meant"
-    assert await estate.restarted() <= set(confirmed)
+    return Witness(hit, Counter(name for name, _ in shown), await estate.restarted(), set(shown))
+
+
+async def test_the_servers_audit_log_names_what_was_shown(
+    plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen = await witnessed(plane, namespace, monkeypatch, tmp_path)
+    assert not seen.astray, seen
+
+
+async def test_the_audit_log_finds_a_console_out_that_chooses_by_the_cursors_position(
+    plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def by_position(self: CursorScreen) -> object:
+        app = cast(Watched, self.app)
+        app.under_cursor()
+        rows = self.console.feed.snapshot().tables.get("rollouts", {})
+        order, line = sorted(rows), app.line - FIRST
+        assert self.driver is not None
+        return (self.driver.view, rows[order[line]]) if 0 <= line < len(order) else None
+
+    monkeypatch.setattr(CursorScreen, "target", by_position)
+    monkeypatch.setattr(CursorScreen, "seen_identity", lambda _: "")
+    assert (await witnessed(plane, namespace, monkeypatch, tmp_path)).astray
 
 
 async def one_round(running: flows.Program, app: Watched, estate: Estate, random: Random) -> None:
