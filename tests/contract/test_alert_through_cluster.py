@@ -24,9 +24,12 @@ from tests.contract.alerting import posted
 from tests.contract.watched import apply, kubectl
 from tests.controlplane.access import User
 from tests.controlplane.plane import ControlPlane
-from tests.controlplane.process import free_port
-from tests.monitoring.servers import Monitoring
+from tests.controlplane.process import free_port, until
+from tests.monitoring.servers import Monitoring, await_alert, group, rule
+from tests.monitoring.tcp import Cutting
 from tui.cli import main
+
+PORTS = {"alertmanager": 9093, "prometheus": 9090}
 
 
 @pytest.mark.parametrize(
@@ -68,12 +71,12 @@ def own_address() -> str:
     return address
 
 
-async def led(plane: ControlPlane, namespace: str, address: str, port: int) -> None:
+async def led(plane: ControlPlane, namespace: str, address: str, port: int, kind: str = "alertmanager") -> None:
     """Make a Service that leads to a port of this machine, as a pod's: the server hands on to no other."""
-    meta = {"name": "alertmanager", "namespace": namespace}
-    pod = {"schedulerName": "nobody", "containers": [{"name": "one", "image": "registry.example/alertmanager:1"}]}
-    ports = [{"name": "web", "port": 9093, "protocol": "TCP"}]
-    reference = {"kind": "Pod", "name": "alertmanager", "namespace": namespace}
+    meta = {"name": kind, "namespace": namespace}
+    pod = {"schedulerName": "nobody", "containers": [{"name": "one", "image": f"registry.example/{kind}:1"}]}
+    ports = [{"name": "web", "port": PORTS[kind], "protocol": "TCP"}]
+    reference = {"kind": "Pod", "name": kind, "namespace": namespace}
     behind = [{"name": "web", "port": port, "protocol": "TCP"}]
     subsets = [{"addresses": [{"ip": address, "targetRef": reference}], "ports": behind}]
     await apply(
@@ -83,7 +86,7 @@ async def led(plane: ControlPlane, namespace: str, address: str, port: int) -> N
         {"apiVersion": "v1", "kind": "Endpoints", "metadata": meta, "subsets": subsets},
     )
     status = json.dumps({"status": {"podIP": address, "podIPs": [{"ip": address}]}})
-    await kubectl(plane, "-n", namespace, "patch", "pod", "alertmanager", "--subresource=status", "-p", status)
+    await kubectl(plane, "-n", namespace, "patch", "pod", kind, "--subresource=status", "-p", status)
 
 
 def await_command(plane: ControlPlane, command: str) -> None:
@@ -96,6 +99,44 @@ def await_command(plane: ControlPlane, command: str) -> None:
         ["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert not done.stderr.strip(), done.stderr
+
+
+def test_alerts_and_rules_are_read_through_the_cluster(
+    plane: ControlPlane,
+    namespace: str,
+    monitoring: Monitoring,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    address, port = own_address(), free_port()
+    alertmanager = monitoring.alertmanager(also=f"{address}:{port}")
+    exporter = monitoring.exporter()
+    rules = [group(rule("Broken", "failing_ratio > 0.05", labels={"severity": "critical"}))]
+    prometheus = monitoring.prometheus(rules, scrape={"tried": exporter}, alertmanagers=[alertmanager])
+    exporter.set("failing_ratio", 0.4)
+    await_alert(prometheus, "Broken", "firing")
+    until(lambda: bool(alertmanager.get("/api/v2/alerts")), 20, "the alert at the Alertmanager")
+    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
+    config = tmp_path / "config.toml"
+    config.write_text("".join(f'[{kind}.inside]\nservice = "{namespace}/{kind}:{PORTS[kind]}"\n' for kind in PORTS))
+
+    def listed(user: User) -> tuple[int, dict[str, Any]]:
+        where = ("--kubeconfig", str(plane.kubeconfig(user)), "--config", str(config))
+        code = main(["alerts", "--live", "-o", "json", *where])
+        return code, json.loads(capsys.readouterr().out)
+
+    with Cutting(prometheus.url, cut_answers=False, host=address) as door:
+        asyncio.run(led(plane, namespace, address, port))
+        asyncio.run(led(plane, namespace, address, door.port, "prometheus"))
+        code, said = listed("admin")
+        assert (code, said["verdict"]) == (1, "firing"), said["reason"]
+        assert (said["evidence"]["answering"], said["evidence"]["silent"]) == (2, {})
+        [alert] = [one for one in said["alerts"] if one["name"] == "Broken"]
+        assert (alert["state"], alert["severity"]) == ("firing", "CRIT")
+        code, said = listed("viewer")
+        assert (code, said["verdict"], said["alerts"]) == (2, "unknown", [])
+        assert "services/proxy" in said["reason"]
 
 
 def test_silences_are_set_and_ended_through_the_cluster(

@@ -11,15 +11,19 @@ from urllib.parse import urlsplit
 
 
 class Cutting:
-    """Passes everything on; once armed, the next POST is cut: before it is passed on, or as its answer comes."""
+    """Passes everything on; once armed, the next POST is cut: before it is passed on, or as its answer comes.
 
-    def __init__(self, upstream: str, *, cut_answers: bool) -> None:
+    It listens at `host`, where others than this machine may have to reach it.
+    """
+
+    def __init__(self, upstream: str, *, cut_answers: bool, host: str = "127.0.0.1") -> None:
         parts = urlsplit(upstream)
         self._to = (parts.hostname or "", parts.port or 80)
         self._cut_answers = cut_answers
         self._armed = threading.Event()
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self._listening = socket.create_server((host, 0))
+        self.port: int = self._listening.getsockname()[1]
+        self.url = f"http://{host}:{self.port}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
