@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
 from cache.faults import DatabaseFault
 from cache.ledger.chain import Link
@@ -21,7 +21,7 @@ from cache.ledger.statements import AFTER
 from cache.reading import connect_to_read
 from cache.versions import LEDGER_FILE
 from services.model.action import Altered, Undo
-from services.model.ref import Ref, Resource
+from services.model.ref import Ref
 
 LASTING = {
     "cordon": "uncordon",
@@ -39,9 +39,27 @@ SILENCING = ("ack", "silence")
 """Actions that set a silence: what it is called is known once it is set, and it ends by itself."""
 
 SCALE = "scale"
-_NONE = Undo("", Ref("", "", "", "", ""), Resource("", "", "", ""), {}, "")
 _PAGE = 1000
 _BUSY_SECONDS = 1.0
+
+
+class _Begun(Struct, frozen=True):
+    """An action whose outcome is not known yet: `body` is the intent's, with its title and the plan's parameters."""
+
+    action: str
+    ref: Ref
+    body: Mapping[str, Any]
+    who: str
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What it was given."""
+        given: Mapping[str, Any] = self.body.get("plan", {}).get("parameters", {})
+        return given
+
+    def left(self, key: str, at: float, undo: Undo) -> Altered:
+        """Return what it leaves altered since `at` (epoch seconds), and how that is put back."""
+        return Altered(key, str(self.body.get("title") or self.action), self.ref, self.who, at, undo)
 
 
 class AlteredReader:
@@ -58,7 +76,7 @@ class AlteredReader:
         self._now = now
         self._ended = ended
         self._seq = 0
-        self._begun: dict[str, tuple[str, Ref, Mapping[str, Any], str]] = {}
+        self._begun: dict[str, _Begun] = {}
         self._left: dict[str, Altered] = {}
         self._from: dict[str, str] = {}
 
@@ -84,50 +102,44 @@ class AlteredReader:
         self._seq = link.seq
         if link.kind == EntryKind.INTENT and link.target:
             ref, body = msgspec.json.decode(link.target, type=Ref), json.loads(link.body)
-            self._begun[link.intent] = (link.action, ref, body, f"{link.user}@{link.host}")
+            self._begun[link.intent] = _Begun(link.action, ref, body, f"{link.user}@{link.host}")
         elif link.kind == EntryKind.OUTCOME and link.result != Result.UNKNOWN:
             begun = self._begun.pop(link.intent, None)
-            partly = begun is not None and begun[0] in HALFWAY and link.result == Result.FAILED
-            if begun is not None and (link.result == Result.OK or partly):
-                self._settle(*begun, json.loads(link.body), link.at_us / 1_000_000)
+            partly = begun is not None and begun.action in HALFWAY and link.result == Result.FAILED
+            if begun is None or not (link.result == Result.OK or partly):
+                return
+            said = json.loads(link.body).get("undo")
+            undo = msgspec.convert(said, Undo) if said else None
+            settle = self._settle_silence if begun.ref.kind in ("Alert", "Silence") else self._settle
+            settle(begun, undo, link.at_us / 1_000_000)
 
-    def _settle(
-        self, action: str, ref: Ref, body: Mapping[str, Any], who: str, ended: Mapping[str, Any], at: float
-    ) -> None:
+    def _settle(self, begun: _Begun, undo: Undo | None, at: float) -> None:
+        action, ref = begun.action, begun.ref
         same = f"{ref.cluster}/{ref.kind}/{ref.key}/{ref.uid}"
         for lasting, inverse in LASTING.items():
             if inverse == action:
                 self._left.pop(f"{same}/{lasting}", None)
-        undo, given = ended.get("undo"), body.get("plan", {}).get("parameters", {})
-        if ref.kind in ("Alert", "Silence"):
-            self._silence(action, ref, given, undo, Altered("", str(body.get("title") or action), ref, who, at, _NONE))
-            return
-        if not undo or (action not in LASTING and action != SCALE):
+        if undo is None or (action not in LASTING and action != SCALE):
             return
         key = f"{same}/{action}"
-        inverse_of = msgspec.convert(undo, Undo)
         if action == SCALE:
-            original = self._from.setdefault(key, str(given.get("from", "")))
-            if str(given.get("replicas", "")) == original:
+            original = self._from.setdefault(key, str(begun.parameters.get("from", "")))
+            if str(begun.parameters.get("replicas", "")) == original:
                 self._left.pop(key, None)
                 self._from.pop(key, None)
                 return
-            inverse_of = structs.replace(
-                inverse_of, parameters={"replicas": original}, words=f"scale back to {original}"
-            )
-        self._left[key] = Altered(key, str(body.get("title") or action), ref, who, at, inverse_of)
+            undo = structs.replace(undo, parameters={"replicas": original}, words=f"scale back to {original}")
+        self._left[key] = begun.left(key, at, undo)
 
-    def _silence(
-        self, action: str, ref: Ref, given: Mapping[str, Any], undo: Mapping[str, Any] | None, left: Altered
-    ) -> None:
+    def _settle_silence(self, begun: _Begun, undo: Undo | None, at: float) -> None:
         """Take that silences were set, extended or ended: known by their ids, whatever they were reached from."""
-        for one in str(given.get("ids", "")).split():
-            key = f"{ref.cluster}/silence/{one.rpartition('/')[2]}"
+        of = f"{begun.ref.cluster}/silence"
+        for one in str(begun.parameters.get("ids", "")).split():
+            key = f"{of}/{one.rpartition('/')[2]}"
             known = self._left.pop(key, None)
-            if action == "extend" and known is not None:
-                until = float(given.get("until", 0.0))
+            if begun.action == "extend" and known is not None:
+                until = float(begun.parameters.get("until", 0.0))
                 self._left[key] = structs.replace(known, undo=structs.replace(known.undo, until=until))
-        if action in SILENCING and undo:
-            inverse = msgspec.convert(undo, Undo)
-            key = f"{ref.cluster}/silence/{inverse.ref.uid}"
-            self._left[key] = structs.replace(left, key=key, undo=inverse)
+        if begun.action in SILENCING and undo is not None:
+            key = f"{of}/{undo.ref.uid}"
+            self._left[key] = begun.left(key, at, undo)
