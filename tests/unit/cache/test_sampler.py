@@ -147,3 +147,18 @@ def test_costs_are_kept_and_read_again(store: StateStore, tmp_path: Path) -> Non
     kept.keep(hour)
     assert store.flush()
     assert kept.hours(NOW, NOW + 1) == (hour,)
+
+
+def test_an_hour_that_was_told_afterwards_is_known_as_such_and_gives_way_only_to_one_watched_as_long(
+    store: StateStore, tmp_path: Path
+) -> None:
+    kept = CostShelf(HistoryReader(tmp_path), store, ALICE)
+    told = CostHour(int(NOW), 3600.0, (), measured=True)
+    for hour in (told, CostHour(int(NOW), 60.0, ())):
+        kept.keep(hour)
+        assert store.flush()
+        assert kept.hours(NOW, NOW + 1) == (told,)
+    watched = CostHour(int(NOW), 3600.0, ())
+    kept.keep(watched)
+    assert store.flush()
+    assert kept.hours(NOW, NOW + 1) == (watched,)
