@@ -70,8 +70,8 @@ class QuietDriver(LinuxDriver):
                 if any(key.fd == self.fileno for key, _ in ready):
                     if read := os.read(self.fileno, _CHUNK):
                         self._hand_on(parser.feed(decoder.decode(read)))
-                    else:  # there will never be any more: it would be said again and again
-                        selector.unregister(self.fileno)
+                    else:  # there will never be any more, and whoever would say that it ends may be gone too
+                        return
                 self._hand_on(parser.tick())
 
     def _hand_on(self, messages: Iterable[Message]) -> None:

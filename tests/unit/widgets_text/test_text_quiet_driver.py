@@ -88,3 +88,16 @@ def test_the_event_is_readable_while_it_is_set() -> None:
             assert selector.select(0)
             event.clear()
             assert not event.is_set()
+
+
+def test_a_terminal_that_is_gone_keeps_no_process_alive() -> None:
+    reading, writing = os.pipe()
+    driver = _Driver(reading)
+    thread = threading.Thread(target=driver.run_input_thread, daemon=True)
+    thread.start()
+    os.write(writing, b"j")
+    assert driver.news.acquire(timeout=DEADLINE)
+    os.close(writing)
+    thread.join(DEADLINE)
+    os.close(reading)
+    assert not thread.is_alive(), "nobody may be left to tell it to end"
