@@ -205,6 +205,7 @@ class QuarterdeckApp(
         if isinstance(event, events.Key) and (front := self.front) is not None:
             driver = getattr(front, "driver", None)
             self.hide_since()
+            self.rights.used()
             if driver is not None:
                 driver.ordering.hold(self.console_state.clock.now())
         await super().on_event(event)

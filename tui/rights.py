@@ -11,8 +11,8 @@ from services.errors import Problem
 from services.model.action import Target
 from services.model.ref import Ref
 
-KEPT = 300.0
-"""Seconds for which an answer is good enough to call a key off; whoever presses one is asked about anew."""
+KEPT = 60.0
+"""Seconds for which an answer about rights is believed: as long as the session keeps the server's own."""
 
 HANDS = "tui.handing"
 """The module that acts; it is loaded some time after the first frame."""
@@ -26,7 +26,7 @@ class Rights:
     """What may not be done where the cursor is, by action, with the reason.
 
     `look` is called once a second with what is under the cursor then: so nobody asks about rows in passing, and never
-    twice at a time. `changed` is called when an answer has come that is not the one known before. Everything runs on
+    twice at a time, nor again before the operator has `used` a key since. `changed` is called when an answer has come that is not the one known before. Everything runs on
     the screen's loop; `work` brings a coroutine to the service's loop and its answer back.
     """
 
@@ -36,6 +36,11 @@ class Rights:
         self._changed = changed
         self._known: dict[tuple[str, ...], tuple[float, Answer]] = {}
         self._asking = False
+        self._used_at = clock.monotonic()
+
+    def used(self) -> None:
+        """Take note that the operator is there: what is no longer believed is worth a question."""
+        self._used_at = self._clock.monotonic()
 
     def why_not(self, action: str, ref: Ref) -> str:
         """Return why an action on an object is not this user's, "" where it is or where nobody knows yet."""
@@ -52,7 +57,8 @@ class Rights:
         """Ask about an object where its rights are not known, or no longer; at most one question at a time."""
         place, now = _place(target.ref), self._clock.monotonic()
         known_at, known = self._known.get(place, (-KEPT, {}))
-        if self._asking or (place in self._known and now - known_at < KEPT):
+        believed = now - known_at < KEPT or self._used_at < known_at
+        if self._asking or (place in self._known and believed):
             return
 
         def answered(found: Answer | None, _problem: Problem | None) -> None:

@@ -48,6 +48,10 @@ async def test_a_key_that_may_not_be_used_is_grey_and_says_why(open_deck: Open) 
         await check_restored(deck)
         await deck.press("j", "k", "j", "k")
         assert len(acting.asked) == 2, "rows in passing are not asked about"
+        await deck.tick(60)
+        assert len(acting.asked) == 3, "after a minute of use it is asked again"
+        await deck.tick(60)
+        assert len(acting.asked) == 3, "and not at rest"
 
 
 async def check_restored(deck: Deck) -> None:
