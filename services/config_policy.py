@@ -49,6 +49,9 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Hours,
         Meta(description="When changes are allowed at all, UTC; unset: always.", examples=["Mon-Fri 08:00-18:00"]),
     ] = ""
+    arm_first: Annotated[
+        bool, Meta(description="Nothing is done on the screen before ! has armed this context; --yes arms a command.")
+    ] = False
     arm_minutes: Annotated[int, Meta(ge=1, le=240, description="How long ! arms.")] = 15
     tell: Annotated[
         Names | None,

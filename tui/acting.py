@@ -78,6 +78,7 @@ class Acting:
         outgoing: Callable[[], Outgoing | None] = lambda: None,
     ) -> None:
         self.armed = Armed()
+        self.arm_key = "!"
         self.kubectl_environment: Mapping[str, str] = {}
         self.warnings: MutableSequence[SafeText] = []
         self.introduce: Callable[[], Awaitable[object]] = _unknown
@@ -280,7 +281,8 @@ class Acting:
         trusted = reading.freshness is Freshness.FRESH
         return Circumstances(
             now=now,
-            armed_until=self.armed.until,
+            armed_until=self.armed.until if self.armed.holds(self._hands.context, now) else 0.0,
+            arm_key=self.arm_key,
             source="an Alertmanager" if of_alerting and told else "the cluster",
             data_age=0.0 if trusted else _age(reading.last_ok, now),
             recent=[at for at, whose in self._done if uid and whose == uid],

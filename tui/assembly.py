@@ -246,6 +246,7 @@ class Assembly(Announcing, Masking, Steers):
             if made is None:
                 return None
             self._hands = (engine.session, made)
+        self._hands[1].arm_key = self.console.keymap.key("arm")
         return self._hands[1]
 
     def _outgoing(self) -> Outgoing | None:

@@ -25,20 +25,18 @@ BURST = 10
 class Circumstances(Struct, frozen=True):
     """What a guard looks at. `data_age` is in seconds, None where nobody knows; `armed_until` epoch seconds, 0: not.
 
-    `source` is where the data comes from. `ledger` is "" where the audit trail takes entries, else why not. `rights`
-    are the server's answers; `recent` the times of this console's actions on this very object, `burst` of all of them.
+    `arm_key` is the key that arms, `source` where the data comes from. `rights` are the server's answers; `recent` the
+    times of this console's actions on this very object, `burst` of all of them.
     """
 
     now: float
     armed_until: float = 0.0
+    arm_key: str = "!"
     data_age: float | None = 0.0
     source: str = "the cluster"
-    ledger: str = ""
     rights: Sequence[tuple[Right, AccessAnswer]] = ()
     recent: Sequence[float] = ()
     burst: Sequence[float] = ()
-    owner: str = ""
-    replaying: bool = False
 
 
 class Allow(Struct, frozen=True):
@@ -60,8 +58,6 @@ def guard(plan: Plan, policy: Policy, found: Circumstances) -> Allow | Deny:
     if reason:
         return Deny(safe_text(reason))
     warnings = []
-    if found.owner:
-        warnings.append(Fact("owner", found.owner, Severity.WARN))
     if any(found.now - then < COOL_DOWN for then in found.recent):
         last = found.now - max(found.recent)
         warnings.append(Fact("again", f"this console acted on it {last:.0f} s ago", Severity.WARN))
@@ -70,15 +66,13 @@ def guard(plan: Plan, policy: Policy, found: Circumstances) -> Allow | Deny:
 
 def may_begin(action: str, policy: Policy, found: Circumstances) -> str:
     """Return why an action may not even be planned here and now, "" where it may: what greys a key."""
-    if found.replaying:
-        return "this is the past: leave the replay to act"
-    if found.ledger:
-        return found.ledger
     if policy.denies(action):
         return f"the policy of this cluster denies {action}; ask who keeps the configuration"
     until = barred_until(policy, datetime.fromtimestamp(found.now, UTC))
     if until:
         return f"changes are frozen here {until}; the configuration's policy says so"
+    if policy.arm_first and found.armed_until <= found.now:
+        return f"nothing is armed here, and the policy asks for it: press {found.arm_key} first"
     if found.data_age is None:
         return f"it is not known how old this data is: wait until {found.source} answers"
     if found.data_age > OLDEST:

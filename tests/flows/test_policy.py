@@ -27,6 +27,8 @@ BLAST = "max_pods = 1"
 FROZEN = f'freeze = ["{AROUND_NOW}"]'
 HOURS = f'hours = "{ANOTHER_DAY}-{ANOTHER_DAY} 00:00-00:01"'
 
+ARM_FIRST = "arm_first = true"
+
 
 @pytest.fixture(scope="module")
 def estate() -> Iterator[Rehearsal]:
@@ -61,6 +63,8 @@ def written(home: Path, rules: str) -> Path:
         (REASON, ("--yes", "--reason", "for the logs"), 1, "the reason must name a ticket (INC-[0-9]+)"),
         (BLAST, ("--yes",), 1, "pods, and the policy of this cluster allows 1 at a time"),
         (FROZEN, ("--yes",), 1, "changes are frozen here until"),
+        (ARM_FIRST, (), 1, "Nothing was changed: --yes confirms it"),
+        (f"{ARM_FIRST}\n{BLAST}", ("--yes",), 1, "pods, and the policy of this cluster allows 1 at a time"),
         (HOURS, ("--yes",), 1, f"changes are frozen here outside {ANOTHER_DAY}-{ANOTHER_DAY} 00:00-00:01 UTC"),
     ],
 )
@@ -112,6 +116,7 @@ async def test_the_screen_keeps_to_it(estate: Rehearsal, home: Path) -> None:
         for rules, says in (
             (DENIED, "denies restart; ask who keeps the configuration"),
             (FROZEN, "changes are frozen here until"),
+            (ARM_FIRST, "nothing is armed here, and the policy asks for it: press ! first"),
             (HOURS, f"changes are frozen here outside {ANOTHER_DAY}-{ANOTHER_DAY}"),
         ):
             ruled(console, home, rules)
@@ -128,6 +133,11 @@ async def test_the_screen_keeps_to_it(estate: Rehearsal, home: Path) -> None:
         assert "the policy of this cluster allows 1 at a time" in console.text
         await console.press("escape")
         await typed_and_reasoned(console, home)
+        ruled(console, home, ARM_FIRST)
+        await console.press("exclamation_mark")
+        await console.until_seen("armed for 15 minutes")
+        await restart_of_it(console)
+        assert isinstance(console.app.screen, PlanDialog), "armed, it is planned as ever"
 
 
 async def typed_and_reasoned(console: Program, home: Path) -> None:

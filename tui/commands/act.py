@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -29,7 +30,7 @@ from services.monitoring import Monitoring
 from services.ports import Interest
 from services.redact import redact
 from services.sanitize import safe_text
-from tui.acting import Acting, Planned
+from tui.acting import Acting, Armed, Planned
 from tui.commands.act_alerts import acts_on_alerts, find, given_of, note_answers
 from tui.commands.outbox import facts
 from tui.commands.setup import Setup, actor, prepare
@@ -139,6 +140,7 @@ async def _act(
         acting = make_acting(engine, live, clock, setup, actor(), past, lambda: outgoing, monitoring.alertmanagers)
         if acting is None:
             raise Problem(safe_text("The cluster is not connected."))
+        acting.armed = Armed(identity.context, math.inf)
         if resource == ALERTS:
             note_answers(await silencing.look(acting.hands), live, clock.now())
             target, found = await find(arguments.target, BY_ID[arguments.action], acting.hands, engine.cluster)

@@ -27,8 +27,10 @@ def refusal(policy: Policy, **found: object) -> str:
     ("policy", "found", "said"),
     [
         (Policy(), {}, ""),
-        (Policy(), {"replaying": True}, "past"),
-        (Policy(), {"ledger": "the ledger is full"}, "the ledger is full"),
+        (Policy(arm_first=True), {}, "nothing is armed here, and the policy asks for it: press ! first"),
+        (Policy(arm_first=True), {"arm_key": "f9"}, "press f9 first"),
+        (Policy(arm_first=True), {"armed_until": NOW}, "nothing is armed"),
+        (Policy(arm_first=True), {"armed_until": NOW + 1.0}, ""),
         (Policy(deny=("roll*",)), {}, "denies rollback"),
         (Policy(deny=("drain",)), {}, ""),
         (Policy(hours="Mon-Fri 08:00-09:00"), {}, "frozen"),
