@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -131,9 +131,9 @@ class SceneSteering:
         """Return two contexts."""
         return (CLUSTER, "staging-eu-1")
 
-    def go_to_context(self, name: str) -> None:
-        """Note where it went."""
-        self.done.append(("context", name))
+    def find_context(self, name: str) -> Callable[[], None]:
+        """Note where it went, once it goes."""
+        return lambda: self.done.append(("context", name))
 
     def want(self, resource: Resource) -> None:
         """Note the kind."""

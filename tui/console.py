@@ -105,8 +105,8 @@ class Steering(Protocol):
         """Return the contexts there are. Raises Problem."""
         ...
 
-    def go_to_context(self, name: str) -> None:
-        """Leave this cluster for another. Raises Problem."""
+    def find_context(self, name: str) -> Callable[[], None]:
+        """Read what there is of another cluster, on a thread; what is returned goes there. Raises Problem."""
         ...
 
     def want(self, resource: Resource) -> None:
@@ -133,9 +133,10 @@ class Steering(Protocol):
 class Console(Struct):
     """One operator's console on one cluster: the feed, the clock and the scope that its screens share.
 
-    `private` are names of the cluster and its people that no row tells (kind, names), `salt` what pseudonyms are made
-    from where the configuration says so. `saved_scope` is the configuration's, `scope_chosen` says whether the present
-    one was chosen on the screen. `alert_servers` are the sources of alerts, also before they are asked.
+    `private` are names of the cluster and its people that no row tells (kind, names), told without reading anything,
+    `salt` what pseudonyms are made from where the configuration says so. `saved_scope` is the configuration's,
+    `scope_chosen` says whether the present one was chosen on the screen. `alert_servers` are the sources of alerts,
+    also before they are asked.
     """
 
     clock: Clock
@@ -182,11 +183,15 @@ class Console(Struct):
             return Lens(now, self.glyphs, self.mask, self.recovered_for, self.flapping_for)
         return Lens(now, self.glyphs, sharing.mask, self.recovered_for, self.flapping_for, sharing.name)
 
-    def share(self, salt: bytes = b"") -> None:
-        """Show only stand-ins of names from the next drawing on; what has been drawn is the app's to make anew."""
+    def share(self, salt: bytes = b"", contexts: Iterable[str] = ()) -> None:
+        """Show only stand-ins of names from the next drawing on; what has been drawn is the app's to make anew.
+
+        `contexts` are those of the kubeconfig, as far as they were read.
+        """
         from tui.sharing import Sharing
 
         self.sharing = Sharing(salt, self.share_names)
+        self.sharing.learn("cluster", contexts)
         self.learn_names()
 
     def learn_names(self) -> None:

@@ -26,17 +26,17 @@ class Masking:
             """Return the names of the contexts there are. Raises Problem."""
 
     def _private(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Return the names that only the kubeconfig tells."""
+        """Return the names that only the kubeconfig tells of the cluster that is watched."""
         from urllib.parse import urlsplit
 
         identity = self.setup.identity
-        with contextlib.suppress(Problem):
+        with contextlib.suppress(ValueError):
             return [
-                ("cluster", (*self.contexts(), identity.cluster_name)),
+                ("cluster", (identity.cluster_name,)),
                 ("host", (urlsplit(identity.server).hostname or "",)),
                 ("user", (identity.user,)),
             ]
-        return [("user", (identity.user,))]
+        return [("cluster", (identity.cluster_name,)), ("user", (identity.user,))]
 
     async def _salt(self) -> bytes:
         reference = self.setup.loaded.config.ui.share_salt
@@ -53,4 +53,7 @@ class Masking:
                     salt = pool.submit(asyncio.run, self._salt()).result()
                 except Problem as problem:
                     self._notes.append(f"share mode: names are this session's own: {problem.sentence}")
-        self.console.share(salt)
+        contexts: tuple[str, ...] = ()
+        with contextlib.suppress(Problem):
+            contexts = self.contexts()
+        self.console.share(salt, contexts)

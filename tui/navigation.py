@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cache.state.records import Place
 from services.errors import Problem
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
+T = TypeVar("T")
+
 HISTORY = 50
 """Places that `[` and `]` remember."""
 
@@ -48,6 +50,12 @@ class Navigation(_Base):
 
     def say(self, sentence: str) -> None:
         """Show one sentence in the footer for a while."""
+        raise NotImplementedError
+
+    def work(
+        self, task: Callable[[], Coroutine[Any, Any, T]], arrived: Callable[[T | None, Problem | None], None]
+    ) -> None:
+        """Do something on the service thread; `arrived` gets its result or the problem, here."""
         raise NotImplementedError
 
     def open_view(self, name: str, filter_text: str = "") -> bool:

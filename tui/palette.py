@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from services.errors import Problem
 from services.model.cluster import ApiResource
 from tui.bindings import K9S, Group, Kin, printed
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 Take = Callable[[Sequence[Choice]], None]
 
+NO_RESTART = "another cluster, no restart"
 REMEMBERED = History()
 """What was typed into the palette, for the life of the program."""
 
@@ -87,7 +90,8 @@ def go(app: QuarterdeckApp, going: Going) -> None:
     """Go where a palette text leads; what cannot be found is said, and nothing changes."""
     console = app.console_state
     if going.context and going.context != console.scope.context:
-        app.go_to_context(going.context)
+        app.go_to_context(going.context, then=partial(go, app, structs.replace(going, context="")))
+        return
     if going.namespace is not None:
         app.enter_namespace(going.namespace)
     if going.scope is not None:
@@ -140,7 +144,7 @@ def open_contexts(app: QuarterdeckApp) -> None:
 
     def more(take: Take) -> None:
         def named(names: tuple[str, ...]) -> None:
-            take([Choice(f"ctx {name}", lens.text(name), "another cluster, no restart") for name in names])
+            take([Choice(f"ctx {name}", lens.name("cluster", name), NO_RESTART) for name in names])
 
         _name_contexts(app, named)
 

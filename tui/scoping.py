@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -21,6 +24,9 @@ else:
 
 class Scoping(_Base):
     """Mixed into the app: what an operator chooses to look at. A chosen scope is kept, as the place is."""
+
+    _awaited: object = None
+    """Which choice of a context is being read; the last one counts."""
 
     def take_scope(self, scope: Scope, *, chosen: bool) -> None:
         """Show this part of the cluster from now on; `chosen` says whether it is to be there at the next start too."""
@@ -66,16 +72,37 @@ class Scoping(_Base):
             if isinstance(screen, BaseScreen) and screen.is_attached:
                 screen.set_scope()
 
-    def go_to_context(self, name: str) -> None:
-        """Leave this cluster for another, without a restart; places of the one before are forgotten."""
+    def go_to_context(self, name: str, then: Callable[[], None] | None = None) -> None:
+        """Leave this cluster for another, without a restart; places of the one before are forgotten.
+
+        What there is of it is read on a thread: until then all is as it was, and whoever has opened a dialog meanwhile
+        stays, since it speaks of the cluster that was there. `then` is done when the other cluster is there.
+        """
         console = self.console_state
         if console.steering is None:
             return
-        try:
-            console.steering.go_to_context(name)
-        except Problem as problem:
-            self.say(problem.sentence)
-            return
+        awaited = self._awaited = object()
+
+        def found(enter: Callable[[], None] | None, problem: Problem | None) -> None:
+            if self._awaited is not awaited:
+                return
+            self._awaited = None
+            shown = console.lens().name("cluster", name)
+            if enter is None:
+                self.say(problem.sentence if problem is not None else f"context {shown} could not be read")
+            elif not isinstance(self.screen, BaseScreen):
+                self.say(f"context {shown} was left alone: a dialog was opened meanwhile; choose it again")
+            else:
+                self._enter_context(name, enter)
+                if then is not None:
+                    then()
+
+        self.say(f"reading context {console.lens().name('cluster', name)}; this cluster is shown until then")
+        self.work(partial(asyncio.to_thread, console.steering.find_context, name), found)
+
+    def _enter_context(self, name: str, enter: Callable[[], None]) -> None:
+        console = self.console_state
+        enter()
         console.kinds, console.scope_chosen = (), False
         console.learn_names()
         self.forget_places()

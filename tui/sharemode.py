@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
+from services.errors import Problem
 from tui.clipboard import copy_to_terminal
 from tui.navigation import Navigation
 
 if TYPE_CHECKING:
+    from tui.console import Console
+
     _Base = Navigation
 else:
     _Base = object
@@ -44,27 +46,50 @@ class ShareMode(_Base):
             console.sharing, self._unmask_until = None, float("-inf")
             self.rebuild()
             self.say("share mode is off: real names are on screen")
-        elif console.salt is None or console.runtime is None:
-            self._share(b"")
         else:
-            self._ask_for_salt(console.salt())
+            self._share()
+            self._learn()
 
-    def _ask_for_salt(self, asking: Coroutine[Any, Any, bytes]) -> None:
-        loop, runtime = asyncio.get_running_loop(), self.console_state.runtime
-        assert runtime is not None  # noqa: S101 - asked by the caller
+    def _learn(self) -> None:
+        """Learn what must be read: the salt, and the names of other clusters. All that is known is masked before."""
+        console = self.console_state
+        begun = console.sharing
+        if console.runtime is None or (console.salt is None and console.steering is None):
+            return
 
-        def told(future: Future[bytes]) -> None:
-            error = None if future.cancelled() else future.exception()
-            salt = b"" if future.cancelled() or error is not None else future.result()
-            why = getattr(error, "sentence", "the salt could not be read") if error is not None else ""
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._share, salt, why)
+        def told(learnt: tuple[bytes, str, tuple[str, ...]] | None, _: Problem | None) -> None:
+            if learnt is None or console.sharing is not begun or begun is None:
+                return
+            salt, why, contexts = learnt
+            if salt or why:
+                self._share(salt, why, contexts)
+            elif set(contexts) - {console.scope.context}:
+                begun.learn("cluster", contexts)
+                self._redraw()
 
-        runtime.submit(asking).add_done_callback(told)
+        self.work(partial(_read, console), told)
 
-    def _share(self, salt: bytes, why: str = "") -> None:
-        self.console_state.share(salt)
+    def _share(self, salt: bytes = b"", why: str = "", contexts: tuple[str, ...] = ()) -> None:
+        self.console_state.share(salt, contexts)
+        self._redraw(why)
+
+    def _redraw(self, why: str = "") -> None:
         self.rebuild()
         key = self.console_state.keymap.key("share")
         own = f"; names are this session's own: {why}" if why else ""
         self.say(f"share mode: hosts, addresses, accounts and names are masked{own}; {key} twice ends it")
+
+
+async def _read(console: Console) -> tuple[bytes, str, tuple[str, ...]]:
+    """Return the salt, why there is none ("" where none was asked for), and the contexts of the kubeconfig."""
+    salt, why = b"", ""
+    contexts: tuple[str, ...] = ()
+    if console.salt is not None:
+        try:
+            salt = await console.salt()
+        except Exception as error:  # noqa: BLE001 - whatever it is, names stay masked and the operator reads why
+            why = getattr(error, "sentence", "the salt could not be read")
+    if console.steering is not None:
+        with contextlib.suppress(Problem):
+            contexts = await asyncio.to_thread(console.steering.contexts)
+    return salt, why, contexts

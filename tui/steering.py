@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from services.model.ref import Resource
-from tui.commands.setup import FIRST_TABLES, retarget, seed
+from tui.commands.setup import FIRST_TABLES, fill, retarget, saved_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cache.live import LiveState
+    from cache.state.records import SavedTable
     from services.clock import Clock
     from services.engine import Desired
     from services.ports import Interest
@@ -42,14 +47,22 @@ class Steers:
 
         return contexts(self.setup.identity.paths or None)
 
-    def go_to_context(self, name: str) -> None:
-        """Leave this cluster for another. Raises Problem where the kubeconfig cannot say which."""
-        self.setup = retarget(self.setup, name)
+    def find_context(self, name: str) -> Callable[[], None]:
+        """Read what there is of another cluster; what is returned leaves this one for it, and reads nothing.
+
+        Blocks for the disk. Raises Problem where the kubeconfig cannot say which.
+        """
+        found = retarget(self.setup, name)
+        saved, _ = saved_of(found, FIRST_TABLES)
+        return partial(self._move_to, found, saved)
+
+    def _move_to(self, found: Setup, saved: Mapping[str, SavedTable]) -> None:
+        self.setup = structs.replace(self.setup, identity=found.identity, key=found.key)
         self.interest = structs.replace(self.interest, namespaces=(), generic=())
         self.console.scope = self.saved_scope()
-        self.console.login = self.setup.loaded.config.context(name).login
+        self.console.login = self.setup.loaded.config.context(found.identity.context).login
         self.live.clear()
-        seed(self.live, self.setup, FIRST_TABLES, self.clock)
+        fill(self.live, saved, self.clock)
         self.runtime.move(self._desired)
 
     def want(self, resource: Resource) -> None:

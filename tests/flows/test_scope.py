@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from screenshots import scene
+from screenshots import scene, scene_runtime
 from services.rehearsal.server import Rehearsal
 from tests.flows.conftest import Open
 from tests.flows.program import Program, estate_served, kubeconfig_of, program
 from tui import palette
 from tui.console import Scope
+from tui.presenters.goto import read_going
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +152,64 @@ async def test_a_kubeconfig_that_reads_slowly_holds_up_neither_palette_nor_choic
         await console.until_seen("Context", f"{len(names)} of {len(names)}", names[0], "another cluster, no restart")
         await console.press("escape")
         assert not list((home / "state").glob("crash-*"))
+
+
+class SlowSteering(scene_runtime.SceneSteering):
+    """Has a kubeconfig that is far away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may = threading.Event()
+
+    def contexts(self) -> tuple[str, ...]:
+        """Return two contexts, at last."""
+        assert self.may.wait(20)
+        return super().contexts()
+
+    def find_context(self, name: str) -> Callable[[], None]:
+        """Find one, at last."""
+        assert self.may.wait(20)
+        return super().find_context(name)
+
+
+async def test_another_context_is_read_aside_and_a_dialog_keeps_the_one_there_is(open_deck: Open) -> None:
+    steering = SlowSteering()
+    async with open_deck((160, 48), console={"steering": steering}) as deck:
+        deck.app.open_view("pods")
+        await deck.settle()
+        palette.go(deck.app, read_going("ctx elsewhere"))
+        palette.go(deck.app, read_going("ctx staging-eu-1"))
+        await deck.pilot.press("j")
+        assert "Pods" in deck.text
+        assert "prod-eu-1" in deck.header
+        assert steering.done == []
+        steering.may.set()
+        await deck.settle()
+        assert steering.done == [("context", "staging-eu-1")], "the last choice counts, and it alone"
+        assert "context staging-eu-1; this console stays on it" in deck.footer
+        steering.may.clear()
+        palette.go(deck.app, read_going("ctx elsewhere"))
+        await deck.pilot.pause()
+        assert "reading context elsewhere" in deck.footer
+        await deck.pilot.press("colon")
+        steering.may.set()
+        await deck.settle()
+        assert len(steering.done) == 1
+        await deck.press("escape")
+        assert "context elsewhere was left alone" in deck.footer
+
+
+async def test_share_mode_masks_before_the_kubeconfig_was_read(open_deck: Open) -> None:
+    steering = SlowSteering()
+    async with open_deck((160, 48), console={"steering": steering}) as deck:
+        deck.app.say("prod-eu-1 and staging-eu-1")
+        await deck.pilot.press("H")
+        await deck.pilot.pause()
+        assert "SHARE" in deck.header
+        assert "prod-eu-1" not in deck.text
+        steering.may.set()
+        await deck.settle()
+        deck.app.say("prod-eu-1 and staging-eu-1")
+        await deck.settle()
+        assert "prod-eu-1" not in deck.text
+        assert "staging-eu-1" not in deck.text

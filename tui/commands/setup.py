@@ -22,6 +22,7 @@ from services.clock import Clock
 from services.config import Loaded, load
 from services.config_schema import ContextSettings
 from services.kubernetes.kubeconfig import NO_CLUSTER, Identity, default_paths, identify, in_cluster_identity
+from services.model.actor import Actor
 from services.model.source import CONNECTION, SourceState, SourceStatus
 from services.ports import Replace
 
@@ -113,15 +114,30 @@ def seed(live: LiveState, setup: Setup, tables: tuple[str, ...], clock: Clock) -
     That is when the oldest of them were right: epoch seconds, 0.0 where there are none. Their source says NEVER until
     the server has answered, so that they are shown as old and are counted by nobody.
     """
+    saved, place = saved_of(setup, tables)
+    return place, fill(live, saved, clock)
+
+
+def saved_of(setup: Setup, tables: tuple[str, ...]) -> tuple[Mapping[str, SavedTable], Place | None]:
+    """Read what the last time left of a cluster: rows of these tables, and the place. Blocks for the disk."""
     with FirstPaint(setup.folder) as paint:
-        saved: dict[str, SavedTable] = paint.tables(setup.key, tables)
-        place = paint.place(setup.key)
+        return paint.tables(setup.key, tables), paint.place(setup.key)
+
+
+def fill(live: LiveState, saved: Mapping[str, SavedTable], clock: Clock) -> float:
+    """Fill live state with rows that were read; returns since when they are old, as `seed` does."""
     as_of = min((table.as_of for table in saved.values()), default=0.0)
     for name, table in saved.items():
         rows: Mapping[str, Any] = table.rows
         live.apply("cache", Replace(name, rows))
     live.status(SourceStatus(CONNECTION, SourceState.NEVER, last_ok=as_of, last_byte=as_of, since=clock.now()))
-    return place, as_of
+    return as_of
+
+
+def console_actor(who: str) -> Actor:
+    """Return who acts in this process: user, machine, and an id that no other process has. To be asked for once."""
+    user, _, host = who.partition("@")
+    return Actor(user, host, f"{host}-{os.getpid()}-{os.urandom(3).hex()}")
 
 
 def actor() -> str:

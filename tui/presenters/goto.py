@@ -98,7 +98,9 @@ def choices(
     offered.append(Choice("scope saved", "scope saved", "the namespaces and labels of the configuration"))
     offered.append(Choice("scope", "scope", "say it; scope NS,NS key=value sets it, scope all ends it"))
     offered += [Choice(f"ns {name}", f"ns {lens.text(name)}", "show this namespace only") for name in namespaces]
-    offered += [Choice(f"ctx {name}", f"ctx {lens.text(name)}", "another cluster, no restart") for name in contexts]
+    offered += [
+        Choice(f"ctx {name}", f"ctx {lens.name('cluster', name)}", "another cluster, no restart") for name in contexts
+    ]
     for one in resources:
         if view_named(one.resource.plural) is None and "list" in one.verbs:
             short = f"; also {', '.join(one.short_names)}" if one.short_names else ""
