@@ -249,7 +249,7 @@ class Endpoint:
         return httpx.AsyncClient(
             headers=headers,
             auth=httpx.BasicAuth(settings.username, password.reveal()) if settings.username else None,
-            verify=self._tls(),
+            verify=await asyncio.to_thread(self._tls),
             proxy=settings.proxy or None,
             trust_env=not settings.proxy,
             follow_redirects=False,

@@ -24,7 +24,10 @@ CONNECT_SECONDS = 5.0
 
 
 class HttpSender:
-    """The way to one server over HTTP: no redirects, no connection kept, no retry, no URL in any log or exception."""
+    """The way to one server over HTTP: no redirects, no connection kept, no retry, no URL in any log or exception.
+
+    Nothing is unpacked: an answer is asked for as it is, and one that comes packed all the same says nothing.
+    """
 
     def __init__(self, settings: NotifySettings, clock: Clock) -> None:
         self._settings = settings
@@ -46,7 +49,7 @@ class HttpSender:
         for name in ("httpx", "httpcore"):  # they write whole URLs at INFO
             logging.getLogger(name).setLevel(logging.WARNING)
         try:
-            client = self._client()
+            client = await asyncio.to_thread(self._client)
         except (OSError, ValueError) as error:
             return Answer(
                 error=f"cannot be asked: {self._settings.ca_file} is no PEM file ({_kind(error)})", sent=False
@@ -56,13 +59,10 @@ class HttpSender:
                 content = request.body if request is not None else None
                 headers = dict(request.headers) if request is not None else {}
                 async with client.stream(method, url, content=content, headers=headers) as answer:
-                    body = bytearray()
-                    async for chunk in answer.aiter_bytes():
-                        body += chunk
-                        if len(body) >= MAX_ANSWER:
-                            break
                     named = {name.lower(): value for name, value in answer.headers.items()}
-                    return Answer(answer.status_code, named, bytes(body[:MAX_ANSWER]), at=self._clock.now())
+                    packed = named.get("content-encoding", "identity").strip().lower() not in ("", "identity")
+                    body = b"" if packed else await _beginning(answer)
+                    return Answer(answer.status_code, named, body, at=self._clock.now())
         except TimeoutError:
             return Answer(error=f"did not answer within {self._settings.timeout} s", at=self._clock.now())
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
@@ -83,8 +83,18 @@ class HttpSender:
             follow_redirects=False,
             timeout=httpx.Timeout(float(settings.timeout), connect=min(CONNECT_SECONDS, float(settings.timeout))),
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
-            headers={"User-Agent": "quarterdeck"},
+            headers={"User-Agent": "quarterdeck", "Accept-Encoding": "identity"},
         )
+
+
+async def _beginning(answer: httpx.Response) -> bytes:
+    """Return what a body begins with, as it came over the wire: unpacking may make tens of MB of a chunk."""
+    body = bytearray()
+    async for chunk in answer.aiter_raw():
+        body += chunk
+        if len(body) >= MAX_ANSWER:
+            break
+    return bytes(body[:MAX_ANSWER])
 
 
 def _may_have_left(error: BaseException) -> bool:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import hashlib
 import hmac
 import io
 import logging
 import socket
 import traceback
+import tracemalloc
 from collections.abc import AsyncIterator
 from email import message_from_bytes
 from email.policy import default
@@ -108,6 +110,21 @@ async def test_what_a_slack_webhook_does_to_a_message(
     assert headers["content-type"] == "application/json; charset=utf-8"
     assert b"rolled back" in body
     assert not any(canary in settled.reason for canary in CANARIES)
+
+
+async def test_an_answer_that_was_packed_is_not_unpacked(served: Vendor) -> None:
+    bomb = gzip.compress(bytes(48 * 2**20))
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
+    served.answers = [head.encode() + bomb]
+    tracemalloc.start()
+    try:
+        settled = await outlet(ROOM).deliver(message(1))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert settled.verdict is Verdict.UNKNOWN
+    assert served.got[0][1]["accept-encoding"] == "identity"
+    assert peak < 8 * 2**20, peak
 
 
 async def test_where_nobody_listens_nothing_was_sent(served: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
