@@ -14,7 +14,7 @@ from services.redact import redact
 from tui.announcing import Announcing
 from tui.app import QuarterdeckApp
 from tui.beside import Beside
-from tui.commands.setup import Setup, actor
+from tui.commands.setup import Setup, actor, console_actor
 from tui.console import Console, Scope
 from tui.crash import CrashLog, loop_handler
 from tui.glyphs import ASCII, UNICODE
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tui.outgoing import Outgoing
     from tui.reload import Reload
     from tui.stay import Stay
+    from tui.trail import LedgerTrail
 
 STOP_WITHIN = 3.0
 """Seconds the service thread has to end once the screen is gone."""
@@ -67,7 +68,9 @@ class Assembly(Announcing, Masking, Steers):
         self._hands: tuple[ClusterSession | None, Acting] | None = None
         self._notes: list[str] = list(setup.loaded.notes)
         settings = setup.loaded.config.context(setup.identity.context)
-        self.beside = Beside(setup.folder, clock, actor(), setup.loaded.config)
+        self._actor = console_actor(actor())
+        self._trail: LedgerTrail | None = None
+        self.beside = Beside(setup.folder, clock, self._actor, setup.loaded.config)
         self.beside.call = self.runtime.call
         self.beside.on_ledger = self._ledger_wrong
         self.console = Console(
@@ -187,8 +190,8 @@ class Assembly(Announcing, Masking, Steers):
         """End the service thread and write what is left to write."""
         self.runtime.stop(STOP_WITHIN)
         self.beside.close()
-        if self._hands is not None:
-            self._hands[1].close()
+        if self._trail is not None:
+            self._trail.close()
         if self.store is not None:
             self._begin_history()
             self.store.close()
@@ -228,23 +231,29 @@ class Assembly(Announcing, Masking, Steers):
     def _acting(self) -> Acting | None:
         """Return what acts on the cluster that is watched now, made anew for each."""
         from tui.handing import make_acting
+        from tui.trail import LedgerTrail
 
         engine = self.runtime.engine
         if engine is None:
             return None
+        if self._trail is None:
+            self._trail = LedgerTrail(self.setup.folder, self.clock, self._actor)
         if self._hands is None or self._hands[0] is not engine.session:
             made = make_acting(
                 engine,
                 self.live,
                 self.clock,
                 self.setup,
-                self.console.actor,
+                self._trail,
                 self._past(),
                 self._outgoing,
                 self.beside.alertmanagers,
             )
             if made is None:
                 return None
+            if self._hands is not None and self._hands[1].armed.holds(made.hands.context, self.clock.now()):
+                made.armed = self._hands[1].armed
+            self.console.armed_until = made.armed.until
             self._hands = (engine.session, made)
         self._hands[1].arm_key = self.console.keymap.key("arm")
         return self._hands[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from services.engine import Engine
     from services.kubernetes.kubeconfig import Identity
     from services.kubernetes.transport import Transport
+    from services.model.actor import Actor
     from services.monitoring import Monitoring
     from services.ports import MetricsSession
     from tui.incidents import Desk
@@ -43,7 +43,7 @@ AFTER = 3.0
 class Beside:
     """Made once for a console; its runs are begun anew for each stay in a cluster, on the service loop."""
 
-    def __init__(self, folder: Path, clock: Clock, who: str, config: Config) -> None:
+    def __init__(self, folder: Path, clock: Clock, who: Actor, config: Config) -> None:
         self._folder = folder
         self._clock = clock
         self._who = who
@@ -121,12 +121,9 @@ class Beside:
     def outgoing(self) -> Outgoing:
         """Return where messages to people outside are written; loaded when it is wanted first."""
         if self._outgoing is None:
-            from services.model.actor import Actor
             from tui.outgoing import Outgoing
 
-            user, _, host = self._who.partition("@")
-            actor = Actor(user, host, f"{host}-{os.getpid()}")
-            self._outgoing = Outgoing(self._folder, self._clock, actor, self._config)
+            self._outgoing = Outgoing(self._folder, self._clock, self._who, self._config)
         return self._outgoing
 
     async def ledger(self, live: LiveState) -> None:

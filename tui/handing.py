@@ -10,10 +10,8 @@ from services.clock import Clock
 from services.config_secret import know_secrets_of
 from services.kubernetes.kubeconfig import NO_CLUSTER
 from services.kubernetes.lease import Leases
-from services.model.actor import Actor
 from tui.acting import Acting
 from tui.locking import ClusterLocks, MachineLocks
-from tui.trail import Begun, LedgerTrail
 
 if TYPE_CHECKING:
     from cache.ledger.ledger import Beside
@@ -24,16 +22,12 @@ if TYPE_CHECKING:
     from services.engine import Engine
     from services.kubernetes.hands import KubernetesHands
     from services.model.action import Ended
+    from services.model.actor import Actor
     from services.model.ref import Ref
     from services.model.workload import Healthy
     from tui.commands.setup import Setup
     from tui.outgoing import Outgoing
-
-
-def console_actor(who: str) -> Actor:
-    """Return who acts in this process: user, machine, and an id that no other process has."""
-    user, _, host = who.partition("@")
-    return Actor(user, host, f"{host}-{os.getpid()}-{os.urandom(3).hex()}")
+    from tui.trail import Begun, LedgerTrail
 
 
 def make_acting(
@@ -41,20 +35,20 @@ def make_acting(
     live: LiveState,
     clock: Clock,
     setup: Setup,
-    who: str,
+    trail: LedgerTrail,
     past: Past | None,
     outgoing: Callable[[], Outgoing | None] = lambda: None,
     alertmanagers: Callable[[str], Alertmanagers | None] = lambda _: None,
 ) -> Acting | None:
     """Return the hands for the cluster that an engine watches now, None until it is connected.
 
-    Where there is no cluster at all they reach Alertmanagers only. `past` is what was recorded of that cluster, None
-    where history is off; `outgoing` where people are told; `alertmanagers` gives what silences are set at, for the
-    identity of a cluster.
+    Where there is no cluster at all they reach Alertmanagers only. `trail` is that of the process, whatever cluster it
+    acts on; `past` what was recorded of that cluster, None where history is off; `outgoing` where people are told;
+    `alertmanagers` gives what silences are set at, for the identity of a cluster.
     """
     from services.alerts.hands import AlertingHands
 
-    actor, config, context, folder = console_actor(who), setup.loaded.config, setup.identity.context, setup.folder
+    actor, config, context, folder = trail.actor, setup.loaded.config, setup.identity.context, setup.folder
     know_secrets_of(config)
     cluster = _cluster_hands(engine, live, clock, setup, actor, past)
     hands: Hands | None = cluster
@@ -71,7 +65,7 @@ def make_acting(
 
     acting = Acting(
         AlertingHands(hands, lambda: alertmanagers(engine.cluster)),
-        LedgerTrail(folder, clock, actor, told),
+        trail.telling(told),
         ClusterLocks(Leases(hands, actor.console), MachineLocks(folder)),
         config.policy_of(context),
         watched=live.snapshot,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -53,9 +52,8 @@ OWNER_CELLS = 64
 class Desk:
     """Where this console's incidents are written; `nudge` is called when something was. `drafts` is what was typed."""
 
-    def __init__(self, folder: Path, clock: Clock, who: str, nudge: Callable[[], None] = lambda: None) -> None:
-        user, _, host = who.partition("@")
-        self.actor = Actor(user, host, f"{host}-{os.getpid()}")
+    def __init__(self, folder: Path, clock: Clock, who: Actor, nudge: Callable[[], None] = lambda: None) -> None:
+        self.actor = who
         self.drafts: dict[str, Mapping[str, str]] = {}
         self.nudge = nudge
         self._folder = folder

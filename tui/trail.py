@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -71,6 +72,12 @@ class LedgerTrail:
         self._ledger = Ledger(folder, clock)
         self._folder = folder / CONSOLES
         self._alive = FileLock(self._folder / f"{who.console}.lock")
+
+    def telling(self, beside: Callable[[Begun, Ended], Beside | None]) -> LedgerTrail:
+        """Return the same trail, of the same console with the same lock, where other words go with an outcome."""
+        other = copy.copy(self)
+        other._beside, other._begun = beside, {}
+        return other
 
     async def intent(self, plan: Plan, body: Mapping[str, Any]) -> str:
         """Write down what is about to be done, without the secrets that somebody typed. Raises LedgerRefused."""
@@ -140,7 +147,10 @@ class LedgerTrail:
         return tuple(found)
 
     def _lives(self, actor: Actor) -> bool:
-        """Tell whether the console that began it still runs, as its lock says; of another machine nothing is known."""
+        """Tell whether the console that began it may still run, as its lock says, if only because that cannot be read.
+
+        Of another machine nothing is known.
+        """
         if actor.host != self.actor.host:
             return False
         if actor.console == self.actor.console:
@@ -148,7 +158,9 @@ class LedgerTrail:
         lock = FileLock(self._folder / f"{actor.console}.lock")
         try:
             free = lock.acquire()
-        except OSError:
+        except FileNotFoundError:
             return False
+        except OSError:
+            return True
         lock.release()
         return not free

@@ -18,6 +18,7 @@ import pytest
 from cache.ledger.incidents import Said
 from screenshots import scene, scene_alerts
 from services.clock import ManualClock
+from services.model.actor import Actor
 from services.model.incident import IncidentEventKind
 from tests.budgets.pty import TRUECOLOR, Terminal
 from tests.flows.conftest import Deck, Open
@@ -209,7 +210,8 @@ async def test_every_screen_opens_and_shows_nothing_unsafe(
     glyphs: Glyphs,
 ) -> None:
     settings: dict[str, Any] = {"glyphs": glyphs, "ascii_only": glyphs is ASCII}
-    settings["console"] = {"metrics": SpoiltMetrics, "desk": lambda: Desk(tmp_path, ManualClock(scene.NOW), nasty("x"))}
+    spoilt = Actor(nasty("x"), nasty("x"), "c1")
+    settings["console"] = {"metrics": SpoiltMetrics, "desk": lambda: Desk(tmp_path, ManualClock(scene.NOW), spoilt)}
     SEEN.clear()
     live = await asyncio.to_thread(spoilt_monitoring)
     async with open_deck((width, height), live, **settings) as deck:
@@ -310,7 +312,7 @@ def assert_plain_files(folder: Path) -> None:
 
 async def test_what_was_said_in_an_incident_is_exported_and_listed_as_plain_lines(tmp_path: Path) -> None:
     """Write tricks into a real ledger, as somebody who pastes them does, and read them back by every way out."""
-    desk = Desk(tmp_path / "state", ManualClock(scene.NOW), "duty1@bastion-2")
+    desk = Desk(tmp_path / "state", ManualClock(scene.NOW), Actor("duty1", "bastion-2", "c1"))
     kind = IncidentEventKind
     number = await desk.tell(
         0, Said(kind.DECLARED, desk.actor, value="".join(TRICKS)[:200], owner=TRICKS[0], cluster=TRICKS[1])

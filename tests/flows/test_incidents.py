@@ -12,6 +12,7 @@ import pytest
 from cache.ledger.incident_watch import IncidentWatch
 from cache.ledger.incidents import IncidentReader
 from screenshots import scene
+from services.model.actor import Actor
 from services.model.incident import Incident, IncidentSeverity, IncidentStatus
 from services.ports import Replace
 from tests.flows.conftest import Deck, Open
@@ -28,7 +29,7 @@ class Room:
         self.deck = deck
         self.reader = IncidentReader(folder)
         self.watch = IncidentWatch(self.reader, deck.live, deck.clock)
-        self.desk = Desk(folder, deck.clock, "duty1@bastion-2")
+        self.desk = Desk(folder, deck.clock, Actor("duty1", "bastion-2", "c1"))
         deck.app.console_state.desk = lambda: self.desk
 
     @property
@@ -169,7 +170,7 @@ async def test_another_console_sees_it_and_answers(open_deck: Open, folder: Path
     async with room(open_deck, folder) as mine:
         await mine.deck.press("I")
         await mine.confirm("I")
-        other = Desk(folder, mine.deck.clock, "ana@bastion-1")
+        other = Desk(folder, mine.deck.clock, Actor("ana", "bastion-1", "c2"))
         from cache.ledger.incidents import Said
         from services.model.incident import IncidentEventKind
 

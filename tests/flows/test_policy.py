@@ -138,6 +138,12 @@ async def test_the_screen_keeps_to_it(estate: Rehearsal, home: Path) -> None:
         await console.until_seen("armed for 15 minutes")
         await restart_of_it(console)
         assert isinstance(console.app.screen, PlanDialog), "armed, it is planned as ever"
+        state = console.app.console_state
+        assert state.acting is not None
+        assert state.desk is not None
+        acting = state.acting()
+        assert acting is not None
+        assert state.desk().actor == acting.trail.actor, "one process is one console in the audit"
 
 
 async def typed_and_reasoned(console: Program, home: Path) -> None:

@@ -33,15 +33,16 @@ from services.sanitize import safe_text
 from tui.acting import Acting, Armed, Planned
 from tui.commands.act_alerts import acts_on_alerts, find, given_of, note_answers
 from tui.commands.outbox import facts
-from tui.commands.setup import Setup, actor, prepare
+from tui.commands.setup import Setup, actor, console_actor, prepare
 from tui.commands.stopping import Stopping
 from tui.console import Scope
 from tui.exitcodes import ExitCode
-from tui.handing import console_actor, make_acting
+from tui.handing import make_acting
 from tui.outgoing import Outgoing
 from tui.presenters.action import Where, present_end, present_plan, present_title
 from tui.presenters.lens import Lens
 from tui.presenters.outbox import present_told
+from tui.trail import LedgerTrail
 from widgets.viewmodels import text_of
 
 WATCHED = frozenset(
@@ -133,11 +134,12 @@ async def _act(
     identity, config = setup.identity, setup.loaded.config
     acting: Acting | None = None
     monitoring = Monitoring(config, identity.context, clock, lambda: engine.transport)
-    outgoing = Outgoing(setup.folder, clock, console_actor(actor()), config) if config.notify else None
+    trail = LedgerTrail(setup.folder, clock, console_actor(actor()))
+    outgoing = Outgoing(setup.folder, clock, trail.actor, config) if config.notify else None
     try:
         await _connect(engine, live, setup, where, arguments.timeout)
         past = Past(HistoryReader(setup.folder), lambda: setup.key) if config.history.enabled else None
-        acting = make_acting(engine, live, clock, setup, actor(), past, lambda: outgoing, monitoring.alertmanagers)
+        acting = make_acting(engine, live, clock, setup, trail, past, lambda: outgoing, monitoring.alertmanagers)
         if acting is None:
             raise Problem(safe_text("The cluster is not connected."))
         acting.armed = Armed(identity.context, math.inf)

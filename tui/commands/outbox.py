@@ -22,9 +22,8 @@ from services.model.message import OutboxRow, OutboxState
 from services.model.text import SafeText
 from services.redact import redact
 from services.sanitize import safe_text
-from tui.commands.setup import actor
+from tui.commands.setup import actor, console_actor
 from tui.exitcodes import ExitCode
-from tui.handing import console_actor
 from tui.outgoing import make_worker, terms
 from tui.presenters.lens import Lens, age, stamp
 from tui.presenters.outbox import VIEW, came_to_nothing, next_words

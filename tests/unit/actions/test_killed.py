@@ -105,3 +105,33 @@ def test_one_that_still_runs_is_left_alone(tmp_path: Path) -> None:
         return [*before, *(one.alive for one in await other.unsettled())]
 
     assert asyncio.run(look()) == [True, False]
+
+
+def test_one_whose_lock_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
+    running = LedgerTrail(tmp_path, SystemClock(), Actor("alice", "bastion-2", "console-1"))
+    other = LedgerTrail(tmp_path, SystemClock(), Actor("bob", "bastion-2", "console-2"))
+
+    async def look() -> list[bool]:
+        await running.intent(await Mend().plan(CART, {}, FileHands(tmp_path)), {})
+        running.close()
+        lock = tmp_path / "consoles" / "console-1.lock"
+        lock.unlink()
+        lock.mkdir()
+        return [one.alive for one in await other.unsettled()]
+
+    assert asyncio.run(look()) == [True]
+
+
+def test_one_console_lives_on_whatever_cluster_it_acts_on_next(tmp_path: Path) -> None:
+    first = LedgerTrail(tmp_path, SystemClock(), Actor("alice", "bastion-2", "console-1"))
+    other = LedgerTrail(tmp_path, SystemClock(), Actor("bob", "bastion-2", "console-2"))
+
+    async def look() -> list[bool]:
+        plan = await Mend().plan(CART, {}, FileHands(tmp_path))
+        for trail in (first.telling(lambda begun, ended: None), first.telling(lambda begun, ended: None)):
+            await trail.intent(plan, {})
+        before = [one.alive for one in await other.unsettled()]
+        first.close()
+        return [*before, *(one.alive for one in await other.unsettled())]
+
+    assert asyncio.run(look()) == [True, True, False, False]
