@@ -126,9 +126,14 @@ class Scoping(_Base):
         words, environment = command
         try:
             with self.suspend():
-                subprocess.run(words, env=os.environ | environment, check=False)  # noqa: S603 - the operator's own words
+                code = subprocess.run(  # noqa: S603 - the operator's own words
+                    words, env=os.environ | environment, check=False
+                ).returncode
         except (SuspendNotSupported, OSError) as error:
             self.say(f"the login could not be run: {error}")
             return
         steering.logged_in()
         self.refresh(layout=True)
+        if code:
+            how = f"with exit code {code}" if code > 0 else f"by signal {-code}"
+            self.say(f"the login ended {how}: it may have failed; the cluster is asked again all the same")
