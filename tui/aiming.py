@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -104,8 +104,11 @@ def replaced(target: Target, subject: object, seen: str) -> str:
     return "it was deleted and made anew in this very moment: look again"
 
 
-def moved(target: Target, snapshot: Snapshot) -> str:
-    """Return what has become of a target since it was frozen, as far as its row tells; "" while it is the same."""
+def moved(target: Target, snapshot: Snapshot, named: Callable[[str], str] = str) -> str:
+    """Return what has become of a target since it was frozen, as far as its row tells; "" while it is the same.
+
+    `named` returns who changed it as the screen may show them.
+    """
     rows = snapshot.tables.get(target.resource.table)
     if rows is None:
         return ""
@@ -117,7 +120,7 @@ def moved(target: Target, snapshot: Snapshot) -> str:
     if row.ref.uid and row.ref.uid != target.ref.uid:
         return "it was deleted and made anew: look at it again"
     if isinstance(row, Workload) and target.generation and row.generation != target.generation:
-        by = f" by {row.changed_by}" if row.changed_by else ""
+        by = f" by {named(row.changed_by)}" if row.changed_by else ""
         return f"its spec was changed{by} since this was planned: leave, and look at it again"
     return ""
 

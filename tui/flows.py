@@ -275,9 +275,10 @@ class Flow:
         """Take the confirm key away where the object is no longer what the plan was made for."""
         if self._dialog is None:
             return
-        changed = moved(self._target, snapshot) or (self._watched.news(snapshot) if self._watched is not None else "")
-        if changed:
-            self._dialog.disarm(self._app.console_state.lens().text(changed, 400))
+        lens = self._app.console_state.lens()
+        changed = moved(self._target, snapshot, lambda who: lens.name("user", who))
+        if said := changed or (self._watched.news(snapshot) if self._watched is not None else ""):
+            self._dialog.disarm(lens.text(said, 400))
 
     def _where(self, plan: Plan) -> Where:
         scope = self._app.console_state.scope

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from services.model.action import ALTERED
+from services.model.incident import INCIDENTS
+from services.model.message import OUTBOX
+from services.model.ref import SILENCES
 from services.model.text import SafeText
+from services.model.timeline import EventKind
 from services.ports import Changes, Snapshot
 from services.pseudonyms import Pseudonyms
 
@@ -66,6 +71,8 @@ class Sharing:
         if event.ref.kind == "Node":
             self._pseudonyms.learn("host", (event.ref.name,))
         self._pseudonyms.learn("ns", (event.ref.namespace,))
+        if event.kind is EventKind.ACTION:
+            self.learn("user", (event.payload.get("actor", ""),))
 
 
 Learnt = Iterable[tuple[str, Iterable[str]]]
@@ -103,6 +110,16 @@ def _symptoms(rows: Iterable[Any]) -> Learnt:
             yield from _nodes_named(name.strip() for name in named.split(","))
 
 
+def _people(who: Callable[[Any], Iterable[str]]) -> Callable[[Iterable[Any]], Learnt]:
+    """Return what names the people that rows tell, whole and in parts; sentences name them too."""
+
+    def learn(rows: Iterable[Any]) -> Learnt:
+        names = {name for row in rows for name in who(row) if name}
+        yield "user", {part for name in names for part in _parts(name)}
+
+    return learn
+
+
 _LEARNT: Mapping[str, Callable[[Iterable[Any]], Learnt]] = {
     "nodes": _nodes,
     "pods": _pods,
@@ -112,6 +129,10 @@ _LEARNT: Mapping[str, Callable[[Iterable[Any]], Learnt]] = {
     "cronjobs.batch": _namespaced,
     "events": _namespaced,
     "symptoms": _symptoms,
+    SILENCES.table: _people(lambda row: (row.created_by,)),
+    ALTERED: _people(lambda row: (row.who,)),
+    OUTBOX: _people(lambda row: (row.by,)),
+    INCIDENTS: _people(lambda row: (row.owner, *(event.actor.user for event in row.events))),
 }
 
 
