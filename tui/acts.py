@@ -66,7 +66,7 @@ class Acts(_Base):
         """Begin with nothing done."""
         self.running: list[Flow] = []
         self.done: list[Done] = []
-        self.rights = Rights(self.console_state.clock, self.work, self._rights_changed)  # type: ignore[attr-defined]
+        self.rights = Rights(self.console_state.clock, self.work, self._rights_changed)
         self._greyed: tuple[str, ...] = ()
         self._aim: tuple[object, ...] = ()
 
@@ -193,14 +193,14 @@ class Acts(_Base):
         def loaded(_nothing: None, _problem: Problem | None) -> None:
             acting = console.acting() if console.acting is not None else None
             if acting is not None:
-                self.work(acting.left_open, partial(listed, acting))  # type: ignore[attr-defined]
+                self.work(acting.left_open, partial(listed, acting))
 
         def listed(acting: Acting, left: tuple[tuple[str, object], ...] | None, _problem: Problem | None) -> None:
             if left:
                 titles = [title for title, _ in left]
                 console.notify(Notice.UNSETTLED, lambda lens: present_left_open(titles, lens))
                 self.show_banner()
-                self.work(acting.look_back, found_out)  # type: ignore[attr-defined]
+                self.work(acting.look_back, found_out)
 
         def found_out(found: tuple[tuple[str, Ended], ...] | None, _problem: Problem | None) -> None:
             if found:
@@ -208,7 +208,7 @@ class Acts(_Base):
                 self.show_banner()
 
         if console.acting is not None:
-            self.work(load, loaded)  # type: ignore[attr-defined]
+            self.work(load, loaded)
 
     def may_leave(self) -> bool:
         """Return whether nothing runs; where something does, say what goes on and what ends, and ask."""

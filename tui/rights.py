@@ -26,8 +26,9 @@ class Rights:
     """What may not be done where the cursor is, by action, with the reason.
 
     `look` is called once a second with what is under the cursor then: so nobody asks about rows in passing, and never
-    twice at a time, nor again before the operator has `used` a key since. `changed` is called when an answer has come that is not the one known before. Everything runs on
-    the screen's loop; `work` brings a coroutine to the service's loop and its answer back.
+    twice at a time, nor again before the operator has `used` a key since. `changed` is called when an answer has come
+    that is not the one known before. Everything runs on the screen's loop; `work` brings a coroutine to the service's
+    loop and its answer back.
     """
 
     def __init__(self, clock: Clock, work: Work, changed: Callable[[], None]) -> None:
