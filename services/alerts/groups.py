@@ -1,8 +1,8 @@
 """Puts alerts that belong together under one lead, two levels deep and never by chains of likeness.
 
 First level: alerts of one workload, one node or one name, each within ten minutes of the one before. Second level: such
-a group may attach to one root that inhibits it or that it depends on; a root never becomes a child, so nothing merges
-on and on (single-link clustering puts two thirds of two thousand random alerts into one heap).
+a group may attach to one root that inhibits it or to the node it runs on; a root never becomes a child, so nothing
+merges on and on (single-link clustering puts two thirds of two thousand random alerts into one heap).
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
-
-from services.insight.correlation import Named, span
 from services.model.alert import Alert, AlertGroup, AlertState, Entity
 from services.model.severity import Severity
 
@@ -21,7 +18,7 @@ GAP = 600.0
 SPAN = 7200.0
 """Seconds from a group's first onset beyond which a new one begins."""
 EARLIER, LATER = 60.0, 600.0
-"""Seconds by which what depends may begin before what it depends on, and after."""
+"""Seconds by which what runs on a node may begin before the node's trouble, and after."""
 REMEMBERED = 900.0
 """Seconds after the end of all its members for which a group is remembered."""
 
@@ -44,17 +41,10 @@ class _Cluster:
         self.id = hashlib.sha256(named.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
-class Grouping(Struct, frozen=True):
-    """What may attach one group to another; `depends_on` as in `correlation.Context`."""
-
-    depends_on: Mapping[Named, frozenset[Named]] = {}
-
-
 class Groups:
     """Groups that hold: an alert stays in its group, and a group under its root, until all of it has ended."""
 
-    def __init__(self, grouping: Grouping | None = None) -> None:
-        self._grouping = grouping or Grouping()
+    def __init__(self) -> None:
         self._clusters: dict[_Key, list[_Cluster]] = {}
         self._of: dict[str, _Cluster] = {}
 
@@ -106,7 +96,7 @@ class Groups:
         self._of[alert.key] = cluster
 
     def _attach(self, alerts: Mapping[str, Alert], arrivals: Iterable[Alert]) -> None:
-        """Give clusters that stand alone a root, by the new members' inhibitions, else by what their workload needs."""
+        """Give clusters that stand alone a root, by the new members' inhibitions, else by the node they run on."""
         roots = {id(each.root) for clusters in self._clusters.values() for each in clusters if each.root is not None}
         by_fingerprint = {alert.fingerprint: key for key, alert in alerts.items()} if arrivals else {}
         for alert in sorted(arrivals, key=lambda one: (one.onset, one.key)):
@@ -120,7 +110,7 @@ class Groups:
         child = self._of[alert.key]
         if child.root is not None or id(child) in roots:
             return
-        found = self._inhibitor(alert, child, by_fingerprint) or self._needed(alert, child)
+        found = self._inhibitor(alert, child, by_fingerprint) or self._carrier(alert, child)
         if found is None:
             return
         root, reason = found
@@ -136,28 +126,12 @@ class Groups:
                 return root, "inhibited by the lead's alerts"
         return None
 
-    def _needed(self, alert: Alert, child: _Cluster) -> tuple[_Cluster, str] | None:
-        """Return the earliest group of what the workload depends on, else of its node, that began in time for it."""
-        cluster, namespace, workload = alert.entity.cluster, alert.entity.namespace, alert.entity.workload
-        found = []
-        for needed in self._grouping.depends_on.get((namespace, workload), ()):
-            for root in self._clusters.get(("workload", cluster, *needed), ()):
-                after = child.first - root.first
-                if root is not child and root.root is None and -EARLIER <= after <= LATER:
-                    said = f", {span(after)} later" if after >= 0 else ""
-                    found.append((root.first, root.id, root, f"depends on {needed[1]}{said}"))
+    def _carrier(self, alert: Alert, child: _Cluster) -> tuple[_Cluster, str] | None:
+        """Return the earliest group of the node it runs on that began in time for it."""
         node = alert.entity.node if child.key[0] != "node" else ""
-        if node and not found:
-            roots = self._clusters.get(("node", cluster, "", node), ())
-            found = [
-                (root.first, root.id, root, f"runs on {node}")
-                for root in roots
-                if root.root is None and -EARLIER <= child.first - root.first <= LATER
-            ]
-        if not found:
-            return None
-        _, _, root, reason = min(found, key=lambda each: each[:2])
-        return root, reason
+        roots = self._clusters.get(("node", alert.entity.cluster, "", node), ()) if node else ()
+        found = [one for one in roots if one.root is None and -EARLIER <= child.first - one.first <= LATER]
+        return (min(found, key=lambda each: (each.first, each.id)), f"runs on {node}") if found else None
 
     def _group(self, root: _Cluster, members: list[Alert]) -> AlertGroup:
         members.sort(key=_lead_first)

@@ -11,13 +11,12 @@ from services.alerts.entities import Entities, Tables, home_of
 from services.alerts.episodes import Episodes
 from services.alerts.evidence import GRACE, Configured, Evidence
 from services.alerts.grades import HEARTBEATS
-from services.alerts.groups import Grouping, Groups
+from services.alerts.groups import Groups
 from services.alerts.happenings import began_event, ended_event, is_told
 from services.alerts.merge import Merge
 from services.alerts.observed import AlertmanagerSeen, PrometheusSeen
 from services.alerts.silences import silence_rows
 from services.alerts.trust import YOUNG, PeerView, Trust
-from services.insight.correlation import Named
 from services.model.alert import Alert, Pairs
 from services.model.timeline import Event
 
@@ -31,7 +30,7 @@ class Surroundings(Struct, frozen=True):
     """What alerts are read against.
 
     `cluster` is the identity of the cluster that is shown (`Ref.cluster`, "" without one), `names` what alerts may call
-    it, `heartbeats` the names of dead man's switches, `depends_on` what workloads need. For `young` seconds after its
+    it, `heartbeats` the names of dead man's switches. For `young` seconds after its
     start a server is not believed to have forgotten nothing; `grace` is how long something of the alerting may be
     missing.
     """
@@ -39,7 +38,6 @@ class Surroundings(Struct, frozen=True):
     cluster: str = ""
     names: frozenset[str] = frozenset()
     heartbeats: Collection[str] = ()
-    depends_on: Mapping[Named, frozenset[Named]] = {}
     young: float = YOUNG
     grace: float = GRACE
 
@@ -69,7 +67,7 @@ class Painter:
         self.heartbeats = HEARTBEATS | frozenset(surroundings.heartbeats)
         self._episodes = Episodes()
         self._trust, self._evidence = Trust(surroundings.young), Evidence(surroundings.grace)
-        self._groups = Groups(Grouping(surroundings.depends_on))
+        self._groups = Groups()
         self._fingerprints: dict[Pairs, str] = {}
         self._entities: tuple[tuple[Any, ...], Entities] | None = None
 

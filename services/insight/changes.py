@@ -61,7 +61,7 @@ def _came_with_it(change: Change, until: float) -> bool:
 
 
 def context_of(snapshot: Snapshot) -> Context:
-    """Return what a snapshot knows around alerts; what depends on what it does not tell."""
+    """Return what a snapshot knows around alerts."""
     onsets: dict[str, list[float]] = {}
     for event in snapshot.events:
         if event.kind is EventKind.ALERT and event.payload.get("what") == "began":

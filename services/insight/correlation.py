@@ -24,7 +24,7 @@ HALVING = 600.0
 """Seconds in which the weight of time halves once the afterglow is over."""
 DAY = 86400.0
 
-SAME_WORKLOAD, SAME_NODE, DEPENDS_ON, GUEST, SAME_NAMESPACE = 45, 30, 28, 20, 15
+SAME_WORKLOAD, SAME_NODE, GUEST, SAME_NAMESPACE = 45, 30, 20, 15
 IN_TIME, UNHEALTHY, NEW_POD, WITHOUT_IT, MOST_WITHOUT_IT = 35, 12, 12, 6, 25
 LIKELY, POSSIBLE, NEARBY = 75, 50, 30
 
@@ -44,13 +44,12 @@ class Trouble(Struct, frozen=True):
 class Context(Struct, frozen=True):
     """What is known around alerts and changes; all of it may be empty.
 
-    `depends_on` names what a workload needs, `uses` the workloads that a ConfigMap or Secret ((namespace, name)) feeds.
+    `uses` names the workloads that a ConfigMap or Secret ((namespace, name)) feeds.
     `template_hashes` are those of pods ("namespace/name"); where a pod is missing its name tells. `onsets` are the
     known onsets of an alert in the last day, by fingerprint. `hosts` names the nodes that a workload's unready pods sit
     on, `guests` the workloads that have pods on a node.
     """
 
-    depends_on: Mapping[Named, frozenset[Named]] = field(default_factory=dict)
     uses: Mapping[Named, frozenset[Named]] = field(default_factory=dict)
     template_hashes: Mapping[str, str] = field(default_factory=dict)
     onsets: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -167,8 +166,6 @@ def _scope(entity: Entity, change: Change, context: Context) -> tuple[ScoreLine 
             return ScoreLine(f"same workload {name}", SAME_WORKLOAD), ""
         if (namespace, workload) in context.uses.get(changed, ()):
             return ScoreLine(f"{name} uses {ref.kind} {ref.name}", SAME_WORKLOAD), ""
-    if workload and changed in context.depends_on.get((namespace, workload), ()):
-        return ScoreLine(f"{namespace}/{workload} depends on {ref.namespace}/{ref.name}", DEPENDS_ON), ""
     if namespace and namespace == ref.namespace:
         return ScoreLine(f"same namespace {namespace}", SAME_NAMESPACE), ""
     return None, "nothing in common"

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from services.alerts.groups import Grouping, Groups
+from services.alerts.groups import Groups
 from services.model.alert import Alert, AlertGroup, AlertState, Entity
 from services.model.severity import Severity
 from tests.unit.alerts.said import T0
 
 NOW = T0 + 1000
 CHECKOUT = Entity("c1", "shop", "checkout")
-FRONTEND = Entity("c1", "shop", "frontend")
-NEEDS = Grouping(depends_on={("shop", "frontend"): frozenset({("shop", "checkout")})})
+NODE = Entity("c1", node="n1")
+FRONTEND = Entity("c1", "shop", "frontend", "frontend-x", "n1")
 
 
 def alert(key: str, onset: float = T0, entity: Entity = CHECKOUT, **fields: object) -> Alert:
@@ -26,8 +26,8 @@ def alert(key: str, onset: float = T0, entity: Entity = CHECKOUT, **fields: obje
     return structs.replace(base, **fields)
 
 
-def arranged(*alerts: Alert, grouping: Grouping | None = None) -> list[AlertGroup]:
-    return list(Groups(grouping).arrange({one.key: one for one in alerts}, NOW).values())
+def arranged(*alerts: Alert) -> list[AlertGroup]:
+    return list(Groups().arrange({one.key: one for one in alerts}, NOW).values())
 
 
 def test_the_lead_is_the_worst_then_the_earliest_and_every_member_says_why() -> None:
@@ -68,26 +68,15 @@ def test_a_group_spans_two_hours_at_most() -> None:
     assert [len(group.members) for group in arranged(*rolling)] == [15, 5]
 
 
-def test_what_depends_attaches_and_says_so() -> None:
-    (group,) = arranged(alert("root"), alert("leaf", T0 + 60, FRONTEND), grouping=NEEDS)
-    assert group.members == ("root", "leaf")
-    assert group.reasons == ("", "depends on checkout, 60 s later")
-
-
 @pytest.mark.parametrize(("after", "groups"), [(-60, 1), (-61, 2), (600, 1), (601, 2)])
 def test_only_what_began_around_then_attaches(after: float, groups: int) -> None:
-    assert len(arranged(alert("root"), alert("leaf", T0 + after, FRONTEND), grouping=NEEDS)) == groups
+    assert len(arranged(alert("root", entity=NODE), alert("leaf", T0 + after, FRONTEND))) == groups
 
 
 def test_a_child_is_never_a_parent() -> None:
-    chain = Grouping(
-        depends_on={
-            ("shop", "web"): frozenset({("shop", "frontend")}),
-            ("shop", "frontend"): frozenset({("shop", "checkout")}),
-        }
-    )
-    web = Entity("c1", "shop", "web")
-    groups = arranged(alert("a"), alert("b", T0 + 10, FRONTEND), alert("c", T0 + 20, web), grouping=chain)
+    below = alert("b", T0 + 10, FRONTEND, inhibited_by=("a",))
+    web = alert("c", T0 + 20, Entity("c1", "shop", "web"), inhibited_by=("b",))
+    groups = arranged(alert("a"), below, web)
     assert sorted(group.members for group in groups) == [("a", "b"), ("c",)]
 
 
@@ -121,9 +110,9 @@ def test_a_group_holds_until_all_of_it_has_ended_and_a_while_longer() -> None:
     assert new.key != key
 
 
-def test_a_child_stays_with_its_root_when_the_dependency_would_no_longer_hold() -> None:
-    groups = Groups(NEEDS)
-    root, leaf = alert("root"), alert("leaf", T0 + 60, FRONTEND)
+def test_a_child_stays_with_its_root_when_its_onset_would_no_longer_hold() -> None:
+    groups = Groups()
+    root, leaf = alert("root", entity=NODE), alert("leaf", T0 + 60, FRONTEND)
     (key,) = groups.arrange({"root": root, "leaf": leaf}, NOW)
     (after,) = groups.arrange({"leaf": structs.replace(leaf, onset=T0 - 400), "root": root}, NOW + 10).values()
     assert (after.key, len(after.members)) == (key, 2)
@@ -154,18 +143,18 @@ def test_every_alert_is_in_one_group_in_whatever_order_they_come(
     placed: list[tuple[Entity, float]], rnd: random.Random
 ) -> None:
     alerts = [alert(f"k{n}", onset, entity) for n, (entity, onset) in enumerate(placed)]
-    groups = arranged(*alerts, grouping=NEEDS)
+    groups = arranged(*alerts)
     members = [key for group in groups for key in group.members]
     assert sorted(members) == sorted(one.key for one in alerts)
     shuffled = list(alerts)
     rnd.shuffle(shuffled)
-    assert {group.key: group for group in arranged(*shuffled, grouping=NEEDS)} == {each.key: each for each in groups}
+    assert {group.key: group for group in arranged(*shuffled)} == {each.key: each for each in groups}
 
 
 @given(PLACED)
 def test_arranging_again_changes_nothing(placed: list[tuple[Entity, float]]) -> None:
     alerts = {f"k{n}": alert(f"k{n}", onset, entity) for n, (entity, onset) in enumerate(placed)}
-    groups = Groups(NEEDS)
+    groups = Groups()
     first = groups.arrange(alerts, NOW)
     assert groups.arrange(alerts, NOW + 10) == first
 
@@ -174,14 +163,13 @@ def test_arranging_again_changes_nothing(placed: list[tuple[Entity, float]]) -> 
 def test_bench_5000_alerts_grouped() -> None:
     rnd = random.Random(7)  # noqa: S311 - test data
     names = [("shop", f"app-{n}") for n in range(1000)]
-    grouping = Grouping(depends_on={rnd.choice(names): frozenset({rnd.choice(names)}) for _ in range(600)})
     alerts = {
         f"k{n}": alert(f"k{n}", T0 + rnd.random() * 7200, Entity("c1", *rnd.choice(names), "", f"n{n % 90}"))
         for n in range(5000)
     }
     storm = {f"s{n}": alert(f"s{n}", T0 + n * 0.1) for n in range(400)}
     for said, given_alerts in (("5,000 random", alerts), ("storm of 400", storm)):
-        groups = Groups(grouping)
+        groups = Groups()
         began = time.perf_counter()
         found = groups.arrange(given_alerts, NOW)
         spent = (time.perf_counter() - began) * 1000

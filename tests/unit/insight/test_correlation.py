@@ -36,7 +36,6 @@ def config_change(name: str) -> Change:
     return Change(f"cm-{name}", Ref("c1", "", "ConfigMap", "shop", name), ChangeKind.CONFIG, T0, T0)
 
 
-DEPENDS = Context(depends_on={("shop", "frontend"): frozenset({("shop", "checkout")})})
 FLAPPY = tuple(T0 - 3600.0 * n for n in range(1, 8))
 
 
@@ -50,18 +49,6 @@ FLAPPY = tuple(T0 - 3600.0 * n for n in range(1, 8))
             92,
             "likely",
             [("same workload shop/checkout", 45), ("began 90 s after it started", 35), ("rollout unhealthy", 12)],
-        ),
-        (
-            Trouble(FRONTEND, T0 + 150),
-            rollout(healthy=False),
-            DEPENDS,
-            75,
-            "likely",
-            [
-                ("shop/frontend depends on shop/checkout", 28),
-                ("began 2 min after it started", 35),
-                ("rollout unhealthy", 12),
-            ],
         ),
         (
             Trouble(CHECKOUT, T0 + 42 * 60, before=FLAPPY),
