@@ -14,10 +14,9 @@ from services.config_notify import NotifySettings
 from services.model.message import Message
 from services.model.severity import Severity
 from services.notifications.answers import words
+from services.notifications.colours import colour_of
 from services.notifications.model import Answer, Rendered, Settled, Verdict
 from services.sanitize import safe_text
-
-_COLOURS = {Severity.CRIT: "#d13438", Severity.WARN: "#c19c00", Severity.NOTICE: "#0078d4", Severity.UNKNOWN: "#881798"}
 
 
 def render(message: Message, settings: NotifySettings, *, doubtful: bool = False) -> Rendered:
@@ -73,7 +72,7 @@ def _text(message: Message) -> str:
 
 
 def _html(message: Message) -> str:
-    colour = _COLOURS.get(message.severity, "#107c10")
+    colour = colour_of(message.severity)
     link = html.escape(message.link, quote=True)
     more = f'<p><a href="{link}">{link}</a></p>' if message.link.startswith(("https://", "http://")) else ""
     foot = html.escape(" · ".join(part for part in (message.cluster, message.by, "Quarterdeck") if part))

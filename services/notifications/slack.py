@@ -12,8 +12,8 @@ import msgspec
 
 from services.config_notify import NotifySettings
 from services.model.message import Message
-from services.model.severity import Severity
 from services.notifications.answers import common, words
+from services.notifications.colours import colour_of
 from services.notifications.model import Answer, Rendered, Settled, Verdict
 
 PACE = 1.0
@@ -22,7 +22,6 @@ PACE = 1.0
 MAX_BLOCK = 3000
 DOUBTFUL = "(possible duplicate: it is not known whether this came before)"
 
-_COLOURS = {Severity.CRIT: "#D13438", Severity.WARN: "#C19C00", Severity.NOTICE: "#0078D4", Severity.UNKNOWN: "#881798"}
 _AGAIN = frozenset({"ratelimited", "rate_limited", "rollup_error", "internal_error", "fatal_error", "timeout"})
 _DENIED = frozenset({"invalid_token", "invalid_auth", "token_revoked", "account_inactive", "not_authed"})
 _MEANINGS = {
@@ -46,7 +45,7 @@ def render(message: Message, settings: NotifySettings, *, doubtful: bool = False
     blocks += [_section(escape(one)) for one in (text, *marked) if one]
     blocks += [_section(f"<{escape(message.link)}|More>")] if _linkable(message.link) else []
     blocks += [{"type": "context", "elements": [_words(escape(foot))]}]
-    colour = _COLOURS.get(message.severity, "#107C10")
+    colour = colour_of(message.severity)
     body = {"text": escape(subject), "attachments": [{"color": colour, "fallback": escape(subject), "blocks": blocks}]}
     link = (message.link,) if _linkable(message.link) else ()
     shown = (subject, *text.split("\n"), *marked, *link, foot) if text else (subject, *marked, *link, foot)
