@@ -152,7 +152,7 @@ def pods() -> dict[str, Pod]:
     cart = Owner("ReplicaSet", "cart-7d9", "uid-rs-cart")
     crash = ContainerState(
         "app", "CrashLoopBackOff", "back-off 5m0s restarting failed container", None, 7, "Error", 1,
-        "sqlite3.OperationalError: no such column: vat", NOW - 40,
+        "sqlite3.OperationalError: no such column: vat",
     )  # fmt: skip
     for index, suffix in enumerate(("2xk", "9qd", "m4t")):
         rows.append(

@@ -76,11 +76,8 @@ class HistoryReader:
     def __init__(self, folder: Path) -> None:
         self._path = folder / STATE_FILE
 
-    def events(
-        self, query: EventQuery | str, since: float = 0.0, until: float = 1e12, limit: int = 1000
-    ) -> HistoryPage:
-        """Return the newest events that a query wants; an identity stands for all its events. Raises nothing."""
-        wanted = query if isinstance(query, EventQuery) else EventQuery(query, since, until, limit=limit)
+    def events(self, wanted: EventQuery) -> HistoryPage:
+        """Return the newest events that a query wants. Raises nothing."""
         narrowed, values = _narrowed(wanted)
         statement = _EVENTS.format(narrowed=narrowed)
         bounds = (wanted.identity, wanted.since, wanted.until)

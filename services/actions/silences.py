@@ -269,8 +269,7 @@ class Expire(Ordinary):
         receivers = ", ".join(sorted({each for one in loud for each in one.receivers}))
         kept = [Fact("stay", f"{others} are hidden by other silences too", Severity.NOTICE)] if others else []
         writes = tuple(
-            Write("DELETE", path_of(at, f"/api/v2/silence/{one.id}"), f"end a silence at {at}", rehearsable=False)
-            for at, one in found
+            Write("DELETE", path_of(at, f"/api/v2/silence/{one.id}"), f"end a silence at {at}") for at, one in found
         )
         words = f"silence expire {' '.join(one.id for _, one in found)}"
         back = f"silence it again until {silencing.clock_words(last, now)}: a new silence, with another id"

@@ -66,7 +66,7 @@ class Wanted(Struct, frozen=True):
         }
         body |= {"id": replaces} if replaces else {}
         what = f"{'change the silence' if replaces else 'set a silence'} at {self.at}"
-        return Write("POST", path_of(self.at, "/api/v2/silences"), what, msgspec.json.encode(body), rehearsable=False)
+        return Write("POST", path_of(self.at, "/api/v2/silences"), what, msgspec.json.encode(body))
 
     def made(self, silence: Silence) -> bool:
         """Tell whether a silence is this one: the same matchers, words and end, whatever id the server gave it."""

@@ -245,7 +245,6 @@ def _explained(container: ContainerStatus) -> ContainerState:
         _end_reason(before) if before else "",
         before.exit_code if before else None,
         (before.message or "") if before else "",
-        epoch(before.finished_at) if before else 0.0,
     )
 
 

@@ -83,8 +83,7 @@ class Write(Struct, frozen=True):
 
     `uid` and `resource_version` are the preconditions ("" for none). `spec` is the digest of the object's spec that the
     plan was made for: while it is the same, a request that lost a race is sent again with the newer version.
-    `rehearsable` says if the server can be asked with dryRun=All. `what` names it in sentences: "patch deployment
-    shop/cart".
+    `what` names it in sentences: "patch deployment shop/cart".
     """
 
     method: str
@@ -96,7 +95,6 @@ class Write(Struct, frozen=True):
     uid: str = ""
     resource_version: str = ""
     spec: str = ""
-    rehearsable: bool = True
 
 
 class Fact(Struct, frozen=True):

@@ -184,7 +184,3 @@ class CostSummary(Struct, frozen=True):
     sized: int = 0
     usage: bool = False
     prices: str = ""
-
-    def spend(self, period: CostPeriod) -> Spend | None:
-        """Return what a period has cost, None where it is not computed."""
-        return next((spend for spend in self.spends if spend.period is period), None)

@@ -111,7 +111,6 @@ class ContainerState(Struct, frozen=True, gc=False):
     last_reason: str = ""
     last_exit_code: int | None = None
     last_message: str = ""
-    last_finished_at: float = 0.0
 
 
 class Pod(Struct, frozen=True, gc=False):

@@ -155,18 +155,6 @@ def about_incident(incident: Incident, kind: MessageKind, text: str, who: str, n
     return About(kind, values, severity, incident.id, context or incident.cluster, "", who, now)
 
 
-def about_text(
-    subject: str, text: str, who: str, now: float, context: str = "", ref: Ref | None = None, thread: str = ""
-) -> About:
-    """Return what a person typed, about an object or nothing in particular."""
-    values = {"subject": subject, "text": text, "cluster": context, "user": who.partition("@")[0], "time": stamp(now)}
-    if ref is not None:
-        values |= {"what": what(ref), "namespace": ref.namespace, "name": ref.name}
-    namespace = ref.namespace if ref is not None else ""
-    own = thread or (what(ref) if ref is not None else "")
-    return About(MessageKind.PLAIN, values, Severity.NOTICE, own, context, namespace, who, now)
-
-
 def default_recipients(config: Telling, about: Incident | Ref | None, context: str = "") -> tuple[str, ...]:
     """Return the channels that are offered first for an incident or an object: those that hear of its place.
 

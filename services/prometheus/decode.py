@@ -42,14 +42,10 @@ class Line(Struct, frozen=True, gc=False):
 
 
 class Answer(Struct, frozen=True):
-    """What a query gave. A scalar is a line without labels. `notes` are the server's warnings and infos (raw).
-
-    `unread` counts series that were left out: unreadable, or too many.
-    """
+    """What a query gave. A scalar is a line without labels. `notes` are the server's warnings and infos (raw)."""
 
     lines: tuple[Line, ...]
     notes: tuple[str, ...] = ()
-    unread: int = 0
 
 
 class _Envelope(Struct, gc=False, rename="camel"):
@@ -93,7 +89,7 @@ def decode_answer(body: bytes) -> Answer:
             lines.append(_line(_LINE.decode(raw)))
         except FAILURES:
             continue
-    return Answer(tuple(lines), _notes(envelope), len(raws) - len(lines))
+    return Answer(tuple(lines), _notes(envelope))
 
 
 def decode_names(body: bytes) -> tuple[str, ...]:

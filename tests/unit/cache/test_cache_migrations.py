@@ -12,7 +12,7 @@ from cache.ledger.ledger import Ledger
 from cache.ledger.records import Result
 from cache.state.first_paint import FirstPaint
 from cache.state.history import HistoryReader
-from cache.state.records import HistoryState
+from cache.state.records import EventQuery, HistoryState
 from cache.versions import LEDGER_APPLICATION, LEDGER_VERSION, STATE_APPLICATION, STATE_VERSION
 from services.clock import ManualClock
 from services.model.actor import Actor
@@ -49,8 +49,10 @@ def test_what_version_one_wrote_is_read_and_written_on(tmp_path: Path) -> None:
     store.record("one", [happening(5)])
     assert store.flush()
     assert store.close()
-    assert {event.text for event in HistoryReader(folder).events("one", 0, NOW + 1).events} == {"rolled out"}
-    assert len(HistoryReader(folder).events("one", 0, NOW + 1).events) == 2
+    assert {event.text for event in HistoryReader(folder).events(EventQuery("one", 0, NOW + 1)).events} == {
+        "rolled out"
+    }
+    assert len(HistoryReader(folder).events(EventQuery("one", 0, NOW + 1)).events) == 2
 
 
 def test_an_older_database_is_carried_forward_with_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +76,7 @@ def test_an_older_database_is_carried_forward_with_its_content(tmp_path: Path, m
     assert connection.execute("PRAGMA user_version").fetchone() == (3,)
     assert "colour" in [row[1] for row in connection.execute("PRAGMA table_info(places)")]
     connection.close()
-    assert len(HistoryReader(path.parent).events(ALICE, 0, NOW + 1).events) == 400
+    assert len(HistoryReader(path.parent).events(EventQuery(ALICE, 0, NOW + 1)).events) == 400
 
 
 def test_a_migration_that_fails_leaves_the_version_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from cache.state.first_paint import FirstPaint
 from cache.state.history import HistoryReader
 from cache.state.packing import PACKED
 from cache.state.recorder import Recorder, vouched_at
+from cache.state.records import EventQuery
 from cache.state.store import StateStore
 from services.clock import ManualClock, settle
 from services.model.alert import Alert, AlertState
@@ -118,8 +119,8 @@ def test_a_switch_of_cluster_never_mixes(store: StateStore, tmp_path: Path) -> N
     assert ages(tmp_path, ALICE) == {"pods": (NOW, 1)}
     assert ages(tmp_path, BOB) == {"pods": (NOW + 5, 2)}
     reader = HistoryReader(tmp_path)
-    assert [event.id for event in reader.events(ALICE, 0, NOW + 1).events] == [happening(1).id]
-    assert [event.id for event in reader.events(BOB, 0, NOW + 1).events] == [happening(2).id]
+    assert [event.id for event in reader.events(EventQuery(ALICE, 0, NOW + 1)).events] == [happening(1).id]
+    assert [event.id for event in reader.events(EventQuery(BOB, 0, NOW + 1)).events] == [happening(2).id]
     new.close()
 
 

@@ -16,7 +16,7 @@ from cache.folder import prepare
 from cache.locks import FileLock
 from cache.state.first_paint import FirstPaint
 from cache.state.history import HistoryReader
-from cache.state.records import HistoryState
+from cache.state.records import EventQuery, HistoryState
 from cache.state.store import StateStore
 from cache.versions import STATE_VERSION
 from services.clock import ManualClock
@@ -74,7 +74,7 @@ def test_a_damaged_database_is_set_aside_and_rebuilt(tmp_path: Path, damage: Cal
     with FirstPaint(folder) as paint:
         paint.tables(ALICE, ["rollouts", "pods"])
         paint.place(ALICE)
-    HistoryReader(folder).events(ALICE, 0, NOW + 1)
+    HistoryReader(folder).events(EventQuery(ALICE, 0, NOW + 1))
     store = opened(folder)
     assert store.status.state is HistoryState.WRITING
     assert "damaged" in store.status.notice
@@ -85,7 +85,7 @@ def test_a_damaged_database_is_set_aside_and_rebuilt(tmp_path: Path, damage: Cal
     store.record(ALICE, [happening(1)])
     assert store.flush()
     assert store.close()
-    assert len(HistoryReader(folder).events(ALICE, 0, NOW + 1).events) == 1
+    assert len(HistoryReader(folder).events(EventQuery(ALICE, 0, NOW + 1)).events) == 1
     with FirstPaint(folder) as paint:
         assert paint.tables(ALICE, ["pods"]) == {}
         assert paint.reason == ""
@@ -112,7 +112,7 @@ def test_damage_met_while_writing_loses_nothing_that_waits(tmp_path: Path) -> No
     assert store.flush()
     assert store.status.state is HistoryState.WRITING
     assert "damaged" in store.status.notice
-    assert len(HistoryReader(folder).events(ALICE, 0, NOW + 1).events) == 1
+    assert len(HistoryReader(folder).events(EventQuery(ALICE, 0, NOW + 1)).events) == 1
     assert store.close()
 
 
@@ -140,7 +140,7 @@ def test_a_file_that_was_removed_or_replaced_is_made_again(tmp_path: Path) -> No
     store.record(ALICE, [happening(1)])
     assert store.flush()
     assert store.status.state is HistoryState.WRITING
-    assert len(HistoryReader(folder).events(ALICE, 0, NOW + 1).events) == 1
+    assert len(HistoryReader(folder).events(EventQuery(ALICE, 0, NOW + 1)).events) == 1
     assert store.close()
 
 
@@ -153,7 +153,7 @@ def test_an_unreadable_blob_costs_only_its_table(tmp_path: Path) -> None:
     with FirstPaint(path.parent) as paint:
         assert paint.tables(ALICE, ["pods", "rollouts"]).keys() == {"rollouts"}
         assert paint.fault is Fault.DAMAGED
-    page = HistoryReader(path.parent).events(ALICE, 0, NOW + 1)
+    page = HistoryReader(path.parent).events(EventQuery(ALICE, 0, NOW + 1))
     assert len(page.events) == 397
     assert page.reason == "3 of 400 recorded events cannot be read."
 
@@ -173,7 +173,7 @@ def test_a_newer_database_turns_history_off_and_is_not_touched(tmp_path: Path) -
     with FirstPaint(path.parent) as paint:
         assert paint.tables(ALICE, ["pods"]) == {}
         assert paint.fault is Fault.NEWER
-    assert "newer" in HistoryReader(path.parent).events(ALICE, 0, NOW).reason
+    assert "newer" in HistoryReader(path.parent).events(EventQuery(ALICE, 0, NOW)).reason
     assert hashlib.sha256(path.read_bytes()).hexdigest() == before
     assert not list(path.parent.glob("*damaged*"))
 
@@ -207,7 +207,7 @@ def test_a_full_disk_turns_history_off_and_nothing_is_lost_once_there_is_room(tm
     assert store.flush(), "the next try opens the file anew, and there is room"
     assert store.status.state is HistoryState.WRITING
     assert store.status.sentence == ""
-    assert len(HistoryReader(path.parent).events(ALICE, NOW + 1, NOW + 2, 5000).events) == 2000
+    assert len(HistoryReader(path.parent).events(EventQuery(ALICE, NOW + 1, NOW + 2, limit=5000)).events) == 2000
     assert store.close()
 
 
@@ -247,7 +247,7 @@ def test_a_disk_that_takes_no_more_bytes(tmp_path: Path, limit: int) -> None:
     assert "disk is full" in before
     assert after == "writing | "
     assert not list((tmp_path / "quarterdeck").glob("*damaged*")), "what could not be made whole is not set aside"
-    assert len(HistoryReader(tmp_path / "quarterdeck").events("i", 0, NOW + 1, 9999).events) == 4000
+    assert len(HistoryReader(tmp_path / "quarterdeck").events(EventQuery("i", 0, NOW + 1, limit=9999)).events) == 4000
 
 
 def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +266,7 @@ def test_a_locked_database_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mon
     holder.close()
     assert store.flush()
     assert store.status.state is HistoryState.WRITING
-    assert len(HistoryReader(path.parent).events(ALICE, 0, NOW + 1).events) == 401
+    assert len(HistoryReader(path.parent).events(EventQuery(ALICE, 0, NOW + 1)).events) == 401
     assert store.close()
 
 

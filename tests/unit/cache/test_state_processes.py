@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from cache.state.history import HistoryReader
-from cache.state.records import HistoryState
+from cache.state.records import EventQuery, HistoryState
 from cache.state.store import StateStore
 from services.clock import ManualClock
 from tests.unit.cache.estate import ALICE, NOW, QUICK, happening
@@ -73,7 +73,7 @@ def test_two_processes_write_two_clusters_at_once_from_an_empty_folder(tmp_path:
     assert [one.heard(), two.heard()] == ["writing"] * 2
     assert [one.end(), two.end()] == [0, 0]
     for identity in ("one", "two"):
-        assert len(HistoryReader(folder).events(identity, 0, NOW + 1).events) == 400
+        assert len(HistoryReader(folder).events(EventQuery(identity, 0, NOW + 1)).events) == 400
     connection = sqlite3.connect(folder / "state.db")
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone() == (2,)
@@ -92,14 +92,14 @@ def test_when_the_writer_is_killed_another_console_takes_over(tmp_path: Path) ->
     second.record(ALICE, [happening(number) for number in range(20)])
     assert second.flush()
     assert second.status.state is HistoryState.READING
-    assert len(HistoryReader(folder).events(ALICE, 0, NOW + 1).events) == 10
+    assert len(HistoryReader(folder).events(EventQuery(ALICE, 0, NOW + 1)).events) == 10
     os.kill(first.process.pid, signal.SIGKILL)
     first.process.wait(20)
     while not second.writes(ALICE):
         assert second.flush()
     assert second.flush()
     assert second.status.state is HistoryState.WRITING
-    assert len(HistoryReader(folder).events(ALICE, 0, NOW + 1).events) == 20
+    assert len(HistoryReader(folder).events(EventQuery(ALICE, 0, NOW + 1)).events) == 20
     assert second.close()
 
 

@@ -17,6 +17,7 @@ from cache.state.first_paint import FirstPaint
 from cache.state.history import HistoryReader
 from cache.state.packing import PACKED
 from cache.state.records import (
+    EventQuery,
     HistoryState,
     HistoryStatus,
     Memo,
@@ -101,8 +102,8 @@ def test_one_user_never_sees_the_rows_of_another(store: StateStore, folder: Path
     assert store.status.sentence == ""
     reader = HistoryReader(folder)
     assert reader.healthy(BOB, "uid-cart") == ()
-    assert len(reader.events(ALICE, 0, NOW + 1).events) == 1
-    assert len(reader.events(BOB, 0, NOW + 1).events) == 2
+    assert len(reader.events(EventQuery(ALICE, 0, NOW + 1)).events) == 1
+    assert len(reader.events(EventQuery(BOB, 0, NOW + 1)).events) == 2
     parts = [("s", "ca", "u"), ("sc", "a", "u"), ("s", "c", "au"), ("s", "ca", "v"), ("t", "ca", "u")]
     assert len({identity_key(*part) for part in parts}) == len(parts)
 
@@ -113,7 +114,7 @@ def test_events_are_recorded_once_and_read_newest_first(store: StateStore, folde
     assert store.flush()
     store.record(ALICE, events)
     assert store.flush()
-    page = HistoryReader(folder).events(ALICE, NOW + 2, NOW + 8, limit=4)
+    page = HistoryReader(folder).events(EventQuery(ALICE, NOW + 2, NOW + 8, limit=4))
     assert page.events == tuple(reversed(events[4:8]))
     assert page.reason == ""
     assert all(isinstance(event.text, SafeText) for event in page.events)
@@ -126,7 +127,7 @@ def test_stored_event_text_is_safe(store: StateStore, folder: Path) -> None:
     )
     store.record(ALICE, [hostile])
     assert store.flush()
-    [event] = HistoryReader(folder).events(ALICE, 0, NOW + 1).events
+    [event] = HistoryReader(folder).events(EventQuery(ALICE, 0, NOW + 1)).events
     assert (event.text, event.payload) == ("boo", {"to": "1.9"})
     content = b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
     assert b"boo" in content
@@ -244,7 +245,7 @@ def test_only_one_console_writes_and_another_takes_over_without_a_gap(store: Sta
     assert other.flush()
     assert (store.writes(ALICE), other.writes(ALICE)) == (True, False)
     assert other.status.state is HistoryState.READING
-    assert HistoryReader(folder).events(ALICE, 0, NOW + 9).events == ()
+    assert HistoryReader(folder).events(EventQuery(ALICE, 0, NOW + 9)).events == ()
     with FirstPaint(folder) as paint:
         assert paint.place(ALICE) is not None, "the operator's place is written by every console"
     writing.clear()
@@ -252,7 +253,9 @@ def test_only_one_console_writes_and_another_takes_over_without_a_gap(store: Sta
     assert writing.wait(5)
     assert other.flush()
     assert other.writes(ALICE)
-    assert [event.id for event in HistoryReader(folder).events(ALICE, 0, NOW + 9).events] == [happening(2).id]
+    assert [event.id for event in HistoryReader(folder).events(EventQuery(ALICE, 0, NOW + 9)).events] == [
+        happening(2).id
+    ]
     with FirstPaint(folder) as paint:
         assert paint.tables(ALICE, PACKED).keys() == {"pods"}
     assert other.close()
@@ -274,7 +277,9 @@ def test_leaving_writes_what_waits_and_later_words_are_dropped(store: StateStore
     store.leave(ALICE)
     store.record(ALICE, [happening(2)])
     assert store.flush()
-    assert [event.id for event in HistoryReader(folder).events(ALICE, 0, NOW + 9).events] == [happening(1).id]
+    assert [event.id for event in HistoryReader(folder).events(EventQuery(ALICE, 0, NOW + 9)).events] == [
+        happening(1).id
+    ]
     free = FileLock(folder / "locks" / f"history-{ALICE}.lock")
     assert free.acquire()
     free.release()
@@ -306,7 +311,7 @@ def test_the_writer_forgets_by_itself(folder: Path) -> None:
     store.record(ALICE, [happening(number, NOW - 31 * DAY) for number in range(9)])
     assert store.flush()
     store._writer._next_retention = 0.0
-    while HistoryReader(folder).events(ALICE, 0, NOW).events:
+    while HistoryReader(folder).events(EventQuery(ALICE, 0, NOW)).events:
         assert store.flush()
     assert store.close()
 
@@ -316,7 +321,9 @@ def test_nothing_is_asked_of_a_folder_that_was_never_written(tmp_path: Path) -> 
         assert paint.tables(ALICE, ["pods"]) == {}
         assert paint.fault is Fault.MISSING
         assert paint.reason
-    assert HistoryReader(tmp_path / "none").events(ALICE, 0, NOW).reason == "No history has been recorded yet."
+    assert (
+        HistoryReader(tmp_path / "none").events(EventQuery(ALICE, 0, NOW)).reason == "No history has been recorded yet."
+    )
     assert not (tmp_path / "none").exists()
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from services.model.cluster import Node, Usage
+from services.model.cost import CostPeriod, CostSummary, Spend
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.workload import Owner, Pod, ReplicaSetInfo
 
 GIB = 1 << 30
+
+
+def spend_of(summary: CostSummary, period: CostPeriod) -> Spend:
+    """Return what a period has cost, which must have been computed."""
+    return next(spend for spend in summary.spends if spend.period is period)
 
 
 def ref(kind: str, namespace: str, name: str, group: str = "") -> Ref:

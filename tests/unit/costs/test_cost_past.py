@@ -21,7 +21,7 @@ from services.model.metric import Golden, Requests, Series, Sizes
 from services.model.workload import Owner
 from services.ports import Replace
 from services.sanitize import safe_text
-from tests.unit.costs.estate import GIB, node, pod, replicaset
+from tests.unit.costs.estate import GIB, node, pod, replicaset, spend_of
 from tests.unit.costs.test_cost_watch import BIG, START, Estate, Shelf
 
 THREE = int(START) // HOUR * HOUR
@@ -182,12 +182,10 @@ async def test_what_comes_to_be_known_of_the_past_is_kept_and_crosses_no_limit_n
     estate = Estate(shelf=shelf, metrics=lambda: known)
     estate.live.apply("k", Replace("namespaces", {"shop": Estate.namespace(START - 40 * HOUR)}))
     await estate.look()
-    before = estate.summary.spend(CostPeriod.DAY)
+    before = spend_of(estate.summary, CostPeriod.DAY)
     await estate.watch.remember()
     await estate.look()
-    day = estate.summary.spend(CostPeriod.DAY)
-    assert before is not None
-    assert day is not None
+    day = spend_of(estate.summary, CostPeriod.DAY)
     assert before.amount == before.guessed < 50_000_000 < day.amount
     assert (day.measured, day.guessed < day.amount // 10) == (3 * HOUR, True)
     assert estate.told == []

@@ -20,7 +20,7 @@ from services.model.source import SourceState, SourceStatus
 from services.model.timeline import Event, EventKind
 from services.model.workload import Owner, Pod
 from services.ports import Delta, MetricsSession, Replace
-from tests.unit.costs.estate import node, pod, replicaset, usage
+from tests.unit.costs.estate import node, pod, replicaset, spend_of, usage
 
 START = 1_793_416_447.0
 BIG = ("node.kubernetes.io/instance-type=big",)
@@ -121,8 +121,7 @@ async def test_amounts_grow_with_time_and_the_lines_sum_to_them() -> None:
     estate = Estate()
     for _ in range(7):
         await estate.look()
-    day = estate.summary.spend(CostPeriod.DAY)
-    assert day is not None
+    day = spend_of(estate.summary, CostPeriod.DAY)
     assert (day.amount, day.unwatched) == (1_000_000 * 130 // 3600, 70.0)
     lines = [line for line in estate.live.snapshot().tables["costs"].values() if line.by is CostBy.WORKLOAD]
     assert sum(line.today for line in lines) == day.amount
@@ -172,8 +171,7 @@ async def test_costs_are_not_counted_while_the_cluster_does_not_answer() -> None
     assert estate.status.state is SourceState.FAILED
     assert "does not answer" in estate.status.error
     await estate.look()
-    day = estate.summary.spend(CostPeriod.DAY)
-    assert day is not None
+    day = spend_of(estate.summary, CostPeriod.DAY)
     assert day.unwatched == 70 + 40
     assert estate.summary.at > before.at
 
@@ -195,8 +193,7 @@ async def test_hours_are_kept_once_a_minute_and_gone_on_with_by_the_next_console
     again = Estate(shelf=shelf, now=estate.clock.now() + 20)
     for _ in range(2):
         await again.look()
-    day = again.summary.spend(CostPeriod.DAY)
-    assert day is not None
+    day = spend_of(again.summary, CostPeriod.DAY)
     assert day.amount >= hour.total + 1_000_000 * 10 // 3600
 
 

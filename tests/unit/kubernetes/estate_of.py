@@ -52,7 +52,7 @@ def pod(name: str = "a", owner: str = "uid-cart-2", **changes: Any) -> Pod:
 
 
 def crashing(name: str = "a", restarts: int = 7, reason: str = "Error", code: int = 1, words: str = "") -> Pod:
-    trouble = ContainerState("app", "CrashLoopBackOff", "back-off 5m0s", None, restarts, reason, code, words, NOW - 20)
+    trouble = ContainerState("app", "CrashLoopBackOff", "back-off 5m0s", None, restarts, reason, code, words)
     return pod(
         name, status="CrashLoopBackOff", severity=Severity.CRIT, ready=0, restarts=restarts, trouble=trouble,
         last_restart_at=NOW - 20,

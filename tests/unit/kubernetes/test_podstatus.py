@@ -170,7 +170,7 @@ def test_a_crash_loop_keeps_its_last_end() -> None:
     trouble = read(waiting("CrashLoopBackOff") | {"restartCount": 7} | last(137, "OOMKilled")).trouble
     assert trouble is not None
     assert (trouble.restarts, trouble.last_exit_code, trouble.last_reason) == (7, 137, "OOMKilled")
-    assert (trouble.last_message, trouble.last_finished_at) == ("boom", 1_767_225_600.0)
+    assert trouble.last_message == "boom"
 
 
 def test_a_healthy_pod_needs_no_explanation() -> None:

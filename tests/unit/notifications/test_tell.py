@@ -17,9 +17,9 @@ from services.model.message import MessageKind
 from services.model.ref import DEPLOYMENTS, Ref
 from services.model.severity import Severity
 from services.notifications.tell import (
+    About,
     about_action,
     about_incident,
-    about_text,
     compose,
     default_recipients,
     template_names,
@@ -144,7 +144,9 @@ def test_own_words_win_over_built_in_ones_and_what_is_not_there_is_said() -> Non
 
 def test_what_is_typed_keeps_its_lines_and_loses_its_secrets() -> None:
     text = "first\n\x1b[31msecond\x1b[0m password=hunter2hunter2\n-----BEGIN KEY-----\nabc\n-----END KEY-----\nlast"
-    [one] = compose(CONFIG, about_text("look\nhere", text, "mina@b", NOW, "prod", CART), ["room"])
+    values = {"subject": "look\nhere", "text": text, "cluster": "prod"}
+    about = About(MessageKind.PLAIN, values, Severity.NOTICE, "cart", "prod", "shop", "mina@b", NOW)
+    [one] = compose(CONFIG, about, ["room"])
     assert one.subject == "look here"
     assert one.text.splitlines() == ["first", "second password=***", "[PEM ***]", "last", "Cluster: prod"]
 

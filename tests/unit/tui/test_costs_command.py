@@ -10,6 +10,7 @@ import pytest
 
 from services.config_costs import CostSettings
 from services.model.cost import CostBy, CostEntry, CostHour, CostKind, CostPeriod, CostShare
+from tests.unit.costs.estate import spend_of
 from tui.commands import costs
 from tui.presenters.lens import Lens
 
@@ -45,13 +46,11 @@ def kept(monkeypatch: pytest.MonkeyPatch, *hours: CostHour) -> costs.Estimate:
 def test_nothing_is_extrapolated_for_the_time_before_somebody_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     found = kept(monkeypatch, hour(0, 1.0, watched=600.0))
     assert found.summary is not None
-    day = found.summary.spend(CostPeriod.DAY)
-    assert day is not None
+    day = spend_of(found.summary, CostPeriod.DAY)
     assert (day.amount, day.guessed) == (1_000_000, 0)
     found = kept(monkeypatch, hour(2, 1.0, watched=1800.0), hour(0, 1.0, watched=600.0))
     assert found.summary is not None
-    day = found.summary.spend(CostPeriod.DAY)
-    assert day is not None
+    day = spend_of(found.summary, CostPeriod.DAY)
     assert day.unwatched == pytest.approx(3600 + (NOW - HOUR) - 600, abs=1)
 
 
