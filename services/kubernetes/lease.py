@@ -191,13 +191,6 @@ class Leases:
         finally:
             await asyncio.shield(lease.release())
 
-    async def holder(self, spot: Spot) -> tuple[str, Claim] | None:
-        """Return who has a lock now, None for nobody. Raises Problem."""
-        found = await self._read(spot)
-        if found is None or self._expires_in(spot, found) <= 0:
-            return None
-        return _holder(found), _claim(found)
-
     async def acquire(self, spot: Spot, what: str, seconds: float = 0.0) -> Lease | Unleased:
         """Take a lock that nobody has, or whose holder has not renewed it for its duration. Raises as `hold` does."""
         claim = Claim(self._requests.who, what, self.clock.now() + seconds if seconds else 0.0)
@@ -218,16 +211,6 @@ class Leases:
                     raise
                 return _unleased(problem)
         raise Problem(safe_text(f"Could not lock {spot.what}: others write its Lease all the time; try again."))
-
-    async def break_it(self, spot: Spot, typed: str) -> None:
-        """Take a lock away from its holder, whose name must have been typed. Raises LeaseTaken where it is another."""
-        found = await self._read(spot)
-        holder = _holder(found) if found is not None else ""
-        if found is None or not holder:
-            return
-        if typed not in {holder, holder.partition("/")[0]}:
-            raise self._taken(spot, found)
-        await self.free(found)
 
     async def renewed(self, document: Document) -> Document:
         """Return the Lease with a new renewal time. Raises LeaseTaken where another has it, Problem otherwise."""

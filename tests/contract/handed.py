@@ -15,7 +15,7 @@ from services.kubernetes.kubeconfig import identify
 from services.kubernetes.session import KubernetesSession
 from services.kubernetes.source import KubernetesSource
 from services.kubernetes.writing import spec_digest
-from services.model.action import Write
+from services.model.action import Progress, Write
 from services.model.ref import DEPLOYMENTS, Resource
 from services.ports import Interest, Snapshot
 from tests.contract.watched import kubectl
@@ -82,3 +82,7 @@ def patch(document: dict[str, Any], body: object, content_type: str, resource: R
         resource_version=metadata["resourceVersion"],
         spec=spec_digest(document),
     )
+
+
+async def quiet(_progress: Progress) -> None:
+    """Hear nothing of how far an action is."""

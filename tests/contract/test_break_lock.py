@@ -9,14 +9,10 @@ import pytest
 from services.actions.locks import BreakLock
 from services.actions.spec import Refused
 from services.kubernetes.lease import Lease, Leases, spot_of
-from services.model.action import Outcome, Progress, Target
+from services.model.action import Outcome, Target
 from services.model.ref import DEPLOYMENTS, Ref
-from tests.contract.handed import handed
+from tests.contract.handed import handed, quiet
 from tests.controlplane.clusters import Cluster
-
-
-async def quiet(_progress: Progress) -> None:
-    return
 
 
 async def test_a_lock_is_broken_by_name(cluster: Cluster, namespace: str) -> None:

@@ -16,11 +16,12 @@ import pytest
 
 from cache.ledger.altered import AlteredReader
 from services.actions.drain import BUDGETS
+from services.actions.locks import BreakLock
 from services.kubernetes.lease import DRAINS, Lease, Leases
 from services.model.action import Outcome, Plan
 from services.model.ref import NODES, PODS
 from tests.contract.consoles import Operator, changed, merge, operator
-from tests.contract.handed import eventually
+from tests.contract.handed import eventually, quiet
 from tests.contract.watched import apply, kubectl
 from tests.controlplane import manifests
 from tests.controlplane.plane import ControlPlane
@@ -164,8 +165,10 @@ async def test_one_drain_at_a_time_and_it_ends_when_the_lock_is_lost_or_a_stop_i
         assert changed(plane, f"/nodes/{other}", 0) == []
 
         # bob breaks the lock, whose holder's name he has to type: alice's console sends nothing more, and says so
-        locks = Leases(bob.hands, "console-bob")
-        await locks.break_it(DRAINS, "admin@bastion-alice")
+        locks, breaking = Leases(bob.hands, "console-bob"), BreakLock()
+        broken = await breaking.plan(await bob.target(NODES, "", other), {}, bob.hands)
+        assert broken.typed == "admin@bastion-alice"
+        await breaking.execute(broken, bob.hands, quiet)
         taken = await locks.acquire(DRAINS, f"Drain {other}")
         assert isinstance(taken, Lease)
         ended = await running

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from services.actions.locks import BreakLock
 from services.kubernetes.drain import PodVerdict, Verdict
 from services.kubernetes.draining import eviction
 from services.kubernetes.hands import KubernetesHands
 from services.kubernetes.lease import Lease, Leases, LeaseTaken, Unleased, spot_of
 from services.kubernetes.writing import WriteFault, WriteProblem
-from services.model.action import Right, Write
+from services.model.action import Right, Target, Write
 from services.model.ref import DEPLOYMENTS, PODS, Ref
-from tests.contract.handed import as_json, eventually, handed, patch
+from tests.contract.handed import as_json, eventually, handed, patch, quiet
 from tests.contract.watched import apply, kubectl
 from tests.controlplane import manifests
 from tests.controlplane.access import SHOP
@@ -206,7 +207,8 @@ async def test_an_eviction_asks_the_budget_and_hits_this_pod_alone(
 
 
 async def test_of_two_consoles_one_has_the_lock(hands: KubernetesHands, cluster: Cluster, namespace: str) -> None:
-    spot = spot_of(Ref("", "apps", "Deployment", namespace, "web"))
+    ref = Ref("", "apps", "Deployment", namespace, "web")
+    spot = spot_of(ref)
     async with handed(cluster, host="other") as second:
         one, two = Leases(hands, "one"), Leases(second, "two")
         results = await asyncio.gather(
@@ -223,11 +225,13 @@ async def test_of_two_consoles_one_has_the_lock(hands: KubernetesHands, cluster:
         assert renewed["spec"]["renewTime"] != won[0].document["spec"]["renewTime"]
         with pytest.raises(LeaseTaken):
             await loser.acquire(spot, "restart")
-        await loser.break_it(spot, owner.identity)
+        theirs, target = (second if owner is one else hands), Target(ref, DEPLOYMENTS)
+        await BreakLock().execute(await BreakLock().plan(target, {}, theirs), theirs, quiet)
         taken = await loser.acquire(spot, "restart")
         assert isinstance(taken, Lease)
         assert taken.document["spec"]["leaseTransitions"] == 1
         with pytest.raises(LeaseTaken):
             await owner.renewed(renewed)
         await taken.release()
-        assert await owner.holder(spot) is None
+        freed = await as_json(cluster, namespace, "lease", spot.name)
+        assert not freed["spec"].get("holderIdentity")
