@@ -144,6 +144,12 @@ async def test_the_screen_keeps_to_it(estate: Rehearsal, home: Path) -> None:
         acting = state.acting()
         assert acting is not None
         assert state.desk().actor == acting.trail.actor, "one process is one console in the audit"
+        console.assembly._hands = (None, acting)
+        anew = state.acting()
+        assert anew is not None
+        assert anew is not acting, "another session, other hands"
+        assert anew.armed == acting.armed, "a new session of the same context is armed as the one before"
+        assert anew.trail.actor == acting.trail.actor
 
 
 async def typed_and_reasoned(console: Program, home: Path) -> None:

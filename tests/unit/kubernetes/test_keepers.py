@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from services.actions.keepers import check_keepers
+from services.actions.spec import Refused
 from services.errors import Problem
 from services.kubernetes.gitops import APPLICATIONS
 from services.kubernetes.keepers import keepers
-from services.model.ref import Ref, Resource
+from services.model.action import Target
+from services.model.ref import DEPLOYMENTS, Ref, Resource
 from services.model.text import SafeText
 
 CART = Ref("c", "apps", "Deployment", "shop", "cart", "u1")
@@ -63,3 +66,11 @@ async def test_nobody_is_asked_about_what_nobody_keeps() -> None:
     helm = {"labels": {"app.kubernetes.io/managed-by": "Helm"}, "annotations": {"meta.helm.sh/release-name": "web"}}
     assert len(await keepers({"metadata": helm}, CART, reads)) == 1
     assert reads.asked == []
+
+
+async def test_what_a_controller_has_is_refused_for_its_owner() -> None:
+    owner = {"kind": "Rollout", "name": "cart", "controller": True}
+    hands: Any = Reads()
+    with pytest.raises(Refused, match=r"Rollout cart controls it.*act on that instead"):
+        await check_keepers({"metadata": {"ownerReferences": [owner]}}, Target(CART, DEPLOYMENTS), hands)
+    assert not hands.asked
