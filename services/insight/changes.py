@@ -68,11 +68,26 @@ def context_of(snapshot: Snapshot) -> Context:
             onsets.setdefault(event.payload.get("fingerprint", ""), []).append(event.at)
     seats = _Seats(snapshot.tables.get(PODS.table, {}), snapshot.tables.get(REPLICASETS.table, {}))
     return Context(
+        uses=_uses(snapshot),
         template_hashes=_TemplateHashes(snapshot.tables.get(PODS.table, {})),
         onsets=onsets,
         hosts=_Hosts(seats),
         guests=_Guests(seats),
     )
+
+
+def _uses(snapshot: Snapshot) -> Mapping[Named, frozenset[Named]]:
+    """Return which workloads read each ConfigMap that was changed of late."""
+    found: dict[Named, set[Named]] = {
+        (one.ref.namespace, one.ref.name): set() for one in snapshot.events if one.kind is EventKind.CONFIG
+    }
+    rows: Iterable[Rollout] = snapshot.tables.get("rollouts", {}).values() if found else ()
+    for row in rows:
+        ref = row.workload.ref
+        for name in row.workload.config_maps:
+            if (readers := found.get((ref.namespace, name))) is not None:
+                readers.add((ref.namespace, ref.name))
+    return {name: frozenset(readers) for name, readers in found.items()}
 
 
 class _TemplateHashes(Mapping[str, str]):

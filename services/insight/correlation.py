@@ -44,7 +44,7 @@ class Trouble(Struct, frozen=True):
 class Context(Struct, frozen=True):
     """What is known around alerts and changes; all of it may be empty.
 
-    `uses` names the workloads that a ConfigMap or Secret ((namespace, name)) feeds.
+    `uses` names the workloads that read a ConfigMap ((namespace, name)).
     `template_hashes` are those of pods ("namespace/name"); where a pod is missing its name tells. `onsets` are the
     known onsets of an alert in the last day, by fingerprint. `hosts` names the nodes that a workload's unready pods sit
     on, `guests` the workloads that have pods on a node.
@@ -164,7 +164,7 @@ def _scope(entity: Entity, change: Change, context: Context) -> tuple[ScoreLine 
         name = f"{namespace}/{workload}"
         if workload == ref.name and ref.kind not in ("ConfigMap", "Secret"):
             return ScoreLine(f"same workload {name}", SAME_WORKLOAD), ""
-        if (namespace, workload) in context.uses.get(changed, ()):
+        if ref.kind == "ConfigMap" and (namespace, workload) in context.uses.get(changed, ()):
             return ScoreLine(f"{name} uses {ref.kind} {ref.name}", SAME_WORKLOAD), ""
     if namespace and namespace == ref.namespace:
         return ScoreLine(f"same namespace {namespace}", SAME_NAMESPACE), ""

@@ -15,7 +15,8 @@ from services.kubernetes.decode_steps import WireStep, canary_scale, pause_ends,
 from services.kubernetes.decode_workloads import Annotations, WireSelector, WorkloadMeta, common, selector_text
 from services.kubernetes.wire import (
     WireCondition,
-    WireTemplate,
+    WireConfiguredTemplate,
+    config_maps_of,
     epoch,
     images_of,
     ref_of,
@@ -87,7 +88,7 @@ class _Spec(Struct, frozen=True, gc=False, rename="camel"):
     replicas: int | None = None
     paused: bool | None = None
     selector: WireSelector | None = None
-    template: WireTemplate | None = None
+    template: WireConfiguredTemplate | None = None
     workload_ref: _WorkloadRef | None = None
     strategy: _Strategy | None = None
     progress_deadline_seconds: int | None = None
@@ -184,6 +185,7 @@ def rollout_of(wire: WireRollout, cluster: str) -> Workload:
         epoch(meta.creation_timestamp),
         revision=annotations.delivered or "",
         images=images_of(spec.template),
+        config_maps=config_maps_of(spec.template),
         paused=bool(spec.paused),
         strategy=delivery.strategy,
         progress_deadline=spec.progress_deadline_seconds or PROGRESS_DEADLINE,

@@ -9,9 +9,11 @@ from msgspec import Raw, Struct, field
 
 from services.kubernetes.wire import (
     WireCondition,
+    WireConfiguredTemplate,
     WireMeta,
     WireTemplate,
     conditions_of,
+    config_maps_of,
     epoch,
     images_of,
     labels_of,
@@ -72,7 +74,7 @@ class _Spec(Struct, frozen=True, gc=False, rename="camel"):
     replicas: int | None = None
     paused: bool | None = None
     selector: WireSelector | None = None
-    template: WireTemplate | None = None
+    template: WireConfiguredTemplate | None = None
     strategy: _Strategy | None = None
     update_strategy: _Strategy | None = None
     progress_deadline_seconds: int | None = None
@@ -213,6 +215,7 @@ def _replicated(wire: WireWorkload, resource: Resource, cluster: str) -> Workloa
         terminating=status.terminating_replicas or 0,
         revision=annotations.revision or "",
         images=images_of(spec.template),
+        config_maps=config_maps_of(spec.template),
         paused=bool(spec.paused),
         strategy=intern(strategy.type or ""),
         partition=None if strategy.rolling_update is None else strategy.rolling_update.partition or 0,
@@ -245,6 +248,7 @@ def daemonset_of(wire: WireDaemonSet, cluster: str) -> Workload:
         epoch(meta.creation_timestamp),
         revision=annotations.template_generation or "",
         images=images_of(spec.template),
+        config_maps=config_maps_of(spec.template),
         strategy=intern(strategy.type or ""),
         partition=None,
         **common(meta, selector_text(spec.selector), status.conditions),

@@ -72,6 +72,53 @@ class WireTemplate(Struct, frozen=True, gc=False):
     spec: WireTemplateSpec | None = None
 
 
+class _Named(Struct, frozen=True, gc=False):
+    name: str | None = None
+
+
+class _Source(Struct, frozen=True, gc=False, rename="camel"):
+    config_map: _Named | None = None
+
+
+class _Projected(Struct, frozen=True, gc=False):
+    sources: list[_Source] | None = None
+
+
+class _Volume(Struct, frozen=True, gc=False, rename="camel"):
+    config_map: _Named | None = None
+    projected: _Projected | None = None
+
+
+class _EnvFrom(Struct, frozen=True, gc=False, rename="camel"):
+    config_map_ref: _Named | None = None
+
+
+class _ValueFrom(Struct, frozen=True, gc=False, rename="camel"):
+    config_map_key_ref: _Named | None = None
+
+
+class _Env(Struct, frozen=True, gc=False, rename="camel"):
+    value_from: _ValueFrom | None = None
+
+
+class _Configured(Struct, frozen=True, gc=False, rename="camel"):
+    image: str | None = None
+    env: list[_Env] | None = None
+    env_from: list[_EnvFrom] | None = None
+
+
+class _ConfiguredSpec(Struct, frozen=True, gc=False, rename="camel"):
+    containers: list[_Configured] | None = None
+    init_containers: list[_Configured] | None = None
+    volumes: list[_Volume] | None = None
+
+
+class WireConfiguredTemplate(Struct, frozen=True, gc=False):
+    """A workload's pod template, with what it reads of ConfigMaps."""
+
+    spec: _ConfiguredSpec | None = None
+
+
 class WireManagedFields(Struct, frozen=True, gc=False, rename="camel"):
     """One manager's entry in `metadata.managedFields`; the field set stays raw."""
 
@@ -138,7 +185,21 @@ def share(values: tuple[str, ...]) -> tuple[str, ...]:
     return _shared(values) if values else ()
 
 
-def images_of(template: WireTemplate | None) -> tuple[str, ...]:
+def config_maps_of(template: WireConfiguredTemplate | None) -> tuple[str, ...]:
+    """Return the names of the ConfigMaps that a template's volumes, env and envFrom read, sorted, kept once."""
+    if template is None or template.spec is None:
+        return ()
+    spec, found = template.spec, list[_Named | None]()
+    for volume in spec.volumes or ():
+        found.append(volume.config_map)
+        found += [one.config_map for one in (volume.projected.sources if volume.projected else None) or ()]
+    for container in (*(spec.containers or ()), *(spec.init_containers or ())):
+        found += [one.config_map_ref for one in container.env_from or ()]
+        found += [one.value_from.config_map_key_ref for one in container.env or () if one.value_from]
+    return share(tuple(sorted({intern(one.name) for one in found if one is not None and one.name})))
+
+
+def images_of(template: WireTemplate | WireConfiguredTemplate | None) -> tuple[str, ...]:
     """Return the images of a template's containers, in order, kept once."""
     if template is None or template.spec is None:
         return ()

@@ -41,7 +41,8 @@ class Workload(Struct, frozen=True, gc=False):
     where the field is unset, `current` a StatefulSet's currentReplicas. `changed_by` is the field manager that last
     wrote the pod template, `changed_at` that manager's last write. `scaled_by` owns the
     number of replicas: who last set it to another value, by the scale subresource or by an edit.
-    `delivery` is what only a Rollout has, `tracking` the id by which Argo CD knows it as its own.
+    `delivery` is what only a Rollout has, `tracking` the id by which Argo CD knows it as its own. `config_maps` are the
+    names of those its template reads.
     """
 
     ref: Ref
@@ -74,6 +75,7 @@ class Workload(Struct, frozen=True, gc=False):
     scaled_by: str = ""
     delivery: Delivery | None = None
     tracking: str = ""
+    config_maps: tuple[str, ...] = ()
 
 
 class ReplicaSetInfo(Struct, frozen=True, gc=False):

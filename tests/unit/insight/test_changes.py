@@ -175,6 +175,21 @@ def test_a_snapshot_alone_is_enough_to_name_the_suspect() -> None:
     assert "shop/other" not in hashes
 
 
+def test_a_config_map_is_suspected_where_a_workload_reads_it_and_less_beside() -> None:
+    settings = Ref("c1", "", "ConfigMap", "shop", "settings", "u-cm")
+    row = rollout(Severity.CRIT, done=False)
+    reads = structs.replace(row, workload=structs.replace(row.workload, config_maps=("other", "settings")))
+    elsewhere = structs.replace(settings, namespace="bank")
+    changed = event(EventKind.CONFIG, NOW - 300, "log", settings)
+    for one, first in ((reads, "shop/cart uses ConfigMap settings +45"), (row, "same namespace shop +15")):
+        picture = snapshot(changed, event(EventKind.CONFIG, NOW - 300, "log", elsewhere), rows=(one,))
+        (found,) = suspects(
+            Trouble(Entity("c1", "shop", "cart"), NOW - 240), changes_of(picture, NOW), context_of(picture)
+        )
+        assert f"{found.lines[0].reason} {found.lines[0].points:+d}" == first
+    assert context_of(snapshot(rows=(reads,))).uses == {}, "nothing is gathered where no ConfigMap was changed"
+
+
 def test_a_lost_node_is_suspected_where_a_workloads_unready_pods_sit_on_it() -> None:
     node = Ref("c1", "", "Node", "", "node-7", "u-node")
     lost = event(EventKind.NODE, NOW - 300, "NotReady: its kubelet is silent", node)

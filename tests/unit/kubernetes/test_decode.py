@@ -57,6 +57,25 @@ def test_null_lists_and_objects_count_as_absent(table: str) -> None:
     assert (empty.rows, empty.quarantined) == ({}, [])
 
 
+@pytest.mark.parametrize("table", ["deployments.apps", "statefulsets.apps", "daemonsets.apps", "rollouts.argoproj.io"])
+def test_a_workload_names_the_config_maps_that_its_template_reads(table: str) -> None:
+    named = [{"name": f"cm-{at}"} for at in range(6)]
+    template = {
+        "volumes": [
+            {"configMap": named[0]},
+            {"projected": {"sources": [{"configMap": named[1]}, {"secret": {"name": "x"}}]}},
+            {"secret": {"secretName": "x"}},
+        ],
+        "containers": [
+            {"envFrom": [{"configMapRef": named[2]}, {"secretRef": {"name": "x"}}, {"configMapRef": named[0]}]},
+            {"env": [{"name": "A", "valueFrom": {"configMapKeyRef": named[3]}}, {"name": "B", "value": "x"}]},
+        ],
+        "initContainers": [{"envFrom": [{"configMapRef": named[4]}], "env": None}],
+    }
+    page = decode_list(table, body(thing(spec={"template": {"spec": template}})), "c")
+    assert page.rows["shop/a"].config_maps == ("cm-0", "cm-1", "cm-2", "cm-3", "cm-4")
+
+
 @pytest.mark.parametrize("junk", [b"", b"[]", b"{}", b"nope", b'{"items":3}', b"[" * 100_000])
 def test_a_body_that_is_no_list_is_undecodable(junk: bytes) -> None:
     with pytest.raises(Undecodable):
