@@ -8,6 +8,7 @@ from services.actions.spec import Document
 from services.clock import Clock
 from services.errors import Problem
 from services.kubernetes.faults import WriteFault, WriteProblem
+from services.kubernetes.standing import Standing
 from services.model.action import Right, Write
 from services.model.ref import Ref, Resource
 from services.model.workload import Healthy
@@ -17,36 +18,20 @@ from services.sanitize import safe_text
 NOWHERE = "no cluster is connected, only the monitoring is watched"
 
 
-class NoCluster:
+class NoCluster(Standing):
     """Implements `services.actions.spec.Hands` without a cluster; `AlertingHands` over it reach Alertmanagers.
 
     `who` is who acts: "alice@bastion-2".
     """
 
     def __init__(self, clock: Clock, snapshot: Callable[[], Snapshot], context: str, who: str) -> None:
-        self._clock = clock
-        self._snapshot = snapshot
-        self._context = context
+        super().__init__(clock, snapshot, context)
         self._who = who
-
-    @property
-    def clock(self) -> Clock:
-        """The clock that waits and times are taken from."""
-        return self._clock
-
-    @property
-    def context(self) -> str:
-        """The kubeconfig context, "" where there is no kubeconfig."""
-        return self._context
 
     @property
     def who(self) -> str:
         """Who acts, as it is written into silences."""
         return self._who
-
-    def snapshot(self) -> Snapshot:
-        """Live state as it is now."""
-        return self._snapshot()
 
     async def observed(self, _ref: Ref) -> Mapping[int, Healthy]:
         """Nothing was ever seen."""

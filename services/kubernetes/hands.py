@@ -13,6 +13,7 @@ import msgspec
 from services.clock import Clock
 from services.errors import Problem
 from services.kubernetes.session import KubernetesSession
+from services.kubernetes.standing import Standing
 from services.kubernetes.transport import Transport
 from services.kubernetes.writing import send
 from services.model.action import Right, Write
@@ -42,7 +43,7 @@ class _Self(msgspec.Struct):
     status: _SelfStatus = msgspec.field(default_factory=_SelfStatus)
 
 
-class KubernetesHands:
+class KubernetesHands(Standing):
     """Implements `services.actions.spec.Hands` over a session and its transport.
 
     `user` is who acts as far as the kubeconfig knows ("" where it does not), `host` the machine that is acted from;
@@ -62,35 +63,19 @@ class KubernetesHands:
         host: str,
         observed: Callable[[Ref], Mapping[int, Healthy]] = lambda _: {},
     ) -> None:
+        super().__init__(clock, snapshot, context)
         self.transport = transport
         self.warnings: deque[SafeText] = deque(maxlen=WARNINGS_KEPT)
         self._session = session
-        self._clock = clock
-        self._snapshot = snapshot
-        self._context = context
         self._user = user
         self._host = host
         self._observed = observed
         self._introduced = False
 
     @property
-    def clock(self) -> Clock:
-        """The clock that waits and times are taken from."""
-        return self._clock
-
-    @property
-    def context(self) -> str:
-        """The kubeconfig context, for commands that are shown."""
-        return self._context
-
-    @property
     def who(self) -> str:
         """Who acts, as it is written into the cluster: "alice@bastion-2"."""
         return f"{self._user or 'unknown'}@{self._host}"
-
-    def snapshot(self) -> Snapshot:
-        """Live state as it is now."""
-        return self._snapshot()
 
     async def observed(self, ref: Ref) -> Mapping[int, Healthy]:
         """The revisions of a workload that consoles of this machine saw healthy."""
