@@ -115,7 +115,7 @@ async def refused(console: Program, *words: str) -> None:
     dialog.answers._since = -1.0
     await console.press("y")
     await console.until(lambda: isinstance(console.app.screen, RunDialog))
-    await console.until_seen("NOT DONE", "nothing was changed", *words)
+    await console.until_seen("NOT DONE", "(nothing", *words)
     await console.press("escape")
 
 
