@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from screenshots import scene, scene_runtime
 from services.rehearsal.server import Rehearsal
@@ -213,3 +215,23 @@ async def test_share_mode_masks_before_the_kubeconfig_was_read(open_deck: Open) 
         await deck.settle()
         assert "prod-eu-1" not in deck.text
         assert "staging-eu-1" not in deck.text
+
+
+def twice(estate: Rehearsal, path: Path) -> str:
+    """Write a kubeconfig that has the estate under a second name too; return its path."""
+    both = yaml.safe_load(Path(kubeconfig_of(estate)).read_text())
+    both["contexts"].append({"name": "second", "context": both["contexts"][0]["context"]})
+    path.write_text(json.dumps(both))
+    return str(path)
+
+
+async def test_another_context_of_the_kubeconfig_is_gone_to_in_place(home: Path, estate: Rehearsal) -> None:
+    async with program("--kubeconfig", twice(estate, home / "both")) as console:
+        await live(console)
+        await type_in(console, "ctx second")
+        await console.until_seen("context second; this console stays on it")
+        await live(console)
+        assert console.assembly.setup.identity.context == "second"
+        await type_in(console, "ctx nowhere")
+        await console.until_seen("nowhere")
+        assert console.assembly.setup.identity.context == "second"
