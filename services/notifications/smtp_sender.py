@@ -130,7 +130,8 @@ class _Talk:
         return list(refused)
 
     def _connected(self) -> smtplib.SMTP:
-        settings, timeout = self._settings, float(self._settings.timeout)
+        settings = self._settings
+        timeout = settings.timeout + GRACE  # the deadline is the loop's, and comes first
         if settings.tls == "tls":
             return smtplib.SMTP_SSL(settings.host, settings.port, timeout=timeout, context=_context(settings))
         return smtplib.SMTP(settings.host, settings.port, timeout=timeout)

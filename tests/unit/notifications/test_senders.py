@@ -267,7 +267,10 @@ async def test_recipients_that_are_refused_are_named_and_the_others_get_it(serve
 
 
 async def test_a_server_that_never_greets_ends_at_the_deadline(served: Vendor) -> None:
-    silent = await asyncio.start_server(lambda *_: asyncio.Event().wait(), "127.0.0.1", 0)
+    async def say_nothing(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
     settled = await outlet(MAIL, port=port, tls="none", **QUICK).deliver(message(1))
     assert (settled.verdict, "did not answer" in settled.reason) == (Verdict.RETRY, True), "nothing was handed over"
