@@ -50,7 +50,9 @@ class Estate:
         for resource, amount in (("cpu", cores), ("memory", 4 * cores * GIB), ("pods", 110)):
             self.said("kube_node_status_allocatable", amount, node=name, resource=resource)
 
-    def pod(self, name: str, kind: str, owner: str, on: str = "n1", phase: str = "Running", until: float = UNTIL) -> None:
+    def pod(
+        self, name: str, kind: str, owner: str, on: str = "n1", phase: str = "Running", until: float = UNTIL
+    ) -> None:
         who = {"namespace": "shop", "pod": name}
         self.said(
             "kube_pod_owner", 1, until=until, owner_kind=kind, owner_name=owner, owner_is_controller="true", **who
