@@ -15,7 +15,7 @@ import pytest
 from cache.ledger.ledger import Ledger
 from services.clock import ManualClock
 from services.rehearsal.server import Rehearsal
-from tests.flows.mishap import SOON, console, leave, run, shows
+from tests.flows.mishap import PATIENCE, SOON, console, leave, run, shows
 from tests.flows.program import estate_served, kubeconfig_of
 from tests.unit.cache.estate import filled
 
@@ -73,7 +73,8 @@ def test_a_damaged_ledger_is_said_above_everything_and_never_touched(
             terminal,
             "nothing is done without an entry in it; it is left as it is; find out what happened, then restore",
         )
-        assert "LEDGER  ledger.db is damaged (file is not a database): nothing is done" in terminal.screen.display[1]
+        above = "LEDGER  ledger.db is damaged (file is not a database): nothing is done"
+        terminal.until_true(lambda: above in terminal.screen.display[1], PATIENCE, "the banner below the header")
         shows(terminal, *LIVE)
         assert leave(terminal) == 0
     assert (state / "ledger.db").read_bytes() == GARBAGE

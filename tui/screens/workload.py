@@ -61,6 +61,7 @@ class WorkloadScreen(CursorScreen):
         super().__init__(console)
         self.ref = ref
         self.head = TextView(id="head", wrap=True, hang=LABEL_CELLS)
+        self.frame = Pane(self.head, id="pane-head")
         views: dict[str, View] = {"pods": PODS, "revisions": REVISIONS, "events": EVENTS}
         self.parts = Parts(views)
         self._drivers = {name: TableDriver(self.parts.tables[name], view, console.lens) for name, view in views.items()}
@@ -71,7 +72,7 @@ class WorkloadScreen(CursorScreen):
     def compose(self) -> ComposeResult:
         """Lay out header, facts, the three tables and footer."""
         yield self.header
-        yield Pane(self.head, id="pane-head")
+        yield self.frame
         yield from self.between()
         yield self.parts
         yield self.footer
@@ -193,7 +194,7 @@ class WorkloadScreen(CursorScreen):
         title = (Span(lens.text(f"{self.ref.namespace}/{self.ref.name}"), Tone.STRONG), Span(f"  {kind}", Tone.MUTED))
         more = (Span("tab", Tone.KEY), Span(" more  ", Tone.MUTED)) if self.head.state.cut and not self._reads else ()
         state = (*more, *present_state(self.console.summary().reading, lens))
-        self.query_one("#pane-head", Pane).set_vm(PaneVM("", title, state))
+        self.frame.set_vm(PaneVM("", title, state))
 
     def head_lines(self, rollout: Rollout | None, lens: Lens) -> list[Line]:
         """Return what is said of the workload: its facts, and what its pods ask for and use."""
