@@ -81,7 +81,8 @@ class LastFrame:
     def update(self, parts: Iterable[tuple[int, int, Iterable[Segment]]]) -> str:
         """Return what to write so that the terminal shows `parts`: (x, y, segments from there on).
 
-        Cells that are shown already are not written, but for short gaps that cost less than a cursor movement.
+        Cells that are shown already are not written, but for short gaps that cost less than a cursor movement. What
+        lies outside is left out: a frame may have been composed just before the terminal got smaller.
         """
         out: list[str] = []
         for x, y, segments in parts:
@@ -96,7 +97,7 @@ class LastFrame:
 
     def _update_line(self, x: int, y: int, cells: list[Cell], out: list[str]) -> None:
         line = self._lines[y]
-        cells = cells[: len(line) - x]
+        cells, x = cells[max(0, -x) : max(0, len(line) - x)], max(0, x)
         shown = line[x : x + len(cells)]
         if cells == shown:
             return

@@ -127,6 +127,16 @@ def test_a_half_overwritten_wide_character_is_not_taken_for_shown(frame: LastFra
     assert update(frame, "日x ") == "\x1b[1;3Hx "
 
 
+@pytest.mark.parametrize("x", [-4, -2, WIDTH - 2, WIDTH, WIDTH + 3])
+def test_what_lies_outside_is_left_out(x: int) -> None:
+    frame = LastFrame()
+    frame.forget(WIDTH, HEIGHT)
+    screen = pyte.Screen(WIDTH, HEIGHT)
+    pyte.Stream(screen).feed(frame.update([(x, 1, [Segment("abcd")]), (0, HEIGHT, [Segment("below")])]))
+    shown = {x + at: letter for at, letter in enumerate("abcd")}
+    assert screen.display == [" " * WIDTH, "".join(shown.get(at, " ") for at in range(WIDTH)), " " * WIDTH]
+
+
 def test_fewer_colours_where_the_terminal_has_fewer() -> None:
     frame = LastFrame(ColorSystem.STANDARD)
     frame.forget(3, 1)
