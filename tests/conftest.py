@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 import textual._wait
 import textual.screen
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from rich.console import RenderableType
 from textual._compositor import ChopsUpdate, Compositor
 from textual._context import active_app, visible_screen_stack
 from textual.css.stylesheet import CSSLocation, RuleSet, Stylesheet
 from textual.geometry import Region
 from textual.screen import Screen
+
+from cache.state.store import StateStore
 
 STEP = 0.005
 """Seconds of rest after which a screen under a pilot counts as settled; Textual's own 20 ms are paid at every key."""
@@ -28,9 +30,15 @@ textual._wait.SLEEP_GRANULARITY = STEP
 textual._wait.SLEEP_IDLE = 0.001
 textual.screen.UPDATE_PERIOD = FRAME  # type: ignore[misc]
 
-settings.register_profile("brisk", max_examples=50)
-settings.register_profile("thorough", max_examples=1_000, deadline=None)
+# How long an example takes is the machine's business: a busy one must fail no test.
+settings.register_profile("brisk", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", settings.get_profile("brisk"), max_examples=1_000)
 settings.load_profile("brisk")  # --hypothesis-profile=thorough for a long look
+
+BUSY = 60.0
+"""Seconds for a history to be written or closed: what is enough on an idle machine is not on a busy one."""
+
+StateStore.flush.__defaults__ = StateStore.close.__defaults__ = (BUSY,)
 
 _parse = Stylesheet._parse_rules
 _parsed: dict[tuple[Any, ...], list[RuleSet]] = {}

@@ -19,6 +19,8 @@ from typing import Self
 import pyte
 
 TRUECOLOR: Mapping[str, str] = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+PATIENCE = 60.0
+"""Seconds in which what a test waits for must have come, on a busy machine."""
 _NOT_INHERITED = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TMUX", "SSH_CONNECTION", "CI", "TERM_PROGRAM")
 _SYNC_QUESTION = b"\x1b[?2026$p"
 _SYNC_ANSWER = b"\x1b[?2026;2$y"
@@ -111,7 +113,7 @@ class Terminal:
         self._stream.feed(plain)
         return data
 
-    def until_quiet(self, quiet: float = 0.25, deadline: float = 15.0) -> None:
+    def until_quiet(self, quiet: float = 0.25, deadline: float = PATIENCE) -> None:
         """Read until nothing comes for `quiet` seconds; TimeoutError after `deadline`."""
         end = time.monotonic() + deadline
         while self.pump(quiet):
@@ -119,11 +121,11 @@ class Terminal:
                 msg = f"still writing after {deadline} s"
                 raise TimeoutError(msg)
 
-    def until(self, text: str, deadline: float = 15.0) -> float:
+    def until(self, text: str, deadline: float = PATIENCE) -> float:
         """Read until a text is on screen and return the seconds that took; TimeoutError after `deadline`."""
         return self.until_true(lambda: text in self.text, deadline, repr(text))
 
-    def until_true(self, condition: Callable[[], bool], deadline: float = 15.0, what: str = "that") -> float:
+    def until_true(self, condition: Callable[[], bool], deadline: float = PATIENCE, what: str = "that") -> float:
         """Read until a condition holds and return the seconds that took; TimeoutError with the screen otherwise."""
         start = time.monotonic()
         while not condition():
@@ -148,7 +150,7 @@ class Terminal:
         """The screen's text, one line a row."""
         return "\n".join(self.screen.display)
 
-    def exit_code(self, deadline: float = 10.0) -> int:
+    def exit_code(self, deadline: float = PATIENCE) -> int:
         """Read until the program ends and return its exit code."""
         end = time.monotonic() + deadline
         while self.process.poll() is None:

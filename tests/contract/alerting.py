@@ -21,7 +21,7 @@ from services.model.alert import Alert, AlertPeer, Silence
 from services.model.source import SourceState
 from services.model.timeline import Event
 
-PATIENCE = 25.0
+PATIENCE = 60.0
 INTERVAL = 0.3
 
 

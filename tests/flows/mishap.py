@@ -17,7 +17,7 @@ from tests.budgets.pty import TRUECOLOR, Terminal
 COMMAND = (sys.executable, "-m", "tui.cli")
 SOON = (sys.executable, "-m", "tests.flows.soon")
 """The same command, but its databases do not wait until the start is over."""
-PATIENCE = 40.0
+PATIENCE = 90.0
 """Seconds in which what a test waits for must have come, on a busy machine."""
 
 NOT_WORDS = re.compile(r"[^\w.,:;()/'\"-]+")
@@ -116,4 +116,4 @@ def portal() -> Iterator[str]:
         thread.start()
         yield f"127.0.0.1:{server.server_port}"
         server.shutdown()
-        thread.join(10)
+        thread.join(60)

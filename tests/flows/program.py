@@ -24,7 +24,7 @@ from tui.commands.setup import FIRST_TABLES, prepare, seed
 from tui.crash import CrashLog, install
 from tui.terminal import Streams, detect
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds in which what a test waits for must have come."""
 
 
@@ -41,9 +41,9 @@ def estate_served(
     try:
         yield served
     finally:
-        asyncio.run_coroutine_threadsafe(served.__aexit__(None, None, None), loop).result(10)
+        asyncio.run_coroutine_threadsafe(served.__aexit__(None, None, None), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
+        thread.join(60)
 
 
 class Program:

@@ -50,9 +50,9 @@ def estate() -> Iterator[Rehearsal]:
     served = Rehearsal(Options(scenario="bad-deploy", seed=5, size="tiny", life=False))
     asyncio.run_coroutine_threadsafe(served.__aenter__(), loop).result(60)
     yield served
-    asyncio.run_coroutine_threadsafe(served.__aexit__(None, None, None), loop).result(10)
+    asyncio.run_coroutine_threadsafe(served.__aexit__(None, None, None), loop).result(60)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(5)
+    thread.join(60)
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:

@@ -28,7 +28,7 @@ read answer
 echo "answered: $answer"
 touch "{home}/signed-in"
 """
-PATIENCE = 25.0
+PATIENCE = 90.0
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_the_banner_shows_the_code_and_the_key_runs_the_login(tmp_path: Path, es
         assert "enter open" in text
         assert "SIGNING IN" not in text
         terminal.send("\x03")
-        terminal.process.wait(10)
+        terminal.process.wait(60)
         assert terminal.process.returncode == 0
 
 

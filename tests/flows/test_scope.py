@@ -144,7 +144,7 @@ async def test_a_kubeconfig_that_reads_slowly_holds_up_neither_palette_nor_choic
         await live(console)
         names = console.assembly.contexts()
         read, may = console.assembly.contexts, threading.Event()
-        monkeypatch.setattr(console.assembly, "contexts", lambda: read() if may.wait(20) else ())
+        monkeypatch.setattr(console.assembly, "contexts", lambda: read() if may.wait(60) else ())
         await console.press("colon", "escape", "colon")
         await console.until_seen("Go", " of ")
         await console.press("escape")
@@ -165,12 +165,12 @@ class SlowSteering(scene_runtime.SceneSteering):
 
     def contexts(self) -> tuple[str, ...]:
         """Return two contexts, at last."""
-        assert self.may.wait(20)
+        assert self.may.wait(60)
         return super().contexts()
 
     def find_context(self, name: str) -> Callable[[], None]:
         """Find one, at last."""
-        assert self.may.wait(20)
+        assert self.may.wait(60)
         return super().find_context(name)
 
 

@@ -32,7 +32,8 @@ async def served(answer: Answer, **settings: object) -> AsyncIterator[tuple[Endp
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/am"
-    asked_how = EndpointSettings(url=url, timeout=1, **settings)  # type: ignore[arg-type]
+    patience = 1 if answer is hang else 60
+    asked_how = EndpointSettings(url=url, timeout=patience, **settings)  # type: ignore[arg-type]
     endpoint = Endpoint("alertmanager one", asked_how, SystemClock())
     try:
         yield endpoint, asked

@@ -79,10 +79,10 @@ def test_what_is_not_understood_is_said_to_be_unknown(config: str) -> None:
 
 def test_only_the_blocks_that_matter_are_read() -> None:
     jobs = "scrape_configs:\n" + "- job_name: x\n  broken: [\n" * 50_000
-    began = time.perf_counter()
+    began = time.process_time()
     outgoing = outgoing_of(f"global:\n  external_labels:\n    a: b\n{jobs}\nalerting:\n  alertmanagers: []\n")
     assert (outgoing.external, outgoing.known) == ((("a", "b"),), True)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     assert outgoing_of("").known
     assert not UNKNOWN.known
 
@@ -98,9 +98,9 @@ def test_an_expression_that_may_hang_is_not_run(hostile: str) -> None:
 def test_whatever_is_run_ends_soon(pattern: str) -> None:
     compiled = bounded(pattern)
     if compiled is not None:
-        began = time.perf_counter()
+        began = time.process_time()
         matched(compiled, "ab1" * 100 + "!")
-        assert time.perf_counter() - began < 2
+        assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(

@@ -272,7 +272,7 @@ def test_what_a_killed_console_was_told_is_there(folder: Path) -> None:
     process.stdin.flush()
     assert process.stdout.readline() == "1\n"
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(20)
+    process.wait(60)
     assert len(IncidentReader(folder).look().incidents["INC-1"].events) == 2
     assert book(folder).declare(declared()) == 2
 

@@ -79,7 +79,7 @@ def test_a_console_that_is_killed_leaves_its_intent_open(folder: Path) -> None:
     process.stdin.flush()
     name = process.stdout.readline().strip()
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(20)
+    process.wait(60)
     ledger = opened(folder)
     assert ledger.status.ok
     assert [(one.id, one.steps, one.entry.actor.console) for one in ledger.open_intents()] == [(name, ("sent",), "a")]

@@ -61,7 +61,7 @@ class Console:
     def end(self) -> int:
         assert self.process.stdin is not None
         self.process.stdin.close()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 def test_two_processes_write_two_clusters_at_once_from_an_empty_folder(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_when_the_writer_is_killed_another_console_takes_over(tmp_path: Path) ->
     assert second.status.state is HistoryState.READING
     assert len(HistoryReader(folder).events(EventQuery(ALICE, 0, NOW + 1)).events) == 10
     os.kill(first.process.pid, signal.SIGKILL)
-    first.process.wait(20)
+    first.process.wait(60)
     while not second.writes(ALICE):
         assert second.flush()
     assert second.flush()

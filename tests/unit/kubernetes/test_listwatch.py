@@ -51,7 +51,7 @@ class Watched:
         await self.sink.until(lambda: self.rows == self.collection.content and self.state is SourceState.LIVE)
 
     async def until_watched(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.collection.watches) < count:
                 self.collection.opened.clear()
                 await self.collection.opened.wait()
@@ -289,7 +289,7 @@ async def test_a_kind_that_cannot_be_watched_is_polled() -> None:
         watch = TableWatch(NAMESPACES, TypedCodec("namespaces", "c"), wiring, ())
         task = asyncio.ensure_future(watch.run())
         for expected in (1, 2, 3):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while lists < expected:
                     await asyncio.sleep(0.002)
                     await clock.advance(0.0 if lists == 0 else 5.0)

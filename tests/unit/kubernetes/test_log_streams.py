@@ -21,7 +21,7 @@ from services.kubernetes.settings import ConnectionSettings
 from services.kubernetes.transport import Transport
 from services.ports import LogLine, LogOptions
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 SECOND = 1_000_000_000
 
 

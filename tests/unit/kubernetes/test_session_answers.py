@@ -23,7 +23,7 @@ from services.ports import Interest, LogLine, LogOptions
 from services.rehearsal import clock as estate_clock
 from services.rehearsal.server import Options, Rehearsal
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 SECRETS = Resource("", "v1", "secrets", "Secret")
 Document = dict[str, Any]
 

@@ -121,7 +121,7 @@ async def running(
             yield World(estate, server, source, sink)
         finally:
             task.cancel()
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(30):
                 await asyncio.gather(task, return_exceptions=True)
 
 
@@ -273,7 +273,7 @@ async def test_a_hung_server_is_said_within_fifteen_seconds_and_recovers() -> No
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pulse, "DEADLINE", 0.2)
             await pumped(world, clock, lambda: len(world.server.requests) > asked)
-            assert clock.monotonic() - before <= pulse.EVERY + 0.2
+            assert clock.monotonic() - before <= 15.0 - pulse.DEADLINE
             await pumped(world, clock, lambda: world.state("kubernetes") is SourceState.FAILED)
             assert "did not answer in time" in world.sink.statuses["kubernetes"].error
             kept = world.sink.statuses["kubernetes"]
@@ -285,7 +285,7 @@ async def test_a_hung_server_is_said_within_fifteen_seconds_and_recovers() -> No
 
 async def pumped(world: World, clock: ManualClock, condition: Callable[[], bool]) -> None:
     """Let time pass, a tenth of a second for each turn of the loop, until something holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await clock.advance(0.1)
             await asyncio.sleep(0.002)

@@ -14,7 +14,7 @@ from scripted_server import Answer, Authority, QuickClock, Request, ScriptedServ
 from services.errors import Problem
 from services.kubernetes.credentials import Credentials, Grant
 from services.kubernetes.problems import ApiProblem, Unreached
-from services.kubernetes.transport import Transport, _continue_token
+from services.kubernetes.transport import DEADLINE, Transport, _continue_token
 from services.model.text import Secret
 
 
@@ -179,7 +179,7 @@ async def test_a_hung_server_is_left_at_the_deadline_and_at_close() -> None:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
         await client.close()
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < DEADLINE / 2
 
 
 async def test_closing_ends_what_is_under_way() -> None:
@@ -193,7 +193,7 @@ async def test_closing_ends_what_is_under_way() -> None:
         pending = asyncio.ensure_future(client.bulk("/x", {}))
         await asked.wait()
         await client.close()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             with pytest.raises(Unreached):
                 await pending
 
@@ -297,6 +297,6 @@ async def test_a_request_that_hangs_may_have_arrived() -> None:
 
     async with serving(handler) as (_, client):
         with pytest.raises(Unreached) as problem:
-            await client.request("PATCH", "/x", body=b"{}", deadline=0.2)
+            await client.request("PATCH", "/x", body=b"{}", deadline=1.0)
     assert asked.is_set()
     assert problem.value.sent

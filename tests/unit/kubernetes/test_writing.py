@@ -332,15 +332,20 @@ async def test_what_the_server_warns_of_is_told() -> None:
 
 
 async def test_waiting_for_the_next_try_can_be_left() -> None:
+    waiting = asyncio.Event()
+
     class Stuck(QuickClock):
         async def sleep(self, seconds: float) -> None:
             self.slept.append(seconds)
+            waiting.set()
             await asyncio.Event().wait()
 
     clock = Stuck()
     async with serving(answering(CONFLICT, CONFLICT, reads=cart(version="9"))) as (server, client):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.5):
-                await sent(client, write(), clock)
+        task = asyncio.ensure_future(sent(client, write(), clock))
+        await waiting.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
         assert [request.method for request in server.requests] == ["PATCH", "GET"]
     assert clock.slept

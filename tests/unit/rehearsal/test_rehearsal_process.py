@@ -14,7 +14,7 @@ import httpx
 import pytest
 import yaml
 
-_PATIENCE = 30
+_PATIENCE = 90
 
 
 def start(folder: Path, *more: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:

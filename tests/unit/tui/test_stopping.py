@@ -42,7 +42,7 @@ class Slow:
 
 
 async def test_the_first_stops_it_and_what_was_done_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         ended = await Stopping(cast(Acting, cast(Any, Slow(Stage.EXECUTE))), quiet=False).run(ORDERS)
     assert (ended.outcome, ended.text) == (Outcome.FAILED, STOPPED)
     said = capsys.readouterr().err
@@ -53,7 +53,7 @@ async def test_the_first_stops_it_and_what_was_done_is_said(capsys: pytest.Captu
 
 
 async def test_where_everything_was_sent_it_is_left_unknown(capsys: pytest.CaptureFixture[str]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         ended = await Stopping(cast(Acting, cast(Any, Slow(Stage.VERIFY))), quiet=True).run(ORDERS)
     assert ended.outcome is Outcome.UNKNOWN
     assert capsys.readouterr().err == ""

@@ -49,7 +49,7 @@ class PtyProgram:
             os.close(self.master)
             self.master = -1
 
-    def read_until(self, wanted: bytes, deadline: float = 20.0) -> bytes:
+    def read_until(self, wanted: bytes, deadline: float = 60.0) -> bytes:
         """Return the output after what the last call returned, `wanted` included; AssertionError at the deadline."""
         start = self._taken
         until = time.monotonic() + deadline
@@ -68,7 +68,7 @@ class PtyProgram:
     def attributes(self) -> list[object]:
         return list(termios.tcgetattr(self.master))
 
-    def finish(self, deadline: float = 20.0, read: bool = True) -> int:
+    def finish(self, deadline: float = 60.0, read: bool = True) -> int:
         """Wait for the end and return the exit code (negative: the signal that ended it)."""
         until = time.monotonic() + deadline
         while self.code is None:

@@ -63,7 +63,7 @@ def test_tmux_takes_it_or_passes_it_on(option: str, tmp_path: Path) -> None:
     script = f"stty -echo -icanon; cat {data}; sleep 60"
     with PtyProgram([*tmux, "new-session", script, ";", "set", "-g", *option.split()], {"TMUX": ""}) as outer:
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             wanted = base64.b64encode(b"from the deck")
             while time.monotonic() < deadline:
                 if option.startswith("set"):

@@ -144,6 +144,6 @@ async def test_a_widget_that_never_answers_holds_keys_up_for_a_moment_only(monke
         app.post_message(events.Key("c", "c"))
         app.call_later(app.view.focus)
         app.post_message(events.Key("d", "d"))
-        await asyncio.wait_for(noted.wait(), 5)
+        await asyncio.wait_for(noted.wait(), 30)
         assert app.unused == ["d"]
         released.set()

@@ -15,7 +15,7 @@ from textual.message import Message
 
 from widgets.quiet_driver import QuietDriver, WakingEvent
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 class _Driver(QuietDriver):
