@@ -8,9 +8,12 @@ import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from msgspec import structs
+
 from cache.faults import DatabaseFault, fault_of, what_failed
 from cache.folder import prepare, private_folder
 from cache.locks import FileLock
+from services.actions.following import Reads, locked_as
 from services.actions.runner import Held
 from services.actions.spec import Refused
 from services.kubernetes.lease import DRAINS, Leases, Unleased, spot_of
@@ -61,9 +64,10 @@ class MachineLocks:
 class ClusterLocks:
     """Implements `services.actions.runner.Locks` everywhere: a Lease beside the object, a file lock on this machine."""
 
-    def __init__(self, leases: Leases, machine: MachineLocks) -> None:
+    def __init__(self, leases: Leases, machine: MachineLocks, hands: Reads) -> None:
         self._leases = leases
         self._machine = machine
+        self._hands = hands
 
     @contextlib.asynccontextmanager
     async def hold(self, plan: Plan) -> AsyncIterator[Held]:
@@ -75,8 +79,10 @@ class ClusterLocks:
             async with self._machine.hold(plan):
                 yield Held("an Alertmanager knows no locks: other machines may act too")
             return
-        spot = DRAINS if plan.action == DRAIN else spot_of(plan.target.ref)
-        async with self._machine.hold(plan), self._leases.hold(spot, plan.title) as lease:
+        ref = await locked_as(plan.target.ref, self._hands)
+        spot = DRAINS if plan.action == DRAIN else spot_of(ref)
+        aimed = structs.replace(plan, target=structs.replace(plan.target, ref=ref))
+        async with self._machine.hold(aimed), self._leases.hold(spot, plan.title) as lease:
             if isinstance(lease, Unleased):
                 yield Held(lease.sentence)
             else:

@@ -6,12 +6,13 @@ of a Rollout with a `workloadRef` is sent to the object that it names, and the c
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from services.actions.reading import at, fetch, slashed
 from services.actions.spec import Document, Hands, Refused
+from services.errors import Problem
 from services.model.action import Fact, Target
-from services.model.ref import DEPLOYMENTS, REPLICASETS, Ref
+from services.model.ref import ARGO_ROLLOUTS, DEPLOYMENTS, REPLICASETS, Ref, Resource
 from services.model.severity import Severity
 from services.sanitize import safe_text
 
@@ -19,6 +20,14 @@ FOLLOWED = {("apps", one.kind): one for one in (DEPLOYMENTS, REPLICASETS)}
 """What a Rollout may follow and an action may change, by group and kind; a PodTemplate is the one other kind."""
 
 WORKLOAD_OBSERVED = "workloadObservedGeneration"
+
+
+class Reads(Protocol):
+    """What is needed of the hands to find out what is locked."""
+
+    async def get(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> Document:
+        """One object, as it is now."""
+        ...
 
 
 class Written(NamedTuple):
@@ -59,6 +68,28 @@ async def written(target: Target, document: Document, hands: Hands) -> Written:
     ref = Ref(target.ref.cluster, resource.group, resource.kind, target.ref.namespace, name, "")
     followed = Target(ref, resource)
     return Written(followed, await fetch(followed, hands), borrowed=True)
+
+
+async def locked_as(ref: Ref, hands: Reads) -> Ref:
+    """Return the object under whose lock another is acted on: what a Rollout follows, anything else itself.
+
+    A Rollout and the Deployment that holds its pod template are one thing to change: two operators, one at each, would
+    change the same template. Raises Problem where the Rollout cannot be read.
+    """
+    if (ref.group, ref.kind) != (ARGO_ROLLOUTS.group, ARGO_ROLLOUTS.kind):
+        return ref
+    try:
+        document = await hands.get(ARGO_ROLLOUTS, ref.namespace, ref.name)
+    except Problem as problem:
+        if problem.status == 404:
+            return ref
+        raise
+    reference = at(document, "spec", "workloadRef")
+    kind, name = str(at(reference, "kind") or ""), str(at(reference, "name") or "")
+    if not kind or not name:
+        return ref
+    group = str(at(reference, "apiVersion") or "").rpartition("/")[0]
+    return Ref(ref.cluster, group, kind, ref.namespace, name, "")
 
 
 def taken_over(document: Document, holder: Written) -> bool:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from services.actions.following import locked_as
 from services.actions.ordinary import Ordinary
 from services.actions.reading import JSON_PATCH, at, rehearse
 from services.actions.spec import Document, Hands, Note, Refused
@@ -24,7 +25,7 @@ class BreakLock(Ordinary):
 
     async def plan(self, target: Target, _given: Mapping[str, str], hands: Hands, /) -> Plan:
         """Return who holds it, what for and until when; their name has to be typed. Refused where nobody does."""
-        for spot in _spots(target):
+        for spot in await _spots(target, hands):
             document = await _lease(spot, hands)
             holder, claim = held(document) if document is not None else ("", None)
             if document is None or not holder:
@@ -71,9 +72,9 @@ class BreakLock(Ordinary):
         return Ended(Outcome.OK, safe_text(words), at=hands.clock.now())
 
 
-def _spots(target: Target) -> tuple[Spot, ...]:
+async def _spots(target: Target, hands: Hands) -> tuple[Spot, ...]:
     """Return where an object may be locked: a node by whoever drains in this cluster, too."""
-    spot = spot_of(target.ref)
+    spot = spot_of(await locked_as(target.ref, hands))
     return (spot, DRAINS) if target.ref.kind == "Node" else (spot,)
 
 

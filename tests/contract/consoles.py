@@ -41,7 +41,7 @@ class Operator:
         self.stopped = ""
         self.meanwhile: Callable[[Progress], Awaitable[None]] | None = None
         trail = LedgerTrail(folder, hands.clock, Actor(name, "bastion", f"console-{name}"))
-        locks = ClusterLocks(Leases(hands, f"console-{name}"), MachineLocks(folder))
+        locks = ClusterLocks(Leases(hands, f"console-{name}"), MachineLocks(folder), hands)
         self.acting = Acting(hands, trail, locks, Policy(), watched=self._connected)
 
     def _connected(self) -> Snapshot:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from services.actions.registry import action
 from services.actions.spec import Refused
 from services.kubernetes.writing import WriteFault, WriteProblem
-from services.model.action import Outcome, Progress
+from services.model.action import Ended, Outcome, Progress
+from services.model.action import Stage as Point
+from services.model.ref import ARGO_ROLLOUTS, DEPLOYMENTS
 from services.model.severity import Severity
 from services.model.workload import Rollout
 from services.ports import Snapshot
+from tests.contract.consoles import operator
 from tests.contract.handed import as_json
 from tests.contract.twins import IMAGE, STEPS, TWINS, Stage, following, rollout
 from tests.contract.watched import apply, kubectl, watched
@@ -130,6 +135,28 @@ async def test_a_rollout_that_follows_a_deployment_is_changed_there_as_the_plugi
     await kubectl(stage.plane, "-n", stage.namespace, "delete", "deployment/ours-app")
     with pytest.raises(Refused, match=r"deployment .*/ours-app is gone"):
         await stage.plan("rollback")
+
+
+async def test_a_rollout_and_the_deployment_that_it_follows_are_one_lock(stage: Stage, tmp_path: Path) -> None:
+    """Whoever acts on the one keeps everybody away from the other: both are the same pod template."""
+    await apply(stage.plane, *following(stage.namespace, "ours", {"canary": {"steps": STEPS}}, 1))
+    await stage.until("ours", "Healthy")
+    async with operator(stage.plane, tmp_path) as alice, operator(stage.plane, tmp_path, name="bob") as bob:
+        rollout = await alice.target(ARGO_ROLLOUTS, stage.namespace, "ours")
+        deployment = await bob.target(DEPLOYMENTS, stage.namespace, "ours-app")
+        theirs = await bob.plan("set-image", deployment, image=f"{IMAGE}:3")
+        kept_away: list[Ended] = []
+
+        async def meanwhile(progress: Progress) -> None:
+            if progress.stage is Point.EXECUTE and not kept_away:
+                kept_away.append(await bob.confirm(theirs))
+
+        alice.meanwhile = meanwhile
+        await alice.does("set-image", rollout, image=f"{IMAGE}:2")
+        assert [one.outcome for one in kept_away] == [Outcome.CANCELLED]
+        assert "admin@bastion-alice is at it" in kept_away[0].text
+        found = await as_json(stage.plane, stage.namespace, "deployments.apps", "ours-app")
+        assert found["spec"]["template"]["spec"]["containers"][0]["image"] == f"{IMAGE}:2"
 
 
 async def test_a_router_is_told_of_the_share_and_an_abort_and_its_undo_take_it_back(stage: Stage) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.actions.following import taken_over, written
+from services.actions.following import locked_as, taken_over, written
 from services.actions.image import SetImage
 from services.actions.spec import Document, Refused
 from services.errors import Problem
+from services.kubernetes.lease import spot_of
 from services.model.action import Target, Write
 from services.model.ref import ARGO_ROLLOUTS, DEPLOYMENTS, Ref, Resource
 from services.sanitize import safe_text
@@ -142,3 +143,18 @@ async def test_a_tag_alone_is_another_one_of_the_same_image(present: str, given:
     assert plan.parameters == {"image": image, "container": "cart"}
     again = await SetImage().plan(aimed(DEPLOYMENTS), plan.parameters, Served(document))
     assert again.digest == plan.digest
+
+
+async def test_a_rollout_is_locked_as_what_it_follows() -> None:
+    deployment = aimed(DEPLOYMENTS).ref
+    following = made(ARGO_ROLLOUTS, **FOLLOWS)
+    found = await locked_as(aimed(ARGO_ROLLOUTS).ref, Served(following))
+    assert spot_of(found) == spot_of(deployment)
+    assert (found.cluster, found.group, found.kind) == (deployment.cluster, deployment.group, deployment.kind)
+    # one with a template of its own, one that is gone, and what is no Rollout are locked as themselves
+    for ref, served in (
+        (aimed(ARGO_ROLLOUTS).ref, Served(made(ARGO_ROLLOUTS))),
+        (aimed(ARGO_ROLLOUTS).ref, Served()),
+        (deployment, Served()),
+    ):
+        assert await locked_as(ref, served) == ref
