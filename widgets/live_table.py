@@ -11,13 +11,9 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from widgets.ink import InkLine, changed_runs
-from widgets.table_view import TableView
+from widgets.table_view import TablePainting, TableView
 from widgets.tones import Toned
 from widgets.viewmodels import TableVM
-
-_FEW = 4
-"""Changed lines of which only the changed cells are drawn again: to look for them in many costs more than it saves."""
 
 
 class LiveTable(Toned, can_focus=True):
@@ -76,8 +72,7 @@ class LiveTable(Toned, can_focus=True):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes=classes)
         self._view = TableView()
-        self._lines: list[InkLine] = []
-        self._unpainted: set[int] = set()
+        self._painting = TablePainting(self._view)
 
     @property
     def vm(self) -> TableVM:
@@ -232,43 +227,19 @@ class LiveTable(Toned, can_focus=True):
     def _laid_out(self) -> bool:
         return (self._view.width, self._view.height) == self.size
 
-    @property
-    def _cursor_y(self) -> int:
-        """The line under the cursor; where there are no rows, the one that says so."""
-        return max(1, self._view.cursor_y)
-
     def _lay_out(self) -> None:
         self._view.signs = self.signs
         self._view.resize(*self.size)
-        self._lines = self._view.build()
+        self._painting.lay_out()
 
     def _repaint(self) -> None:
         """Build the lines on screen again and refresh the cells in which they differ from those drawn."""
-        if not self._laid_out:
-            return
-        drawn, self._lines = self._lines, self._view.build()
-        changed = [y for y, line in enumerate(self._lines) if line != drawn[y]]
-        if len(changed) > _FEW:
-            regions = [Region(0, y, self.size.width, 1) for y in changed]
-        else:
-            regions = [Region(x, y, width, 1) for y in changed for x, width in changed_runs(drawn[y], self._lines[y])]
-        if regions:
-            self._unpainted.update(region.y for region in regions)
-            self.refresh(*regions)
-        for y in range(1, len(self._lines)):
-            if y not in self._unpainted:
-                self._view.note_seen(y)
-        if self._cursor_y not in self._unpainted:
-            self._view.cursor.painted()
+        if self._laid_out and (runs := self._painting.draw()):
+            self.refresh(*(Region(x, y, width, 1) for x, y, width in runs))
 
     def render_line(self, y: int) -> Strip:
         """Return a line of the widget; what lies under the cursor counts as seen from here on."""
         if not self._laid_out:
             self._lay_out()
-        self._unpainted.discard(y)
-        if y >= len(self._lines):
-            return Strip.blank(self.size.width, self.rich_style)
-        self._view.note_seen(y)
-        if y == self._cursor_y:
-            self._view.cursor.painted()
-        return self.strip_of(self._lines[y])
+        line = self._painting.paint(y)
+        return Strip.blank(self.size.width, self.rich_style) if line is None else self.strip_of(line)

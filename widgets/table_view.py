@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from widgets.ink import UNICODE_SIGNS, Ink, InkLine, Layer, Signs, fit_spans
+from widgets.ink import UNICODE_SIGNS, Ink, InkLine, Layer, Signs, changed_runs, fit_spans
 from widgets.table_cursor import KeyCursor
 from widgets.table_layout import RowGeometry, Slot, detail_line, fit_columns, header_line, row_line
 from widgets.viewmodels import Row, Span, TableVM, Tone
 
 ROWS_KEPT = 512
+
+_FEW = 4
+"""Changed lines of which only the changed cells are drawn again: to look for them in many costs more than it saves."""
+
 EMPTY_VM = TableVM(columns=(), order=(), row=lambda key: Row(key, ()))
 
 
@@ -189,3 +193,50 @@ class TableView:
                 self._rows.clear()
             row = self._rows[key] = self.vm.row(key)
         return row
+
+
+class TablePainting:
+    """The lines of a `TableView` as they were drawn last, and which of them the operator has yet to see.
+
+    What a key press means is what was painted: only then does a row count as seen, and the cursor as being on it.
+    """
+
+    def __init__(self, view: TableView) -> None:
+        self._view = view
+        self._lines: list[InkLine] = []
+        self._unpainted: set[int] = set()
+
+    def lay_out(self) -> None:
+        """Build the lines for another size, all of which is to be painted."""
+        self._lines = self._view.build()
+
+    def draw(self) -> list[tuple[int, int, int]]:
+        """Build the lines again; returns the (x, y, width) runs of cells that are to be painted."""
+        drawn, self._lines = self._lines, self._view.build()
+        changed = [y for y, line in enumerate(self._lines) if line != drawn[y]]
+        if len(changed) > _FEW:
+            runs = [(0, y, self._view.width) for y in changed]
+        else:
+            runs = [(x, y, width) for y in changed for x, width in changed_runs(drawn[y], self._lines[y])]
+        self._unpainted.update(y for _, y, _ in runs)
+        for y in range(1, len(self._lines)):
+            if y not in self._unpainted:
+                self._view.note_seen(y)
+        if self._cursor_y not in self._unpainted:
+            self._view.cursor.painted()
+        return runs
+
+    def paint(self, y: int) -> InkLine | None:
+        """Return the line that is painted now, and what it shows is seen; None below the last one."""
+        self._unpainted.discard(y)
+        if y >= len(self._lines):
+            return None
+        self._view.note_seen(y)
+        if y == self._cursor_y:
+            self._view.cursor.painted()
+        return self._lines[y]
+
+    @property
+    def _cursor_y(self) -> int:
+        """The line under the cursor; where there are no rows, the one that says so."""
+        return max(1, self._view.cursor_y)
