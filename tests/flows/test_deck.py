@@ -15,7 +15,8 @@ from services.ports import Delta
 from tests.flows.conftest import Open
 from tui.glyphs import ASCII
 from tui.presenters.banner import Notice, present_refused_config
-from tui.screens.deck import HEALTHY, DeckScreen
+from tui.screens.deck import DeckScreen
+from tui.screens.deck_panes import HEALTHY
 from tui.screens.logs import LogScreen
 from tui.screens.table import TableScreen
 from tui.screens.workload import WorkloadScreen
@@ -41,7 +42,7 @@ async def test_the_cause_is_on_screen_without_a_key(open_deck: Open, size: tuple
 
 async def test_worst_first_and_the_rest_is_a_count(open_deck: Open) -> None:
     async with open_deck() as deck:
-        keys = [key for key in deck.app.front.rollouts.vm.order if key != HEALTHY]
+        keys = [key for key in deck.app.front.contents.rollouts.vm.order if key != HEALTHY]
         assert keys[:3] == ["Deployment/shop/cart", "Deployment/payments/checkout", "Deployment/shop/search"]
         assert keys[3] == "Deployment/identity/login"
         assert len(keys) == 4

@@ -23,9 +23,9 @@ async def test_a_moved_key_works_and_the_old_one_does_not(open_deck: Open) -> No
         assert isinstance(deck.app.screen, TextScreen)
         await deck.press("escape", "d")
         assert isinstance(deck.app.screen, DeckScreen)
-        at = deck.app.screen.rollouts.cursor_key
+        at = deck.app.screen.contents.rollouts.cursor_key
         await deck.press("J", "down", "k")
-        assert deck.app.screen.rollouts.cursor_key != at
+        assert deck.app.screen.contents.rollouts.cursor_key != at
 
 
 async def test_footer_help_and_palette_show_the_moved_key(open_deck: Open) -> None:
