@@ -9,93 +9,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.actions.abort import why_no_abort, why_no_retry
-from services.actions.deliveries import Scene
-from services.actions.promote import next_orders, why_no_full_promotion, why_no_promotion
 from services.kubernetes.analysis import analysis_of
-from services.kubernetes.decode import decode_list
 from services.kubernetes.decode_steps import duration
-from services.kubernetes.delivery import because, delivered, progress_words
+from services.kubernetes.delivery import because, progress_words
 from services.kubernetes.diagnosis import diagnose
-from services.kubernetes.history import revisions
 from services.kubernetes.rollout_status import rollout_status
-from services.kubernetes.undo import CannotUndo, rollback
-from services.kubernetes.writing import digest_for
-from services.model.delivery import Delivery
-from services.model.ref import ARGO_ROLLOUTS, REPLICASETS
 from services.model.severity import Severity
-from services.model.workload import Rollout, Workload
 from services.ports import Snapshot
+from tests.unit.kubernetes.a_rollout import (
+    ABORTED,
+    IMAGE,
+    MISSED,
+    NOW,
+    PAUSE,
+    PAUSED,
+    STEPS,
+    delivery,
+    row,
+    workload,
+)
 from tui.presenters.delivery import present_delivery
 from tui.presenters.detail import present_detail
 from tui.presenters.lens import Lens
-
-IMAGE = "registry.example/front"
-STEPS: list[dict[str, Any]] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {"duration": "10s"}}]
-PAUSE = {"reason": "CanaryPauseStep", "startTime": "2026-08-01T03:00:00Z"}
-NOW = 1785553200.0
-
-
-def document(status: dict[str, Any], strategy: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
-    template = {"spec": {"containers": [{"name": "front", "image": f"{IMAGE}:2"}]}}
-    return {
-        "kind": "Rollout",
-        "metadata": {
-            "name": "front",
-            "namespace": "shop",
-            "uid": "u-1",
-            "generation": 4,
-            "annotations": {"rollout.argoproj.io/revision": "2"},
-        },
-        "spec": {"replicas": 5, "template": template, "strategy": strategy or {"canary": {"steps": STEPS}}, **spec},
-        "status": {"observedGeneration": "4", "stableRS": "old", "currentPodHash": "new", **status},
-    }
-
-
-def workload(status: dict[str, Any], strategy: dict[str, Any] | None = None, **spec: Any) -> Workload:
-    body = json.dumps({"metadata": {}, "items": [document(status, strategy, **spec)]}).encode()
-    page = decode_list(ARGO_ROLLOUTS.table, body, "c")
-    assert page.quarantined == []
-    found = page.rows["shop/front"]
-    assert isinstance(found, Workload)
-    return found
-
-
-def delivery(status: dict[str, Any], strategy: dict[str, Any] | None = None, **spec: Any) -> Delivery:
-    found = workload(status, strategy, **spec).delivery
-    assert found is not None
-    return found
-
-
-def replicaset(number: int, template_hash: str, ready: int, image: str) -> dict[str, Any]:
-    return {
-        "metadata": {
-            "name": f"front-{template_hash}",
-            "namespace": "shop",
-            "uid": f"rs-{number}",
-            "labels": {"rollouts-pod-template-hash": template_hash},
-            "annotations": {"rollout.argoproj.io/revision": str(number)},
-            "ownerReferences": [{"kind": "Rollout", "name": "front", "uid": "u-1", "controller": True}],
-        },
-        "spec": {
-            "replicas": ready,
-            "template": {
-                "metadata": {"labels": {"app": "front", "rollouts-pod-template-hash": template_hash}},
-                "spec": {"containers": [{"name": "front", "image": image}]},
-            },
-        },
-        "status": {"replicas": ready, "readyReplicas": ready},
-    }
-
-
-def row(status: dict[str, Any], **spec: Any) -> Rollout:
-    items = [replicaset(1, "old", 4, f"{IMAGE}:1"), replicaset(2, "new", 1, f"{IMAGE}:2")]
-    sets = decode_list(REPLICASETS.table, json.dumps({"metadata": {}, "items": items}).encode(), "c").rows.values()
-    counts = {"replicas": 5, "readyReplicas": 5, "availableReplicas": 5, "updatedReplicas": 1}
-    found = workload({**counts, **status}, **spec)
-    assert found.delivery is not None
-    return delivered(diagnose(found, list(sets), (), NOW), found.delivery, list(sets))
-
 
 PHASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "the controller's own": ({"phase": "Paused", "message": "CanaryPauseStep"}, {}, "Paused - CanaryPauseStep"),
@@ -188,11 +123,6 @@ def test_durations_are_go_s(text: str | int, seconds: float) -> None:
     assert duration(text) == seconds
 
 
-PAUSED = {"phase": "Paused", "message": "CanaryPauseStep", "currentStepIndex": 1, "pauseConditions": [PAUSE]}
-ABORTED = {"phase": "Degraded", "message": "RolloutAborted: gave up", "abort": True, "currentStepIndex": 0}
-MISSED = {"currentStepAnalysisRunStatus": {"name": "run-2", "status": "Inconclusive", "message": "too few"}}
-
-
 @pytest.mark.parametrize(
     ("status", "severity", "what", "cause"),
     [
@@ -233,95 +163,6 @@ def test_the_image_of_a_template_elsewhere_is_that_of_its_replicaset() -> None:
     )
     assert found.workload.delivery is not None
     assert found.workload.delivery.follows == "deployment/front"
-
-
-BLUE_GREEN = {"blueGreen": {"activeService": "a", "autoPromotionEnabled": False}}
-WAITS = {"pauseConditions": [{**PAUSE, "reason": "BlueGreenPause"}]}
-ENABLED: list[tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any], str]] = [
-    ({"stableRS": "new"}, None, {}, ""),
-    ({"stableRS": "new"}, None, {"paused": True}, "promote"),
-    ({"stableRS": ""}, None, {}, "promote"),
-    (PAUSED, None, {}, "promote full abort"),
-    (PAUSED, None, {"paused": True}, "promote full abort"),
-    ({"currentStepIndex": 0}, None, {}, "promote full abort"),
-    ({"currentStepIndex": 4}, None, {}, "full abort"),
-    ({"currentStepIndex": 1, "promoteFull": True}, None, {}, "promote abort"),
-    (ABORTED, None, {}, "full retry"),
-    ({}, {"canary": {}}, {}, "full abort"),
-    (WAITS, BLUE_GREEN, {}, "promote full abort"),
-    ({}, BLUE_GREEN, {}, "full abort"),
-    ({"abort": True}, BLUE_GREEN, {}, "full retry"),
-]
-
-
-@pytest.mark.parametrize(("status", "strategy", "spec", "wanted"), ENABLED)
-def test_actions_are_on_exactly_when_they_make_sense(status: Any, strategy: Any, spec: Any, wanted: str) -> None:
-    found, parts = workload(status, strategy, **spec), delivery(status, strategy, **spec)
-    rules = {"promote": why_no_promotion, "full": why_no_full_promotion, "abort": why_no_abort, "retry": why_no_retry}
-    reasons = {name: rule(found, parts) for name, rule in rules.items()}
-    assert " ".join(name for name, reason in reasons.items() if not reason) == wanted
-
-
-INCONCLUSIVE = {**PAUSED, "controllerPause": True, "canary": MISSED}
-
-
-@pytest.mark.parametrize(
-    ("status", "strategy", "wanted"),
-    [
-        (PAUSED, None, {"pauseConditions": None}),
-        ({"currentStepIndex": 0}, None, {"pauseConditions": None, "currentStepIndex": 1}),
-        ({"currentStepIndex": 3}, None, {"pauseConditions": None, "currentStepIndex": 4}),
-        (INCONCLUSIVE, None, {"pauseConditions": None, "controllerPause": False, "currentStepIndex": 2}),
-        (WAITS, BLUE_GREEN, {"pauseConditions": None}),
-        ({}, BLUE_GREEN, {}),
-        ({"stableRS": "new"}, None, {}),
-    ],
-)
-def test_a_promotion_orders_what_the_plugin_orders(status: Any, strategy: Any, wanted: dict[str, object]) -> None:
-    scene = Scene({}, workload(status, strategy), delivery(status, strategy), 1)
-    assert next_orders(scene) == wanted
-
-
-def test_orders_are_about_what_they_change_and_for_which_version() -> None:
-    path, abort, promote = "/x/status", b'{"status":{"abort":true}}', b'{"status":{"pauseConditions":null}}'
-    before = document(PAUSED)
-    elsewhere = document({**PAUSED, "pauseConditions": [{**PAUSE, "startTime": "2026-08-01T03:05:00Z"}]})
-    another = document({**PAUSED, "currentPodHash": "newer"})
-    assert digest_for(path, abort, before) == digest_for(path, abort, elsewhere)
-    assert digest_for(path, promote, before) != digest_for(path, promote, elsewhere)
-    assert digest_for(path, abort, before) != digest_for(path, abort, another)
-    assert digest_for("/x", promote, before) == digest_for("/x", promote, another)
-
-
-def test_the_way_back_is_to_the_stable_revision_though_what_was_given_up_still_has_pods() -> None:
-    held = [
-        replicaset(1, "old", 4, f"{IMAGE}:1"),
-        replicaset(2, "given-up", 1, f"{IMAGE}:1.5"),
-        replicaset(3, "new", 1, f"{IMAGE}:2"),
-    ]
-    whole = document(PAUSED)
-    whole["metadata"]["annotations"]["rollout.argoproj.io/revision"] = "3"
-    found = rollback(whole, held)
-    assert (found.revision.number, found.words) == (1, "inferred: it is the stable one")
-    (patch,) = json.loads(found.body)
-    assert patch["value"]["metadata"]["labels"] == {"app": "front"}
-    known = revisions(json.dumps(whole).encode(), json.dumps({"items": held}).encode(), "Rollout")
-    assert [(one.number, one.current, one.mark) for one in known] == [
-        (3, True, ""),
-        (2, False, ""),
-        (1, False, "inferred"),
-    ]
-
-
-def test_defaults_of_the_server_are_no_difference_and_never_make_the_present_one_the_way_back() -> None:
-    held = [replicaset(1, "old", 2, f"{IMAGE}:1"), replicaset(2, "new", 2, f"{IMAGE}:2")]
-    for one in held:
-        one["spec"]["template"]["spec"] |= {"dnsPolicy": "ClusterFirst", "restartPolicy": "Always"}
-    found = rollback(document({"stableRS": "new"}), held)
-    assert found.revision.number == 1
-    assert [one.path for one in found.differences] == ["spec.containers[front].image"]
-    with pytest.raises(CannotUndo, match="already matches revision 2"):
-        rollback(document({"stableRS": "new"}), held, to=2)
 
 
 def test_a_run_tells_the_measurement_that_failed_first() -> None:
