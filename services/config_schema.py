@@ -21,6 +21,7 @@ ThemeName = Literal["dark", "cvd", "light", "contrast", "mono"]
 ContextColour = Literal["none", "blue", "violet", "teal", "amber", "grey"]
 
 _PRODUCTION_NAMES = frozenset({"prod", "production", "prd", "live"})
+_NEGATIONS = frozenset({"no", "non", "not", "pre"})
 
 
 class ContextSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,7 +39,8 @@ class ContextSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     production: Annotated[
         bool | None,
         Meta(
-            description="Whether the header calls it production. Unset: yes, unless environment names something else.",
+            description="Whether header and guards take it for production: elsewhere no object's name is typed unless "
+            "a policy asks. Unset: yes, unless environment names something else.",
             examples=[False],
         ),
     ] = None
@@ -68,16 +70,23 @@ class ContextSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Whether it is called production: a cluster of which nothing is said is."""
         if self.production is not None:
             return self.production
-        return not self.environment or self.environment.lower() in _PRODUCTION_NAMES
+        if not self.environment:
+            return True
+        parts = self.environment.lower().replace("_", "-").split("-")
+        return _NEGATIONS.isdisjoint(parts) and not _PRODUCTION_NAMES.isdisjoint(parts)
 
     @property
     def word(self) -> str:
-        """The word of the header: `PROD`, the environment's name in capitals, or `PROD?` where nothing was said."""
-        if self.production:
-            return "PROD"
-        if not self.environment:
-            return "PROD?" if self.production is None else "NON-PROD"
-        return "PROD" if self.counts_as_production else self.environment.upper()
+        """The word of the header: `PROD`, the environment's name in capitals, or `PROD?` where nothing was said.
+
+        It begins with PROD exactly where guards take the cluster for production.
+        """
+        name = self.environment.upper()
+        if not self.counts_as_production:
+            return name if name and not name.startswith("PROD") else "NON-PROD"
+        if not name and self.production is None:
+            return "PROD?"
+        return name if name.startswith(("PROD-", "PROD_")) else "PROD"
 
 
 class UiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -82,7 +82,7 @@ class Acting:
         self.kubectl_environment: Mapping[str, str] = {}
         self.warnings: MutableSequence[SafeText] = []
         self.introduce: Callable[[], Awaitable[object]] = _unknown
-        self.policy = policy
+        self.production = True
         self.trail = trail
         self._hands = hands
         self._watched = watched
@@ -91,6 +91,15 @@ class Acting:
         self._outgoing = outgoing
         self._done: list[tuple[float, str]] = []
         self._runner = Runner(hands, trail, locks, policy, self._circumstances)
+
+    @property
+    def policy(self) -> Policy:
+        """What may be done on the cluster; another one counts from the next plan, and at the next confirmation."""
+        return self._runner.policy
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        self._runner.policy = policy
 
     @property
     def clock(self) -> Clock:
@@ -284,6 +293,7 @@ class Acting:
             armed_until=self.armed.until if self.armed.holds(self._hands.context, now) else 0.0,
             arm_key=self.arm_key,
             source="an Alertmanager" if of_alerting and told else "the cluster",
+            production=self.production,
             data_age=0.0 if trusted else _age(reading.last_ok, now),
             recent=[at for at, whose in self._done if uid and whose == uid],
             burst=[at for at, _ in self._done],

@@ -230,7 +230,7 @@ class Assembly(Announcing, Masking, Steers):
 
     def _acting(self) -> Acting | None:
         """Return what acts on the cluster that is watched now, made anew for each."""
-        from tui.handing import make_acting
+        from tui.handing import make_acting, rule
         from tui.trail import LedgerTrail
 
         engine = self.runtime.engine
@@ -255,6 +255,7 @@ class Assembly(Announcing, Masking, Steers):
                 made.armed = self._hands[1].armed
             self.console.armed_until = made.armed.until
             self._hands = (engine.session, made)
+        rule(self._hands[1], self.setup.loaded.config)
         self._hands[1].arm_key = self.console.keymap.key("arm")
         return self._hands[1]
 

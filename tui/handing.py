@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cache.state.past import Past
     from services.actions.spec import Hands
     from services.alerts.alertmanagers import Alertmanagers
+    from services.config_schema import Config
     from services.engine import Engine
     from services.kubernetes.hands import KubernetesHands
     from services.model.action import Ended
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     from tui.commands.setup import Setup
     from tui.outgoing import Outgoing
     from tui.trail import Begun, LedgerTrail
+
+
+def rule(acting: Acting, config: Config) -> None:
+    """Let a console act on its cluster by what the configuration says of that now; any thread."""
+    context = acting.hands.context
+    acting.policy = config.policy_of(context)
+    acting.production = config.context(context).counts_as_production
 
 
 def make_acting(
@@ -66,13 +74,14 @@ def make_acting(
     acting = Acting(
         AlertingHands(hands, lambda: alertmanagers(engine.cluster)),
         trail.telling(told),
-        ClusterLocks(Leases(hands, actor.console), MachineLocks(folder)),
+        ClusterLocks(Leases(hands, actor.console), MachineLocks(folder), hands),
         config.policy_of(context),
         watched=live.snapshot,
         cluster=lambda: engine.cluster,
         tell=live.sink().happened,
         outgoing=outgoing,
     )
+    rule(acting, config)
     if cluster is not None:
         acting.warnings, acting.introduce = cluster.warnings, cluster.introduce
     if setup.identity.paths:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from services.config_policy import Policy, barred_until
 from services.model.action import Fact, Plan, Right, Tier
+from services.model.ref import ALERTS, SILENCES
 from services.model.severity import Severity
 from services.ports import AccessAnswer
 from services.sanitize import safe_text
@@ -25,7 +26,8 @@ BURST = 10
 class Circumstances(Struct, frozen=True):
     """What a guard looks at. `data_age` is in seconds, None where nobody knows; `armed_until` epoch seconds, 0: not.
 
-    `arm_key` is the key that arms, `source` where the data comes from. `rights` are the server's answers; `recent` the
+    `arm_key` is the key that arms, `source` where the data comes from; `production` whether the cluster counts as such
+    (`services.config_schema.ContextSettings`). `rights` are the server's answers; `recent` the
     times of this console's actions on this very object, `burst` of all of them.
     """
 
@@ -34,6 +36,7 @@ class Circumstances(Struct, frozen=True):
     arm_key: str = "!"
     data_age: float | None = 0.0
     source: str = "the cluster"
+    production: bool = True
     rights: Sequence[tuple[Right, AccessAnswer]] = ()
     recent: Sequence[float] = ()
     burst: Sequence[float] = ()
@@ -61,7 +64,7 @@ def guard(plan: Plan, policy: Policy, found: Circumstances) -> Allow | Deny:
     if any(found.now - then < COOL_DOWN for then in found.recent):
         last = found.now - max(found.recent)
         warnings.append(Fact("again", f"this console acted on it {last:.0f} s ago", Severity.WARN))
-    return Allow(_tier(plan, policy), tuple(warnings))
+    return Allow(_tier(plan, policy, production=found.production), tuple(warnings))
 
 
 def may_begin(action: str, policy: Policy, found: Circumstances) -> str:
@@ -98,8 +101,14 @@ def _blast(plan: Plan, policy: Policy) -> str:
     return ""
 
 
-def _tier(plan: Plan, policy: Policy) -> Tier:
-    tier = plan.tier
+def _tier(plan: Plan, policy: Policy, *, production: bool) -> Tier:
+    """Return how much has to be said: outside production the worst is confirmed by its key, unless the policy asks.
+
+    Another name than the object's is typed everywhere (whose lock is broken), and so is what an Alertmanager is told,
+    which may serve other clusters too.
+    """
+    own = plan.name_to_type == plan.target.ref.name and plan.target.resource not in (ALERTS, SILENCES)
+    tier = plan.tier if production or not own else min(plan.tier, Tier.KEY)
     if policy.wants_reason(plan.action):
         tier = max(tier, Tier.REASON)
     if policy.wants_name(plan.action):

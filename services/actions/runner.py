@@ -92,7 +92,10 @@ class Orders(Struct, frozen=True):
 
 
 class Runner:
-    """Runs actions one at a time for each object. `circumstances` is asked anew before each run."""
+    """Runs actions one at a time for each object. `circumstances` is asked anew before each run.
+
+    `policy` may be replaced at any time: what is confirmed later is judged by the new one.
+    """
 
     def __init__(
         self,
@@ -105,13 +108,13 @@ class Runner:
         self._hands = hands
         self._trail = trail
         self._locks = locks
-        self._policy = policy
+        self.policy = policy
         self._circumstances = circumstances
 
     async def judge(self, plan: Plan) -> Allow | Deny:
         """Return whether the plan may run now; the server is asked for every right that it needs."""
         answers = [(right, await self._hands.can(right)) for right in plan.rights]
-        return guard(plan, self._policy, structs.replace(self._circumstances(plan), rights=answers))
+        return guard(plan, self.policy, structs.replace(self._circumstances(plan), rights=answers))
 
     async def run(self, action: Action, orders: Orders, note: Note, stopped: Why = _kept) -> Ended:
         """Do what was confirmed, and say how it ended; raises nothing but asyncio.CancelledError.
@@ -142,7 +145,7 @@ class Runner:
         judged = await self.judge(orders.plan)
         if isinstance(judged, Deny):
             raise Refused(safe_text(judged.reason))
-        missing = consents(judged, orders.plan, self._policy, orders.consent)
+        missing = consents(judged, orders.plan, self.policy, orders.consent)
         if missing:
             raise Refused(safe_text(missing))
 

@@ -8,7 +8,7 @@ from msgspec import structs
 from services.actions.guard import BURST, Allow, Circumstances, Consent, Deny, consents, guard, may_begin
 from services.config_policy import Policy
 from services.model.action import Plan, Right, Target, Tier
-from services.model.ref import DEPLOYMENTS, Ref
+from services.model.ref import DEPLOYMENTS, SILENCES, Ref, Resource
 from services.ports import AccessAnswer
 
 NOW = 1_795_229_647.0
@@ -59,6 +59,28 @@ def test_what_may_not_begin_is_refused_when_it_is_confirmed_too() -> None:
     policy = Policy(deny=("*",))
     assert may_begin("scale", policy, CALM)
     assert isinstance(guard(PLAN, policy, CALM), Deny)
+
+
+@pytest.mark.parametrize(
+    ("production", "resource", "typed", "policy", "tier"),
+    [
+        (True, DEPLOYMENTS, "cart", Policy(), Tier.TYPED),
+        (False, DEPLOYMENTS, "cart", Policy(), Tier.KEY),
+        (False, DEPLOYMENTS, "", Policy(), Tier.KEY),
+        (False, DEPLOYMENTS, "cart", Policy(typed=("*",)), Tier.TYPED),
+        (False, DEPLOYMENTS, "cart", Policy(reason=("*",)), Tier.REASON),
+        (False, DEPLOYMENTS, "bob@bastion-1", Policy(), Tier.TYPED),
+        (False, SILENCES, "cart", Policy(), Tier.TYPED),
+    ],
+)
+def test_a_name_is_typed_in_production_and_where_the_policy_asks(
+    production: bool, resource: Resource, typed: str, policy: Policy, tier: Tier
+) -> None:
+    target = structs.replace(CART, resource=resource)
+    plan = structs.replace(PLAN, target=target, tier=Tier.TYPED, typed=typed)
+    judged = guard(plan, policy, structs.replace(CALM, production=production))
+    assert isinstance(judged, Allow)
+    assert judged.tier is tier
 
 
 def test_an_action_on_what_was_just_acted_upon_is_warned_of() -> None:

@@ -162,6 +162,13 @@ def test_the_example_loads_as_it_stands_and_with_every_setting_on(file: Path) ->
         (ContextSettings(environment="staging", production=True), True, "PROD"),
         (ContextSettings(production=False), False, "NON-PROD"),
         (ContextSettings(production=True), True, "PROD"),
+        (ContextSettings(environment="prod", production=False), False, "NON-PROD"),
+        (ContextSettings(environment="PRODUCTION"), True, "PROD"),
+        (ContextSettings(environment="prod-eu"), True, "PROD-EU"),
+        (ContextSettings(environment="eu_live"), True, "PROD"),
+        (ContextSettings(environment="non-prod"), False, "NON-PROD"),
+        (ContextSettings(environment="pre-prod"), False, "PRE-PROD"),
+        (ContextSettings(environment="product-test"), False, "NON-PROD"),
     ],
 )
 def test_an_unset_cluster_counts_as_production(settings: ContextSettings, guarded: bool, word: str) -> None:
