@@ -11,6 +11,120 @@ if TYPE_CHECKING:
 _MOST_OWN = 40
 """Workloads that have a rule of their own; a large estate has too many for that."""
 
+_Row = tuple[str, str, float, str, str]
+"""The name of a rule, its expression, the seconds of its `for:`, its severity and its summary."""
+
+_WAITING = "kube_pod_container_status_waiting_reason"
+_MISMATCH = "kube_deployment_spec_replicas > kube_deployment_status_replicas_available"
+_STATEFUL = "kube_statefulset_replicas != kube_statefulset_status_replicas_ready"
+_SAME = "on (namespace, resourcequota, resource)"
+_QUOTA = f'kube_resourcequota{{type="used"}} / {_SAME} kube_resourcequota{{type="hard"}} > 0.9'
+_POD = "Pod {{ $labels.namespace }}/{{ $labels.pod }}"
+_DEPLOYMENT = "Deployment {{ $labels.namespace }}/{{ $labels.deployment }}"
+_WORKLOADS: tuple[_Row, ...] = (
+    (
+        "KubePodCrashLooping",
+        f'max_over_time({_WAITING}{{reason="CrashLoopBackOff"}}[5m]) >= 1',
+        120,
+        "warning",
+        f"{_POD} is crash looping ({{{{ $labels.container }}}}).",
+    ),
+    (
+        "KubeContainerWaiting",
+        f'sum by (namespace, pod, container, reason) ({_WAITING}{{reason=~".*ImagePull.*"}}) > 0',
+        300,
+        "warning",
+        f"{_POD}: container {{{{ $labels.container }}}} waits ({{{{ $labels.reason }}}}).",
+    ),
+    (
+        "KubeDeploymentReplicasMismatch",
+        _MISMATCH,
+        180,
+        "warning",
+        f"{_DEPLOYMENT} has fewer replicas than it should.",
+    ),
+    (
+        "KubeDeploymentRolloutStuck",
+        'kube_deployment_status_condition{condition="Progressing",status="false"} != 0',
+        900,
+        "warning",
+        f"The rollout of {_DEPLOYMENT} is not progressing.",
+    ),
+    (
+        "KubeStatefulSetReplicasMismatch",
+        _STATEFUL,
+        180,
+        "warning",
+        "StatefulSet {{ $labels.namespace }}/{{ $labels.statefulset }} misses ready replicas.",
+    ),
+    (
+        "KubeDaemonSetPodsMissing",
+        "kube_daemonset_status_desired_number_scheduled > kube_daemonset_status_number_ready",
+        300,
+        "warning",
+        "DaemonSet {{ $labels.namespace }}/{{ $labels.daemonset }} is not ready on every node.",
+    ),
+    ("KubePodNotScheduled", "kube_pod_status_unschedulable == 1", 180, "warning", f"{_POD} fits on no node."),
+    (
+        "KubeJobFailed",
+        'kube_job_failed{condition="true"} > 0',
+        0,
+        "warning",
+        "Job {{ $labels.namespace }}/{{ $labels.job_name }} failed.",
+    ),
+    (
+        "KubeQuotaAlmostFull",
+        _QUOTA,
+        900,
+        "info",
+        "Namespace {{ $labels.namespace }} uses {{ $value | humanizePercentage }} of its quota.",
+    ),
+)
+
+_CONDITION = "kube_node_status_condition"
+_FREE = 'node_filesystem_avail_bytes{mountpoint="/"} / node_filesystem_size_bytes{mountpoint="/"}'
+_BUSY = 'sum by (node, instance) (rate(node_cpu_seconds_total{mode!="idle"}[2m]))'
+_EVERY = "sum by (node, instance) (rate(node_cpu_seconds_total[2m]))"
+_NODE = "Node {{ $labels.node }}"
+_NODES: tuple[_Row, ...] = (
+    (
+        "NodeNotReady",
+        f'{_CONDITION}{{condition="Ready",status="true"}} == 0',
+        60,
+        "critical",
+        f"{_NODE} is not ready.",
+    ),
+    (
+        "NodeMemoryPressure",
+        f'{_CONDITION}{{condition="MemoryPressure",status="true"}} == 1',
+        60,
+        "warning",
+        f"{_NODE} is short of memory.",
+    ),
+    (
+        "NodeMemoryLow",
+        "node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes < 0.1",
+        120,
+        "warning",
+        f"{_NODE} has {{{{ $value | humanizePercentage }}}} of its memory left.",
+    ),
+    (
+        "DiskFull",
+        f"{_FREE} < 0.08",
+        120,
+        "critical",
+        f"{_NODE} has {{{{ $value | humanizePercentage }}}} of its disk left.",
+    ),
+    (
+        "NodeCPUSaturated",
+        f"{_BUSY} / {_EVERY} > 0.85",
+        120,
+        "warning",
+        f"{_NODE} uses {{{{ $value | humanizePercentage }}}} of its processors.",
+    ),
+    ("TargetDown", "up == 0", 120, "warning", "{{ $labels.job }} at {{ $labels.instance }} does not answer."),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -98,121 +212,10 @@ class RuleBook:
         return self._rule(f"{_camel(app.name)}Down", expr, 60, "critical", text, team=app.team, board=board)
 
     def _workloads(self) -> Group:
-        waiting = "kube_pod_container_status_waiting_reason"
-        mismatch = "kube_deployment_spec_replicas > kube_deployment_status_replicas_available"
-        stateful = "kube_statefulset_replicas != kube_statefulset_status_replicas_ready"
-        same = "on (namespace, resourcequota, resource)"
-        quota = f'kube_resourcequota{{type="used"}} / {same} kube_resourcequota{{type="hard"}} > 0.9'
-        pod = "Pod {{ $labels.namespace }}/{{ $labels.pod }}"
-        deployment = "Deployment {{ $labels.namespace }}/{{ $labels.deployment }}"
-        board = "kubernetes-workloads"
-        rows = (
-            (
-                "KubePodCrashLooping",
-                f'max_over_time({waiting}{{reason="CrashLoopBackOff"}}[5m]) >= 1',
-                120,
-                "warning",
-                f"{pod} is crash looping ({{{{ $labels.container }}}}).",
-            ),
-            (
-                "KubeContainerWaiting",
-                f'sum by (namespace, pod, container, reason) ({waiting}{{reason=~".*ImagePull.*"}}) > 0',
-                300,
-                "warning",
-                f"{pod}: container {{{{ $labels.container }}}} waits ({{{{ $labels.reason }}}}).",
-            ),
-            (
-                "KubeDeploymentReplicasMismatch",
-                mismatch,
-                180,
-                "warning",
-                f"{deployment} has fewer replicas than it should.",
-            ),
-            (
-                "KubeDeploymentRolloutStuck",
-                'kube_deployment_status_condition{condition="Progressing",status="false"} != 0',
-                900,
-                "warning",
-                f"The rollout of {deployment} is not progressing.",
-            ),
-            (
-                "KubeStatefulSetReplicasMismatch",
-                stateful,
-                180,
-                "warning",
-                "StatefulSet {{ $labels.namespace }}/{{ $labels.statefulset }} misses ready replicas.",
-            ),
-            (
-                "KubeDaemonSetPodsMissing",
-                "kube_daemonset_status_desired_number_scheduled > kube_daemonset_status_number_ready",
-                300,
-                "warning",
-                "DaemonSet {{ $labels.namespace }}/{{ $labels.daemonset }} is not ready on every node.",
-            ),
-            ("KubePodNotScheduled", "kube_pod_status_unschedulable == 1", 180, "warning", f"{pod} fits on no node."),
-            (
-                "KubeJobFailed",
-                'kube_job_failed{condition="true"} > 0',
-                0,
-                "warning",
-                "Job {{ $labels.namespace }}/{{ $labels.job_name }} failed.",
-            ),
-            (
-                "KubeQuotaAlmostFull",
-                quota,
-                900,
-                "info",
-                "Namespace {{ $labels.namespace }} uses {{ $value | humanizePercentage }} of its quota.",
-            ),
-        )
-        rules = [self._rule(*row, board=board) for row in rows]
-        return Group("kubernetes-workloads", rules)
+        return Group("kubernetes-workloads", [self._rule(*row, board="kubernetes-workloads") for row in _WORKLOADS])
 
     def _nodes(self) -> Group:
-        condition = "kube_node_status_condition"
-        free = 'node_filesystem_avail_bytes{mountpoint="/"} / node_filesystem_size_bytes{mountpoint="/"}'
-        busy = 'sum by (node, instance) (rate(node_cpu_seconds_total{mode!="idle"}[2m]))'
-        every = "sum by (node, instance) (rate(node_cpu_seconds_total[2m]))"
-        node = "Node {{ $labels.node }}"
-        rows = (
-            (
-                "NodeNotReady",
-                f'{condition}{{condition="Ready",status="true"}} == 0',
-                60,
-                "critical",
-                f"{node} is not ready.",
-            ),
-            (
-                "NodeMemoryPressure",
-                f'{condition}{{condition="MemoryPressure",status="true"}} == 1',
-                60,
-                "warning",
-                f"{node} is short of memory.",
-            ),
-            (
-                "NodeMemoryLow",
-                "node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes < 0.1",
-                120,
-                "warning",
-                f"{node} has {{{{ $value | humanizePercentage }}}} of its memory left.",
-            ),
-            (
-                "DiskFull",
-                f"{free} < 0.08",
-                120,
-                "critical",
-                f"{node} has {{{{ $value | humanizePercentage }}}} of its disk left.",
-            ),
-            (
-                "NodeCPUSaturated",
-                f"{busy} / {every} > 0.85",
-                120,
-                "warning",
-                f"{node} uses {{{{ $value | humanizePercentage }}}} of its processors.",
-            ),
-            ("TargetDown", "up == 0", 120, "warning", "{{ $labels.job }} at {{ $labels.instance }} does not answer."),
-        )
-        return Group("nodes", [self._rule(*row, board="nodes") for row in rows])
+        return Group("nodes", [self._rule(*row, board="nodes") for row in _NODES])
 
     def _drill(self) -> Group:
         text = "Queue at {{ $labels.instance }} holds {{ $value | humanize }} messages."
