@@ -29,6 +29,7 @@ from services.kubernetes.happenings import (
 from services.kubernetes.joins import EVERYWHERE, WORKLOADS, Joins, row_key
 from services.kubernetes.revisions import Revisions
 from services.kubernetes.symptoms import Symptoms
+from services.kubernetes.trouble import Trouble, followed
 from services.model.cluster import Job, KubeEvent, Node
 from services.model.ref import (
     ARGO_ROLLOUTS,
@@ -73,6 +74,7 @@ class Derivation:
         self._rollouts: dict[Key, Rollout] = {}
         self._changes: dict[str, deque[float]] = {}
         self._recovered: dict[str, float] = {}
+        self._troubles: dict[str, Trouble] = {}
         self._words: dict[str, tuple[str, int]] = {}
         self._symptoms = Symptoms(settings)
         self._complete = False
@@ -136,6 +138,7 @@ class Derivation:
         for uid in self._joins.left:
             self._changes.pop(uid, None)
             self._recovered.pop(uid, None)
+            self._troubles.pop(uid, None)
             self._words.pop(uid, None)
             self._placing.pop(uid, None)
         self._joins.left.clear()
@@ -186,14 +189,12 @@ class Derivation:
         uid = workload.ref.uid
         pods = self._joins.pods(uid)
         warnings = self._joins.warnings(uid, pods)
-        row = diagnose(workload, self._joins.replicasets(uid), pods, now, warnings, self._settings)
+        row = diagnose(workload, self._joins.replicasets(uid), pods, now, warnings=warnings, settings=self._settings)
         row = self._revisions.numbered(row)
         if workload.delivery is not None:
             row = delivered(row, workload.delivery, self._joins.replicasets(uid))
         self._await_places(uid, pods, now)
-        before = self._rollouts.get(row_key(workload))
-        if before is not None and before.ref.uid == uid:
-            self._compare(before, row, now)
+        self._compare(self._rollouts.get(row_key(workload)), row, now)
         changes = self._changes.get(uid, ())
         lately = tuple(at for at in changes if now - at < self._settings.flapping_seconds)
         return structs.replace(
@@ -213,17 +214,20 @@ class Derivation:
         else:
             self._placing.pop(uid, None)
 
-    def _compare(self, before: Rollout, row: Rollout, now: float) -> None:
+    def _compare(self, before: Rollout | None, row: Rollout, now: float) -> None:
         """Note a change of health, and put it on the timeline."""
-        was, is_now = before.severity < HEALTHY, row.severity < HEALTHY
         uid = row.ref.uid
-        if uid in self._joins.quiet:
+        was = self._troubles.pop(uid, None)
+        trouble = followed(was, row, now)
+        if trouble is not None:
+            self._troubles[uid] = trouble
+        if before is None or before.ref.uid != uid or uid in self._joins.quiet:
             return
-        if was != is_now:
+        if (was is None) != (trouble is None):
             self._changes.setdefault(uid, deque(maxlen=16)).append(now)
-        if was and not is_now:
+        if was is not None and trouble is None:
             self._recovered[uid] = now
-        self._say(health_events(before, row, now))
+        self._say(health_events(before, row, was, now))
 
     # Last words
 

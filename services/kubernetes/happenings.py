@@ -11,6 +11,7 @@ from msgspec import structs
 from services.kubernetes.decode_revisions import Chosen
 from services.kubernetes.decode_workloads import revision_number
 from services.kubernetes.rollout_status import condition
+from services.kubernetes.trouble import LEAST, Trouble, right_again, worsened
 from services.model.cluster import ConfigDigest, Job, KubeEvent, Node
 from services.model.ref import ARGO_ROLLOUTS, Ref
 from services.model.severity import Severity
@@ -50,7 +51,6 @@ COMPLETE = "NewReplicaSetAvailable"
 FOLLOWED = "ScalingReplicaSet"
 _COUNTS = re.compile(r"Scaled (?:up|down) replica set \S+ (?:from (?P<before>\d+) )?to (?P<now>\d+)")
 _CONTROLLER = "kube-controller-manager"
-_TROUBLE = Severity.WARN
 
 
 def revision_events(
@@ -79,7 +79,7 @@ def revision_events(
         before = images.get(max((one for one in images if one < number), default=0), ())
         was = f" (was {max(older)})" if older and number == revision.revision else ""
         text = f"rev {number}{was}  {change_of(before, revision.images)}".strip()
-        told = _event(about, EventKind.ROLLOUT, text, "revision", str(number), at, seen_at)
+        told = _event(about, EventKind.ROLLOUT, text, transition="revision", onset=str(number), at=at, seen_at=seen_at)
         events.append(structs.replace(told, payload=_written_by(workload, at)))
     return events
 
@@ -98,7 +98,15 @@ def chosen_event(
     before = max(older, key=lambda one: one.number).images if older else ()
     about = structs.replace(revision.ref, kind=owner.kind, name=owner.name, uid=owner.uid)
     text = f"rev {revision.number}  {change_of(before, revision.images)}".strip()
-    told = _event(about, EventKind.ROLLOUT, text, "revision", str(revision.number), revision.at, seen_at)
+    told = _event(
+        about,
+        EventKind.ROLLOUT,
+        text,
+        transition="revision",
+        onset=str(revision.number),
+        at=revision.at,
+        seen_at=seen_at,
+    )
     return structs.replace(told, payload=_written_by(workload, revision.at))
 
 
@@ -140,7 +148,9 @@ def template_events(before: Workload, now: Workload, seen_at: float, revisions_k
     if became and was != became:
         at = now.changed_at if 0 <= seen_at - now.changed_at < LATELY else seen_at
         text = change_of(before.images, now.images)
-        events.append(_event(now.ref, EventKind.ROLLOUT, text, "revision", onset, at, seen_at))
+        events.append(
+            _event(now.ref, EventKind.ROLLOUT, text, transition="revision", onset=onset, at=at, seen_at=seen_at)
+        )
     return events
 
 
@@ -180,7 +190,9 @@ def scaled_event(workload: Workload, told: Iterable[KubeEvent], seen_at: float) 
 def _scaled(now: Workload, at: float, seen_at: float, before: int | None) -> Event:
     """Return that a workload was scaled, named by the generation that this made."""
     onset = str(now.generation)
-    event = _event(now.ref, EventKind.SCALE, f"scaled to {now.desired}", "scale", onset, at, seen_at)
+    event = _event(
+        now.ref, EventKind.SCALE, f"scaled to {now.desired}", transition="scale", onset=onset, at=at, seen_at=seen_at
+    )
     payload = {"actor": now.scaled_by} if now.scaled_by else {}
     return structs.replace(event, payload=payload | ({"before": str(before)} if before is not None else {}))
 
@@ -189,23 +201,55 @@ def _completed(workload: Workload, revision: int, at: float, seen_at: float) -> 
     number = f"rev {revision} " if revision else ""
     onset = str(revision) if workload.ref.kind == "Deployment" else f"{workload.generation}"
     text = f"{number}complete"
-    return _event(workload.ref, EventKind.ROLLOUT, text, "complete", onset, at or seen_at, seen_at, Severity.OK)
+    return _event(
+        workload.ref,
+        EventKind.ROLLOUT,
+        text,
+        transition="complete",
+        onset=onset,
+        at=at or seen_at,
+        seen_at=seen_at,
+        severity=Severity.OK,
+    )
 
 
-def health_events(before: Rollout, row: Rollout, seen_at: float) -> list[Event]:
-    """Return trouble that began or grew, its end, and a roll-out that came to its end."""
-    was, troubled = before.severity <= _TROUBLE, row.severity <= _TROUBLE
-    if troubled and (not was or row.severity < before.severity):
+def health_events(before: Rollout, row: Rollout, trouble: Trouble | None, seen_at: float) -> list[Event]:
+    """Return trouble that began or grew, its end, and a roll-out that came to its end.
+
+    `trouble` is what was wrong before: it has ended when that is right again, not when something is done about it.
+    """
+    if worsened(trouble, row):
         onset = row.since or row.workload.resource_version
         mark = f"unhealthy-{row.severity.name}"
         at = min(row.since, seen_at) or seen_at
         words = row.what or row.status
-        return [_event(row.ref, EventKind.UNHEALTHY, words, mark, str(onset), at, seen_at, row.severity)]
+        return [
+            _event(
+                row.ref,
+                EventKind.UNHEALTHY,
+                words,
+                transition=mark,
+                onset=str(onset),
+                at=at,
+                seen_at=seen_at,
+                severity=row.severity,
+            )
+        ]
     events = []
-    if was and not troubled:
-        onset = f"{before.since}-{row.workload.resource_version}"
-        events.append(_event(row.ref, EventKind.RECOVERED, "recovered", "recovered", onset, seen_at, seen_at))
-    if finished(before.workload, row.workload) and row.done and not troubled:
+    if trouble is not None and right_again(row):
+        onset = f"{trouble.since}-{row.workload.resource_version}"
+        events.append(
+            _event(
+                row.ref,
+                EventKind.RECOVERED,
+                "recovered",
+                transition="recovered",
+                onset=onset,
+                at=seen_at,
+                seen_at=seen_at,
+            )
+        )
+    if finished(before.workload, row.workload) and row.done and row.severity > LEAST:
         progressing = condition(row.workload, "Progressing")
         at = progressing.updated_at if progressing is not None else 0.0
         events.append(_completed(row.workload, row.revision, at, seen_at))
@@ -260,7 +304,16 @@ def _condition_event(node: Node, was: Condition | None, now: Condition, seen_at:
         return None
     onset = f"{at:.0f}" if at else f"@{seen_at // 60:.0f}"
     transition = f"node-{now.type}-{now.status}"
-    return _event(node.ref, EventKind.NODE, words, transition, onset, at or seen_at, seen_at, severity)
+    return _event(
+        node.ref,
+        EventKind.NODE,
+        words,
+        transition=transition,
+        onset=onset,
+        at=at or seen_at,
+        seen_at=seen_at,
+        severity=severity,
+    )
 
 
 def _cordoned(node: Node, seen_at: float) -> Event:
@@ -268,7 +321,7 @@ def _cordoned(node: Node, seen_at: float) -> Event:
     known = node.unschedulable and 0 <= seen_at - node.cordoned_at <= BACKFILL
     at = node.cordoned_at if known else seen_at
     onset = f"{at:.0f}" if known else f"@{seen_at // 60:.0f}"
-    event = _event(node.ref, EventKind.NODE, words, f"node-{words}", onset, at, seen_at)
+    event = _event(node.ref, EventKind.NODE, words, transition=f"node-{words}", onset=onset, at=at, seen_at=seen_at)
     return structs.replace(event, payload={"actor": node.cordoned_by}) if known and node.cordoned_by else event
 
 
@@ -289,7 +342,7 @@ def config_event(before: ConfigDigest | None, now: ConfigDigest, seen_at: float)
     content = hashlib.sha256("\x00".join(part for pair in now.keys for part in pair).encode("utf-8", "replace"))
     at = now.changed_at if 0 <= seen_at - now.changed_at < BACKFILL else 0.0
     onset = f"{at:.0f}-{content.hexdigest()[:16]}"
-    event = _event(now.ref, EventKind.CONFIG, text, "config", onset, at or seen_at, seen_at)
+    event = _event(now.ref, EventKind.CONFIG, text, transition="config", onset=onset, at=at or seen_at, seen_at=seen_at)
     return structs.replace(event, payload=payload | ({"actor": now.changed_by} if now.changed_by else {}))
 
 
@@ -322,13 +375,23 @@ def job_event(before: Job | None, now: Job, seen_at: float) -> Event | None:
         return None
     text = f"job failed: {now.reason}" if now.reason else "job failed"
     at = now.finished_at
-    return _event(now.ref, EventKind.JOB, text, "job-failed", f"{at:.0f}", at or seen_at, seen_at, Severity.WARN)
+    return _event(
+        now.ref,
+        EventKind.JOB,
+        text,
+        transition="job-failed",
+        onset=f"{at:.0f}",
+        at=at or seen_at,
+        seen_at=seen_at,
+        severity=Severity.WARN,
+    )
 
 
 def _event(
     about: Ref,
     kind: EventKind,
     text: str,
+    *,
     transition: str,
     onset: str,
     at: float,
