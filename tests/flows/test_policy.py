@@ -12,6 +12,7 @@ import pytest
 from services.config import load
 from services.rehearsal.server import Rehearsal
 from tests.flows.program import Program, estate_served, kubeconfig_of, program
+from tui import reload
 from tui.cli import main
 from widgets.dialog import ChoiceMenu, MessageDialog
 from widgets.plan_dialog import PlanDialog, RunDialog
@@ -49,8 +50,9 @@ def written(home: Path, rules: str) -> Path:
     """Write a configuration with these rules for every cluster."""
     home.mkdir(exist_ok=True)
     path = home / "config.toml"
-    path.write_text(f'[policy."*"]\n{rules}\n')
-    return path
+    fresh = path.with_suffix(".new")
+    fresh.write_text(f'[policy."*"]\n{rules}\n')
+    return fresh.replace(path)
 
 
 @pytest.mark.parametrize(
@@ -93,13 +95,10 @@ def sick(capsys: pytest.CaptureFixture[str], *where: str) -> str:
     return f"{one['namespace']}/deployment/{one['name']}"
 
 
-def ruled(console: Program, home: Path, rules: str) -> None:
-    """Rule otherwise from now on."""
-    found = console.app.console_state.acting
-    acting = found() if found is not None else None
-    assert acting is not None
-    path = written(home / "elsewhere", rules)
-    acting.policy = acting._runner._policy = load(str(path), {}).config.policy_of("any")
+async def ruled(console: Program, home: Path, rules: str) -> None:
+    """Rule otherwise from now on: the console takes the changed file while it runs."""
+    wanted = load(str(written(home, rules)), {}).config
+    await console.until(lambda: console.assembly.setup.loaded.config.policy == wanted.policy)
 
 
 async def restart_of_it(console: Program) -> None:
@@ -108,7 +107,8 @@ async def restart_of_it(console: Program) -> None:
     await console.until(lambda: not isinstance(console.app.screen, RunDialog))
 
 
-async def test_the_screen_keeps_to_it(estate: Rehearsal, home: Path) -> None:
+async def test_the_screen_keeps_to_it(estate: Rehearsal, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reload, "EVERY", 0.05)
     words = ("--kubeconfig", kubeconfig_of(estate), "--config", str(written(home, "")))
     async with program(*words, size=(200, 50)) as console:
         await console.until_seen("CrashLoop", "live")
@@ -119,7 +119,7 @@ async def test_the_screen_keeps_to_it(estate: Rehearsal, home: Path) -> None:
             (ARM_FIRST, "nothing is armed here, and the policy asks for it: press ! first"),
             (HOURS, f"changes are frozen here outside {ANOTHER_DAY}-{ANOTHER_DAY}"),
         ):
-            ruled(console, home, rules)
+            await ruled(console, home, rules)
             await restart_of_it(console)
             assert console.app.screen is front, "nothing is planned"
             assert says in console.text.splitlines()[-1]
@@ -127,13 +127,13 @@ async def test_the_screen_keeps_to_it(estate: Rehearsal, home: Path) -> None:
             await console.until(lambda: isinstance(console.app.screen, ChoiceMenu))
             assert says[:30] in console.text, "the menu says it too"
             await console.press("escape")
-        ruled(console, home, BLAST)
+        await ruled(console, home, BLAST)
         await restart_of_it(console)
         assert isinstance(console.app.screen, MessageDialog)
         assert "the policy of this cluster allows 1 at a time" in console.text
         await console.press("escape")
         await typed_and_reasoned(console, home)
-        ruled(console, home, ARM_FIRST)
+        await ruled(console, home, ARM_FIRST)
         await console.press("exclamation_mark")
         await console.until_seen("armed for 15 minutes")
         await restart_of_it(console)
@@ -154,7 +154,7 @@ async def test_the_screen_keeps_to_it(estate: Rehearsal, home: Path) -> None:
 
 async def typed_and_reasoned(console: Program, home: Path) -> None:
     """Name and ticket are asked for, and nothing runs before both are there."""
-    ruled(console, home, f"{TYPED}\n{REASON}")
+    await ruled(console, home, f"{TYPED}\n{REASON}")
     await restart_of_it(console)
     dialog = console.app.screen
     assert isinstance(dialog, PlanDialog)
