@@ -63,7 +63,7 @@ class Announcing:
 
     def _ledger_wrong(self, sentence: SafeText) -> None:
         self.notify(Notice.LEDGER, lambda lens: present_ledger(sentence, lens))
-        self.tell_app(lambda app: app.say(sentence))
+        self.tell_app(lambda app: app.announce(sentence))
 
     def _stay_broke(self, error: BaseException) -> None:
         line = self.log.report(error, "the service thread").partition(": ")[2]
@@ -72,7 +72,7 @@ class Announcing:
     def _history_changed(self, status: HistoryStatus) -> None:
         sentence = status.notice or status.sentence
         if sentence:
-            self.tell_app(lambda app: app.say(sentence))
+            self.tell_app(lambda app: app.announce(sentence))
 
     def tell_app(self, act: Callable[[QuarterdeckApp], None]) -> None:
         """Do something with the screen, on its own loop. Any thread."""

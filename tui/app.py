@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import contextvars
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from concurrent.futures import Future
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from cache.state.records import Place
-from services.errors import Problem, own_fault
 from services.model.source import SourceStatus
-from services.model.text import SafeText
-from services.ports import Changes, ClusterSession
-from services.sanitize import safe_text
+from services.ports import Changes
 from tui.acts import Acts
 from tui.alerting import Alerting
+from tui.asking import Asking
 from tui.bindings import Command
 from tui.bridge import Bridge
 from tui.comeback import ComingBack
@@ -30,6 +24,7 @@ from tui.glyphs import ASCII, UNICODE
 from tui.keymap import DEFAULT, Keymap
 from tui.navigation import HOME, Navigation
 from tui.presenters.freshness import still_well
+from tui.saying import Saying
 from tui.scoping import Scoping
 from tui.screens.base import BaseScreen
 from tui.screens.deck import DeckScreen
@@ -40,16 +35,11 @@ from widgets.frugal_app import FrugalApp
 from widgets.key_order import OrderedKeys
 from widgets.tones import ASCII_CLASS
 
-T = TypeVar("T")
-
 LOOK_BACK_AFTER = 6.0
 """Seconds after the first frame at which it is asked how what was never settled has ended: rows come first."""
 
 OVER_DIALOGS = frozenset({"quit", "redraw"})
 """What works over a dialog too: whoever wants to leave is told what goes on, and is let go."""
-
-SAID_FOR = 5.0
-"""Seconds a sentence to the operator stands in the footer."""
 
 
 def _keys() -> list[BindingType]:
@@ -57,7 +47,18 @@ def _keys() -> list[BindingType]:
 
 
 class QuarterdeckApp(
-    CrashHygiene, ShareMode, ComingBack, Scoping, Acts, Tells, Alerting, Navigation, OrderedKeys[None], FrugalApp[None]
+    CrashHygiene,
+    Asking,
+    Saying,
+    ShareMode,
+    ComingBack,
+    Scoping,
+    Acts,
+    Tells,
+    Alerting,
+    Navigation,
+    OrderedKeys[None],
+    FrugalApp[None],
 ):
     """One console on one cluster. Keys are looked up in the registry, for the place in front."""
 
@@ -88,15 +89,15 @@ class QuarterdeckApp(
         self._ascii = ascii_only
         self._bridge = Bridge(console.feed, self._accept, slow=console.slow)
         self._on_ready = on_ready
-        self._said_until = 0.0
         self._history: list[Place] = []
         self._at = -1
-        self._asked: set[Future[Any]] = set()
+        self.begin_asking()
         self._heard: Mapping[str, SourceStatus] = {}
         self._bound = DEFAULT.names
         rows = console.feed.snapshot().tables.get("rollouts", {})
         if rows and self._place.seen_at:
             self._left = (rows, self._place.seen_at)
+        self.begin_saying()
         self.begin_acting()
         self.begin_telling()
 
@@ -122,12 +123,13 @@ class QuarterdeckApp(
     def on_unmount(self) -> None:
         """Pull no more, and let no answer arrive that nobody waits for."""
         self._bridge.stop()
-        for asked in list(self._asked):
-            asked.cancel()
+        self.ask_no_more()
 
     # Data
 
     def _accept(self, changes: Changes) -> None:
+        if not self.is_running:
+            return
         if self.console_state.sharing is not None:
             self.console_state.sharing.look_at_changes(changes)
         if self._left is not None and "rollouts" in changes.keys and self.console_state.summary().reading.trusted:
@@ -150,53 +152,12 @@ class QuarterdeckApp(
 
     def _tick(self) -> None:
         front = self.front
-        if front is None or not front.is_attached:
+        if front is None or not front.is_attached or not self.is_running:
             return
-        if self._said_until and self.console_state.clock.monotonic() >= self._said_until:
-            self._said_until = 0.0
-            front.say("")
+        self.say_next()
         self.seek()
         self.look_ahead()
         front.tick()
-
-    def ask(
-        self,
-        work: Callable[[ClusterSession], Awaitable[T]],
-        arrived: Callable[[T | None, Problem | None], None],
-    ) -> None:
-        """Ask the cluster something on the service thread; `arrived` gets the answer or the problem, here."""
-
-        async def run() -> T:
-            session = self.console_state.session
-            if session is None:
-                raise Problem(safe_text("The cluster is not connected yet; wait for the header to say live."))
-            return await work(session)
-
-        self.work(run, arrived)
-
-    def work(
-        self, task: Callable[[], Coroutine[Any, Any, T]], arrived: Callable[[T | None, Problem | None], None]
-    ) -> None:
-        """Do something on the service thread, cluster or no cluster; `arrived` gets its result or the problem, here."""
-        runtime, loop = self.console_state.runtime, asyncio.get_running_loop()
-        context = contextvars.copy_context()
-        if runtime is None:
-            arrived(None, Problem(safe_text("No cluster is connected.")))
-            return
-
-        def done(future: Future[T]) -> None:
-            self._asked.discard(future)
-            if future.cancelled():
-                return
-            error = future.exception()
-            result = None if error is not None else future.result()
-            problem = error if isinstance(error, Problem) or error is None else Problem(_stopped_by(error))
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(arrived, result, problem, context=context)
-
-        future = runtime.submit(task())
-        self._asked.add(future)
-        future.add_done_callback(done)
 
     # Keys
 
@@ -251,12 +212,6 @@ class QuarterdeckApp(
         if self.front is not None:
             self.front.show_footer()
 
-    def say(self, sentence: str) -> None:
-        """Show one sentence in the footer for a while."""
-        if (front := self.front) is not None:
-            front.say(self.console_state.lens().text(sentence))
-            self._said_until = self.console_state.clock.monotonic() + SAID_FOR
-
     def do_palette(self) -> None:
         """Open the palette."""
         from tui.palette import open_palette
@@ -309,7 +264,3 @@ class QuarterdeckApp(
         """Keep the place and end, whatever runs."""
         self.keep_place()
         self.exit()
-
-
-def _stopped_by(error: BaseException) -> SafeText:
-    return safe_text(f"It was stopped by {own_fault(error)}; please report it.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Generic, TypeVar
 
 from textual import events
@@ -60,6 +61,7 @@ class Modal(ModalScreen[Answer], Generic[Answer]):
         self._title_line = title
         self._hints = tuple(hints)
         self._answered = False
+        self._once_in_front: Callable[[], None] | None = None
 
     def body(self) -> Iterable[Widget]:
         """Return the widgets between the title and the keys; the one to be fitted has the class `-fits`."""
@@ -124,7 +126,16 @@ class Modal(ModalScreen[Answer], Generic[Answer]):
             widget.styles.height = rows
 
     def answer(self, result: Answer) -> None:
-        """Give the answer, once."""
-        if not self._answered:
+        """Give the answer, once: when this dialog is in front, since Textual (8.2.8) closes the one that is."""
+        if self._answered:
+            return
+        if self.app.screen is self:
             self._answered = True
             self.dismiss(result)
+        else:
+            self._once_in_front = partial(self.answer, result)
+
+    def on_screen_resume(self) -> None:
+        """Give the answer that had to wait for a dialog above this one."""
+        if self._once_in_front is not None:
+            self._once_in_front()

@@ -75,6 +75,8 @@ class BaseScreen(Screen[None]):
     def show_banner(self) -> None:
         """Show what needs a person now, or nothing."""
         line = self.console.banner
+        if not self.header.is_attached:
+            return
         if self.banner is None:
             if not line:
                 return
@@ -86,6 +88,8 @@ class BaseScreen(Screen[None]):
     def show_done(self) -> None:
         """Show the last action's command and how it ended, or nothing after a while."""
         line = self.quarterdeck.last_done()
+        if not self.footer.is_attached:
+            return
         if self.did is None:
             if not line.left:
                 return
