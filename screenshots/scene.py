@@ -228,7 +228,7 @@ def cluster_tables() -> dict[str, Mapping[str, Any]]:
         NAMESPACES.table: {
             name: Namespace(ref("Namespace", "", name, ""), "Active", NOW - 300 * 86400) for name in NAMESPACES_USED
         },
-        INGRESSES.table: {
+        INGRESSES.printed: {
             ingress.key: TableRow(ingress, ("storefront", "nginx", "shop.example", "80d"), NOW - 80 * 86400)
         },
         "columns": {INGRESSES.table: TableInfo(INGRESSES, columns)},

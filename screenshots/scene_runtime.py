@@ -81,7 +81,7 @@ class SceneSession:
         """Return the one kind that is shown this way."""
         del namespace
         tables = cluster_tables()
-        return tables["columns"][INGRESSES.table], tables.get(resource.table, {})
+        return tables["columns"][INGRESSES.table], tables.get(resource.printed, {})
 
     async def can(self, verb: str, resource: Resource, namespace: str = "", subresource: str = "") -> AccessAnswer:
         """Allow reading."""

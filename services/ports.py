@@ -98,7 +98,8 @@ class Interest(Struct, frozen=True):
     """What the screens want watched: `tables` in the order they should fill, the visible view's first.
 
     `namespaces` empty means all of them. `generic` are kinds shown through the server's own Table; their columns
-    arrive in the table "columns", keyed by `Resource.table`. "usage.pods" and "usage.nodes" are tables too.
+    arrive in the table "columns", keyed by `Resource.table`, their rows in `Resource.printed`. "usage.pods" and
+    "usage.nodes" are tables too.
     """
 
     tables: tuple[Table, ...] = ()

@@ -64,7 +64,8 @@ def rank(choices: Sequence[Choice], typed: str) -> list[Offer]:
     """Return the choices in which every typed word is found, best first.
 
     The worst fit of a choice's words decides, then how far in and how scattered they lie, then the shorter title, then
-    the order given. A word is sought in the title, in the id, and at the words of the hint. Nothing typed: all choices.
+    the order given. A word is sought in the title, in the id, and at the words of the hint; a whole other name is an
+    exact fit. Nothing typed: all choices.
     """
     words = typed.split()
     if not words:
@@ -93,15 +94,19 @@ def offers(choices: Sequence[Choice], typed: str, *, free_text: bool) -> list[Of
     if not words or not free_text:
         return ranked
     whole, head = _lowered(" ".join(words)), _lowered(words[0])
-    names = {_lowered(name) for choice in choices for name in (choice.id, choice.title)}
+    names = {name for choice in choices for name in _names(choice)}
     if whole in names:
         return ranked
     own = Offer(None, typed.strip())
     return [own, *ranked] if len(words) > 1 and head in names else [*ranked, own]
 
 
+def _names(choice: Choice) -> tuple[str, ...]:
+    return (_lowered(choice.title), _lowered(choice.id), *map(_lowered, choice.names))
+
+
 def _match_choice(choice: Choice, words: Sequence[str], whole: str) -> list[Match]:
-    if whole in (_lowered(choice.title), _lowered(choice.id)):
+    if whole in _names(choice):
         return [Match(Fit.EXACT, 0, 0, ((0, len(choice.title)),) if whole == _lowered(choice.title) else ())]
     matches: list[Match] = []
     for word in words:

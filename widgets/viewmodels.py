@@ -170,13 +170,17 @@ class LogEntry(Struct, frozen=True, gc=False):
 
 
 class Choice(Struct, frozen=True):
-    """One entry of a list to choose from (palette, menu). `reason` greys it and says why."""
+    """One entry of a list to choose from (palette, menu). `reason` greys it and says why.
+
+    `names` are what it is called too: typed whole, they mean it as its title does.
+    """
 
     id: str
     title: str
     hint: str = ""
     key: str = ""
     reason: str = ""
+    names: tuple[str, ...] = ()
 
 
 class HelpEntry(Struct, frozen=True):

@@ -161,10 +161,9 @@ class KubernetesSource:
     async def _reshape(self) -> None:
         """Stop the tables no longer wanted, start the new ones, and hand the namespaces on to those that stay."""
         interest = self._interest
-        generic = {resource.table: resource for resource in interest.generic if resource.table not in TYPED}
+        printed = {resource.printed: resource for resource in interest.generic}
         wanted = [name for name in interest.tables if name in TYPED or name in USAGE or name in DERIVED_FROM]
-        wanted += [resource.table for resource in interest.generic if resource.table in TYPED]
-        wanted = self._there(list(dict.fromkeys([*wanted, *generic])))
+        wanted = self._there(list(dict.fromkeys([*wanted, *printed])))
         for name in [name for name in self._watches if name not in wanted]:
             del self._watches[name]
             task = self._tasks.pop(name)
@@ -176,7 +175,7 @@ class KubernetesSource:
             if watch is not None:
                 watch.update(interest.namespaces)
                 continue
-            watch = self._watches[name] = self._made(name, generic.get(name))
+            watch = self._watches[name] = self._made(name, printed.get(name))
             before = [other for key, other in self._watches.items() if key not in DERIVED_FROM]
             before = before if name in DERIVED_FROM else []
             self._tasks[name] = asyncio.ensure_future(self._guarded(watch, before))
@@ -235,7 +234,9 @@ class KubernetesSource:
             return UsagePoll(name, self._wiring, self.cluster)
         if resource is not None:
             codec = TableCodec(resource, self.cluster, self._columns)
-            return TableWatch(resource, codec, self._wiring, interest.namespaces, fallback=self._fallback)
+            return TableWatch(
+                resource, codec, self._wiring, interest.namespaces, fallback=self._fallback, table=resource.printed
+            )
         if name in DERIVED_FROM:
             return TableWatch(
                 DERIVED_FROM[name],

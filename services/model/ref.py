@@ -23,6 +23,11 @@ class Resource(Struct, frozen=True, gc=False, order=True):
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
+    def printed(self) -> str:
+        """The live-state table of what the server prints of this kind: of its own, as the kind may be decoded too."""
+        return f"{self.table} printed"
+
+    @property
     def api_version(self) -> str:
         """`apiVersion` as a manifest writes it."""
         return f"{self.group}/{self.version}" if self.group else self.version

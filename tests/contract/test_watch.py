@@ -60,7 +60,7 @@ async def test_every_kind_is_listed_and_then_watched(cluster: Cluster, namespace
         before = await same_as_kubectl(console, cluster)
         assert all(any(key.startswith(namespace) for key in before[name]) for name in TABLES if name != "nodes")
         assert before["nodes"]
-        assert f"{namespace}/web" in console.live.snapshot().tables[SERVICES.table]
+        assert f"{namespace}/web" in console.live.snapshot().tables[SERVICES.printed]
         assert f"Deployment/{namespace}/web" in console.live.snapshot().tables["rollouts"]
 
         await kubectl(cluster, "-n", namespace, "set", "image", "deployment/web", f"web={IMAGE}1")
@@ -71,7 +71,7 @@ async def test_every_kind_is_listed_and_then_watched(cluster: Cluster, namespace
         await kubectl(cluster, "-n", namespace, "rollout", "status", "statefulset/db", "--timeout=60s")
         after = await same_as_kubectl(console, cluster)
         assert f"{namespace}/migrate" not in after["jobs.batch"]
-        assert f"{namespace}/web" not in console.live.snapshot().tables[SERVICES.table]
+        assert f"{namespace}/web" not in console.live.snapshot().tables[SERVICES.printed]
         assert after["cronjobs.batch"][f"{namespace}/nightly"][2] is True
         snapshot = console.live.snapshot()
         texts = {event.text for event in snapshot.events if event.ref.namespace == namespace}

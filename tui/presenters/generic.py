@@ -41,8 +41,8 @@ def generic_view(resource: Resource, info: TableInfo | None) -> View:
         id=resource.table,
         title=resource.kind,
         noun=resource.kind,
-        table=resource.table,
-        sources=(resource.table,),
+        table=resource.printed,
+        sources=(resource.printed,),
         columns=tuple(columns) or (Column("name", "NAME", 20, weight=1),),
         row=row,
         subject=lambda obj: Subject(

@@ -93,7 +93,9 @@ def choices(
     lens: Lens,
 ) -> list[Choice]:
     """Return everything the palette offers: views, namespaces, contexts, kinds of the server, then commands."""
-    offered = [Choice(f"view {view.id}", view.id, f"also {', '.join(view.aliases[:3])}") for view in VIEWS]
+    offered = [
+        Choice(f"view {view.id}", view.id, f"also {', '.join(view.aliases[:3])}", names=view.aliases) for view in VIEWS
+    ]
     offered.append(Choice("ns all", "ns all", "every namespace"))
     offered.append(Choice("scope saved", "scope saved", "the namespaces and labels of the configuration"))
     offered.append(Choice("scope", "scope", "say it; scope NS,NS key=value sets it, scope all ends it"))
@@ -106,6 +108,7 @@ def choices(
             short = f"; also {', '.join(one.short_names)}" if one.short_names else ""
             group = one.resource.group or "core"
             hint = lens.text(f"{group}{short}")
-            offered.append(Choice(f"view {one.resource.table}", lens.text(one.resource.plural), hint))
+            names = (one.resource.table, one.resource.kind, *one.short_names)
+            offered.append(Choice(f"view {one.resource.table}", lens.text(one.resource.plural), hint, names=names))
     offered += [Choice(f"key {command.id}", command.label, command.text, printed(command.key)) for command in commands]
     return offered

@@ -90,7 +90,7 @@ class TableScreen(CursorScreen):
     def _take_columns(self, infos: object) -> None:
         if self.view.resource is None or not isinstance(infos, Mapping):
             return
-        info = infos.get(self.view.table)
+        info = infos.get(self.view.resource.table)
         if info is not None and len(self.view.columns) <= 1:
             self.view = generic_view(self.view.resource, info)
             self.driver.change_view(self.view)

@@ -230,14 +230,16 @@ async def test_tables_come_and_go() -> None:
         assert len([each for each in lists if not each.params.get("watch")]) == 1
 
 
-async def test_any_other_kind_comes_as_the_server_prints_it() -> None:
-    ingresses = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
-    async with running(Interest(generic=(ingresses,))) as world:
-        await world.until_live("ingresses.networking.k8s.io")
-        row = world.sink.tables["ingresses.networking.k8s.io"]["web/one"]
+@pytest.mark.parametrize("plural", ["ingresses", "replicasets"])
+async def test_any_kind_comes_as_the_server_prints_it_also_one_that_is_decoded(plural: str) -> None:
+    kind = Resource("apps", "v1", plural, plural.title())
+    async with running(Interest(tables=("replicasets.apps",), generic=(kind,))) as world:
+        await world.until_live(kind.printed, "replicasets.apps")
+        row = world.sink.tables[kind.printed]["web/one"]
         assert row.cells == ("one", "a.b")
-        info = world.sink.tables["columns"]["ingresses.networking.k8s.io"]
+        info = world.sink.tables["columns"][kind.table]
         assert [column.name for column in info.columns] == ["Name", "Hosts"]
+        assert not world.sink.tables["replicasets.apps"]
 
 
 @pytest.mark.parametrize(

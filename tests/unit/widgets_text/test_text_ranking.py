@@ -131,3 +131,15 @@ def test_the_history_keeps_each_text_once_newest_last() -> None:
 def test_the_history_is_bounded() -> None:
     history = History(map(str, range(80)))
     assert (len(history.entries), history.entries[0]) == (50, "30")
+
+
+def test_another_name_typed_whole_goes_before_letters_found_inside_others() -> None:
+    kinds = [
+        Choice("pvc", "persistentvolumeclaims", "core"),
+        Choice("replicasets", "replicasets", "apps", names=("rs", "ReplicaSet")),
+    ]
+    for typed in ("rs", "RS", "replicaset"):
+        best = offers(kinds, typed, free_text=True)[0].choice
+        assert best is not None
+        assert best.id == "replicasets"
+    assert offers(kinds, "rs /cart", free_text=True)[0].typed == "rs /cart"
