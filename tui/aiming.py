@@ -11,8 +11,9 @@ from services.model.action import Plan, Target
 from services.model.alert import Alert, AlertState, Silence
 from services.model.ref import ALERTS, CRONJOBS, JOBS, NODES, PODS, SILENCES, WORKLOAD_KINDS, Ref, Resource
 from services.model.source import CONNECTION
-from services.model.workload import Rollout, Workload
+from services.model.workload import Rollout
 from services.ports import Snapshot
+from tui.meanwhile import otherwise
 from tui.presenters.alert_targets import target_of
 from tui.presenters.alerts import GroupRow
 
@@ -104,10 +105,11 @@ def replaced(target: Target, subject: object, seen: str) -> str:
     return "it was deleted and made anew in this very moment: look again"
 
 
-def moved(target: Target, snapshot: Snapshot, named: Callable[[str], str] = str) -> str:
+def moved(target: Target, snapshot: Snapshot, named: Callable[[str], str] = str, before: Snapshot | None = None) -> str:
     """Return what has become of a target since it was frozen, as far as its row tells; "" while it is the same.
 
-    `named` returns who changed it as the screen may show them.
+    `before` is what was live when it was frozen: what of it is otherwise is told; `named` returns who changed it as the
+    screen may show them.
     """
     rows = snapshot.tables.get(target.resource.table)
     if rows is None:
@@ -119,10 +121,8 @@ def moved(target: Target, snapshot: Snapshot, named: Callable[[str], str] = str)
         return "it is gone: nothing can be confirmed here any more"
     if row.ref.uid and row.ref.uid != target.ref.uid:
         return "it was deleted and made anew: look at it again"
-    if isinstance(row, Workload) and target.generation and row.generation != target.generation:
-        by = f" by {named(row.changed_by)}" if row.changed_by else ""
-        return f"its spec was changed{by} since this was planned: leave, and look at it again"
-    return ""
+    said = otherwise(target, snapshot, before, named)
+    return f"{said} since this was planned: leave, and look at it again" if said else ""
 
 
 def _over(target: Target, rows: Mapping[str, Any]) -> str:

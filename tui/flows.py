@@ -171,6 +171,7 @@ class Flow:
         self._words: Words | None = None
         self._stopped = ""
         self._watched: Watched | None = None
+        self._before = app.console_state.feed.snapshot()
 
     @classmethod
     def after(
@@ -276,7 +277,7 @@ class Flow:
         if self._dialog is None:
             return
         lens = self._app.console_state.lens()
-        changed = moved(self._target, snapshot, lambda who: lens.name("user", who))
+        changed = moved(self._target, snapshot, lambda who: lens.name("user", who), self._before)
         if said := changed or (self._watched.news(snapshot) if self._watched is not None else ""):
             self._dialog.disarm(lens.text(said, 400))
 
