@@ -229,7 +229,7 @@ class SceneMetrics:
         self._ask("golden", since, until)
 
         def line(name: str, unit: str, before: float, after: float) -> Series:
-            return _series(name, unit, since, until, columns, before, after)
+            return _series(name, unit, since, until, columns, before=before, after=after)
 
         return Golden(
             "prometheus main", rate=line("rate", "per_second", 410.0, 395.0),
@@ -244,7 +244,7 @@ class SceneMetrics:
         """Return the value of the alert's expression."""
         self._ask("values", since, until)
         after = alert.value if alert.value is not None else 1.0
-        return [_series(alert.name, "", since, until, columns, after * 0.02, after, alert.onset)]
+        return [_series(alert.name, "", since, until, columns, before=after * 0.02, after=after, turn=alert.onset)]
 
     async def alert_firing(self, alert: Alert, since: float, until: float, columns: int) -> Series:
         """Return when it fired."""
@@ -262,7 +262,15 @@ class SceneMetrics:
 
 
 def _series(
-    name: str, unit: str, since: float, until: float, columns: int, before: float, after: float, turn: float = NOW - 660
+    name: str,
+    unit: str,
+    since: float,
+    until: float,
+    columns: int,
+    *,
+    before: float,
+    after: float,
+    turn: float = NOW - 660,
 ) -> Series:
     count = max(1, columns)
     step = (until - since) / count

@@ -89,7 +89,7 @@ class Monitoring:
 
         peers = peers_of(self._of("prometheus"), self._of("alertmanager"), cluster)
         surroundings = Surroundings(cluster=cluster, names=names, heartbeats=self._config.alerts.heartbeats)
-        source = self._source = AlertingSource(peers, sink, self._clock, surroundings, snapshot)
+        source = self._source = AlertingSource(peers, sink, self._clock, surroundings=surroundings, snapshot=snapshot)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(source.run())
             await source.past_told.wait()

@@ -195,7 +195,7 @@ class Acting:
 
         actor, config, context = self.trail.actor, outgoing.config, self._hands.context
         who = f"{actor.user}@{actor.host}"
-        about = about_action(orders.plan, ended, who, context, orders.consent.reason, orders.incident)
+        about = about_action(orders.plan, ended, who, context, reason=orders.consent.reason, incident=orders.incident)
         if about is None:
             return None
         told = bool(told_by_itself(config, about))

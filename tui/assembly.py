@@ -216,9 +216,9 @@ class Assembly(Announcing, Masking, Steers):
             self.clock,
             self.store,
             key,
-            lambda: runtime.session,
-            thresholds,
-            (
+            session=lambda: runtime.session,
+            settings=thresholds,
+            beside=(
                 lambda: beside.alerts(self.live, config, identity, self._engine),
                 lambda: beside.costs(self.live, self.store, key),
                 lambda: beside.ledger(self.live),
@@ -244,10 +244,10 @@ class Assembly(Announcing, Masking, Steers):
                 self.live,
                 self.clock,
                 self.setup,
-                self._trail,
-                self._past(),
-                self._outgoing,
-                self.beside.alertmanagers,
+                trail=self._trail,
+                past=self._past(),
+                outgoing=self._outgoing,
+                alertmanagers=self.beside.alertmanagers,
             )
             if made is None:
                 return None

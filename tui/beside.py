@@ -87,7 +87,9 @@ class Beside:
             from cache.state.history import HistoryReader
 
             shelf = CostShelf(HistoryReader(self._folder), store, key)
-        self._estimate = watch = CostWatch(live, live.sink(), self._clock, self._config.costs, shelf, self.metrics)
+        self._estimate = watch = CostWatch(
+            live, live.sink(), self._clock, self._config.costs, history=shelf, metrics=self.metrics
+        )
         try:
             await watch.run()
         finally:

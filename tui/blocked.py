@@ -22,6 +22,7 @@ def show_blocked(
     app: QuarterdeckApp,
     plan: Plan,
     where: Where,
+    *,
     listed: Listed,
     given: Mapping[str, str],
     again: Callable[[Mapping[str, str]], None],

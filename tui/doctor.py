@@ -77,7 +77,7 @@ async def examine(
 
         rows += await examine_channels(loaded.config)
     namespaces = loaded.config.context(context).namespaces if loaded is not None and context else ()
-    rows += await examine_cluster(context, kubeconfig, env, deadline, loaded, namespaces)
+    rows += await examine_cluster(context, kubeconfig, env, deadline, loaded=loaded, namespaces=namespaces)
     return rows
 
 

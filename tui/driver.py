@@ -42,6 +42,7 @@ class TableDriver:
         widget: LiveTable,
         view: View,
         lens: Callable[[], Lens],
+        *,
         columns: tuple[Column, ...] | None = None,
         row: RowBuilder | None = None,
         keep: Callable[[Any], bool] | None = None,

@@ -214,7 +214,9 @@ class Flow:
             self._refused(problem.sentence if problem is not None else "the server did not answer")
         elif isinstance(found.verdict, Deny) and found.plan.blocked == found.verdict.reason:
             again = Flow.after(self._app, self._acting, self._listed, self._target)
-            show_blocked(self._app, found.plan, self._where(found.plan), self._listed, self._given, again)
+            show_blocked(
+                self._app, found.plan, self._where(found.plan), listed=self._listed, given=self._given, again=again
+            )
         elif isinstance(found.verdict, Deny):
             self._refused(found.verdict.reason)
         else:

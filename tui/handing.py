@@ -43,6 +43,7 @@ def make_acting(
     live: LiveState,
     clock: Clock,
     setup: Setup,
+    *,
     trail: LedgerTrail,
     past: Past | None,
     outgoing: Callable[[], Outgoing | None] = lambda: None,
@@ -58,7 +59,7 @@ def make_acting(
 
     actor, config, context, folder = trail.actor, setup.loaded.config, setup.identity.context, setup.folder
     know_secrets_of(config)
-    cluster = _cluster_hands(engine, live, clock, setup, actor, past)
+    cluster = _cluster_hands(engine, live, clock, setup, actor=actor, past=past)
     hands: Hands | None = cluster
     if hands is None:
         if setup.identity != NO_CLUSTER:
@@ -90,7 +91,7 @@ def make_acting(
 
 
 def _cluster_hands(
-    engine: Engine, live: LiveState, clock: Clock, setup: Setup, actor: Actor, past: Past | None
+    engine: Engine, live: LiveState, clock: Clock, setup: Setup, *, actor: Actor, past: Past | None
 ) -> KubernetesHands | None:
     """Return the hands of the cluster itself, None while none is connected."""
     from cache.state.past import observed_healthy

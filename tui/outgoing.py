@@ -84,7 +84,9 @@ class Outgoing:
         from services.notifications.tell import about_action, told_by_itself
 
         who = f"{begun.actor.user}@{begun.actor.host}"
-        about = about_action(begun.plan, ended, who, context, begun.reason, begun.incident, doubted=begun.doubted)
+        about = about_action(
+            begun.plan, ended, who, context, reason=begun.reason, incident=begun.incident, doubted=begun.doubted
+        )
         return self.beside(told_by_itself(self.config, about))
 
     def nudge(self) -> None:

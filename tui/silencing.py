@@ -61,7 +61,16 @@ class Silencing:
             Field("comment", "comment", self._given.get("comment", ""), (), True),
         ]
         title = (Span("Silence", Tone.STRONG), Span(f"  {lens.text(self._target.ref.name, 80)}", Tone.MUTED))
-        form = TickForm(title, "matches", ticks, fields, self._submit, self._meaning, key="y", label="look at the plan")
+        form = TickForm(
+            title,
+            "matches",
+            ticks,
+            fields,
+            submit=self._submit,
+            meaning=self._meaning,
+            key="y",
+            label="look at the plan",
+        )
         self._form = form
         self._app.push_screen(form, self._left)
 

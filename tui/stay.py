@@ -39,6 +39,7 @@ class Stay:
         clock: Clock,
         store: StateStore | None,
         key: str,
+        *,
         session: Callable[[], ClusterSession | None],
         settings: RolloutSettings | None = None,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),

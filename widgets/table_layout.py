@@ -146,6 +146,7 @@ def row_line(
     row: Row,
     width: int,
     layer: Layer,
+    *,
     signs: Signs = UNICODE_SIGNS,
 ) -> InkLine:
     """Return the main line of a row; a mark stands in the gap behind the first column, so that nothing moves for it."""

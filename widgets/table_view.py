@@ -180,7 +180,7 @@ class TableView:
         if inked is None or inked[1] != main or len(inked[2]) < part + count or inked[0] != row:
             if len(self._inked) >= ROWS_KEPT:
                 self._inked.clear()
-            lines = [row_line(self.vm.columns, self._slots, row, self.width, main, self.signs)]
+            lines = [row_line(self.vm.columns, self._slots, row, self.width, main, signs=self.signs)]
             lines += [detail_line(row, at, self.width, layer, self.signs) for at in range(part + count - 1)]
             inked = self._inked[key] = (row, main, lines)
         return inked[2][part : part + count]

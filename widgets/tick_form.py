@@ -65,9 +65,9 @@ class TickForm(FormDialog):
         head: str,
         ticks: Sequence[Tick],
         fields: Sequence[Field],
+        *,
         submit: Callable[[Mapping[str, str]], None],
         meaning: Callable[[Mapping[str, str]], Sequence[Line]],
-        *,
         key: str,
         label: str,
     ) -> None:

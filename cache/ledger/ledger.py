@@ -80,17 +80,26 @@ class Ledger:
 
         Raises LedgerRefused.
         """
-        return self._append(_draft(kind, "", actor, action, target, "", body or {}), beside)
+        return self._append(_draft(kind, "", actor=actor, action=action, target=target, body=body or {}), beside)
 
     def intent(self, request: Request) -> str:
         """Write down what is about to be done, and return its id once the disk has it. Raises LedgerRefused."""
         name = uuid.uuid4().hex
-        self._append(_draft(EntryKind.INTENT, name, request.actor, request.action, request.target, "", request.body))
+        self._append(
+            _draft(
+                EntryKind.INTENT,
+                name,
+                actor=request.actor,
+                action=request.action,
+                target=request.target,
+                body=request.body,
+            )
+        )
         return name
 
     def step(self, intent: str, actor: Actor, action: str, body: Mapping[str, Any] | None = None) -> int:
         """Note how far an open intent has come; returns the entry's number. Raises LedgerRefused."""
-        return self._append(_draft(EntryKind.STEP, intent, actor, action, None, "", body or {}))
+        return self._append(_draft(EntryKind.STEP, intent, actor=actor, action=action, body=body or {}))
 
     def outcome(
         self,
@@ -105,7 +114,7 @@ class Ledger:
 
         Raises LedgerRefused, also for an intent that is not known or was settled before.
         """
-        return self._append(_draft(EntryKind.OUTCOME, intent, actor, "", None, result, body or {}), beside)
+        return self._append(_draft(EntryKind.OUTCOME, intent, actor=actor, result=result, body=body or {}), beside)
 
     def open_intents(self) -> tuple[OpenIntent, ...]:
         """Return the intents without a final outcome, oldest first. Raises LedgerRefused where it cannot be read."""
@@ -255,11 +264,12 @@ def _sentence(fault: DatabaseFault, path: Path) -> SafeText:
 def _draft(
     kind: EntryKind,
     intent: str,
+    *,
     actor: Actor,
-    action: str,
-    target: Ref | None,
-    result: str,
     body: Mapping[str, Any],
+    action: str = "",
+    target: Ref | None = None,
+    result: str = "",
 ) -> Link:
     try:
         content = json.dumps(body, ensure_ascii=True, sort_keys=True, allow_nan=False, separators=(",", ":"))

@@ -212,7 +212,7 @@ def pods_facts(scene: Scene, extra: Sequence[Fact] = ()) -> list[Fact]:
 
 
 async def watch_template(
-    plan: Plan, hands: Hands, note: Note, took: Callable[[Document], bool], done: str, on_way: str
+    plan: Plan, hands: Hands, note: Note, *, took: Callable[[Document], bool], done: str, on_way: str
 ) -> Ended:
     """Watch a Rollout take another template: until it is Healthy, or waits at a step for a person.
 

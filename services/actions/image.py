@@ -79,7 +79,7 @@ class SetImage(Ordinary):
             return _image(found, container) == image
 
         if _argo(plan.target):
-            return await watch_template(plan, hands, note, took, done, f"{key} delivers {image}")
+            return await watch_template(plan, hands, note, took=took, done=done, on_way=f"{key} delivers {image}")
         return await watch_rollout(plan, hands, note, took, done)
 
 

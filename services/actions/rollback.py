@@ -124,7 +124,9 @@ class Rollback:
             return _runs(found, wanted)
 
         if plan.target.ref.kind == "Rollout":
-            ended = await watch_template(plan, hands, note, took, name, f"{plan.target.ref.key} is on its way back")
+            ended = await watch_template(
+                plan, hands, note, took=took, done=name, on_way=f"{plan.target.ref.key} is on its way back"
+            )
         else:
             ended = await watch_rollout(plan, hands, note, took, name)
         alerts = [key for key in plan.state.get("alerts", "").split(",") if key]

@@ -55,6 +55,7 @@ class Evidence:
     def look(
         self,
         configured: Sequence[Configured],
+        *,
         alertmanagers: Sequence[AlertmanagerSeen],
         prometheis: Sequence[PrometheusSeen],
         alerts: Mapping[str, Alert],
@@ -75,7 +76,9 @@ class Evidence:
             *_unsent(alertmanagers, prometheis, alerts.values(), views, everywhere=everywhere),
         ]
         ripe = self._ripe(conditions, views, now)
-        self._describe(configured, alertmanagers, prometheis, shown, ripe, views)
+        self._describe(
+            configured, alertmanagers=alertmanagers, prometheis=prometheis, shown=shown, ripe=ripe, views=views
+        )
         rows = [_row(condition, self._since[condition.key][0]) for condition in ripe]
         return dict(self._peers), {row.key: row for row in rows}
 
@@ -145,6 +148,7 @@ class Evidence:
     def _describe(
         self,
         configured: Sequence[Configured],
+        *,
         alertmanagers: Sequence[AlertmanagerSeen],
         prometheis: Sequence[PrometheusSeen],
         shown: Mapping[str, set[str]],

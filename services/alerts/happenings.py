@@ -18,12 +18,14 @@ def began_event(alert: Alert, seen_at: float) -> Event:
     """Return that an alert fires; `at` is its onset, when the condition began."""
     quiet = _QUIET.get(alert.state, "")
     text = f"{alert.name} firing ({quiet})" if quiet else f"{alert.name} firing"
-    return _event(alert, BEGAN, alert.onset, text, Severity.NOTICE if quiet else alert.severity, seen_at)
+    return _event(
+        alert, BEGAN, alert.onset, text=text, severity=Severity.NOTICE if quiet else alert.severity, seen_at=seen_at
+    )
 
 
 def ended_event(alert: Alert, seen_at: float) -> Event:
     """Return that an alert ended; `at` is when, `alert.onset` the onset its begin was told with."""
-    return _event(alert, ENDED, alert.ended_at, f"{alert.name} ended", Severity.OK, seen_at)
+    return _event(alert, ENDED, alert.ended_at, text=f"{alert.name} ended", severity=Severity.OK, seen_at=seen_at)
 
 
 def is_told(alert: Alert) -> bool:
@@ -31,7 +33,7 @@ def is_told(alert: Alert) -> bool:
     return not alert.heartbeat and not alert.key.startswith(PREFIX)
 
 
-def _event(alert: Alert, transition: str, at: float, text: str, severity: Severity, seen_at: float) -> Event:
+def _event(alert: Alert, transition: str, at: float, *, text: str, severity: Severity, seen_at: float) -> Event:
     """Whole seconds name the episode: `ALERTS_FOR_STATE`, from which others backfill, has no fractions."""
     entity = alert.entity
     ref = Ref(entity.cluster, "", "Alert", entity.namespace, alert.name, alert.fingerprint)

@@ -80,7 +80,12 @@ class Painter:
         views = self._views(observed, now)
         rows = merge.rows(entities.of, self.heartbeats)
         peers, wrong = self._evidence.look(
-            self._configured, observed.alertmanagers, observed.prometheis, rows, views, now
+            self._configured,
+            alertmanagers=observed.alertmanagers,
+            prometheis=observed.prometheis,
+            alerts=rows,
+            views=views,
+            now=now,
         )
         advanced = self._episodes.advance({**rows, **wrong}, views, now, merge.lapses())
         alerts = advanced.rows

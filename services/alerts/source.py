@@ -50,6 +50,7 @@ class AlertingSource:
         peers: Sequence[Peer],
         sink: Sink,
         clock: Clock,
+        *,
         surroundings: Surroundings | None = None,
         snapshot: Callable[[], Snapshot] = lambda: NO_STATE,
         jitter: Callable[[], float] = random.random,

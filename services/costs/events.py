@@ -36,7 +36,7 @@ def share_ref(cluster: str, share: CostShare, rollouts: Mapping[str, Rollout]) -
 
 
 def total_event(
-    cluster: str, jump: Jump, before: Reading | None, rates: Rates, nodes: Mapping[str, Node], now: float
+    cluster: str, jump: Jump, before: Reading | None, *, rates: Rates, nodes: Mapping[str, Node], now: float
 ) -> Event:
     """Return the event of a jump of the whole rate: nodes came or went, or their prices changed."""
     was = before.rates.nodes if before is not None else rates.nodes
@@ -65,6 +65,7 @@ def namespace_event(
     namespace: str,
     jump: Jump,
     before: Reading | None,
+    *,
     rates: Rates,
     rollouts: Mapping[str, Rollout],
     now: float,

@@ -61,7 +61,7 @@ class Moves:
         jump = self.level.look(rates.total, now)
         if jump is not None:
             nodes = snapshot.tables.get(NODES.table, {})
-            told.append(total_event(cluster, jump, self._readings.before(jump.at), rates, nodes, now))
+            told.append(total_event(cluster, jump, self._readings.before(jump.at), rates=rates, nodes=nodes, now=now))
         rollouts = snapshot.tables.get("rollouts", {})
         for name in namespaces.keys() | self._levels.keys():
             level = self._levels.get(name)
@@ -71,5 +71,5 @@ class Moves:
             moved = level.look(namespaces.get(name, 0), now)
             if moved is not None:
                 past = self._readings.before(moved.at)
-                told.append(namespace_event(cluster, name, moved, past, rates, rollouts, now))
+                told.append(namespace_event(cluster, name, moved, past, rates=rates, rollouts=rollouts, now=now))
         return [event for event in told if event is not None]

@@ -65,6 +65,7 @@ class CostWatch:
         sink: Sink,
         clock: Clock,
         settings: CostSettings,
+        *,
         history: CostHistory | None = None,
         metrics: Callable[[], MetricsSession | None] = lambda: None,
     ) -> None:

@@ -54,6 +54,7 @@ def diagnose(
     replicasets: Sequence[ReplicaSetInfo],
     pods: Sequence[Pod],
     now: float,
+    *,
     warnings: Iterable[KubeEvent] = (),
     settings: RolloutSettings = DEFAULTS,
 ) -> Rollout:
@@ -80,7 +81,7 @@ def diagnose(
     said = sorted((one for one in warnings if now - one.at < SAID_LATELY), key=lambda one: one.at, reverse=True)
     replaced = workload.ready >= workload.desired
     suspects = [pod for pod in pods if _suspect(pod) and not (replaced and pod.phase == "Failed")]
-    finding = _finding(workload, replicasets, suspects, now, said, settings.restarts)
+    finding = _finding(workload, replicasets, suspects, now, said=said, many_restarts=settings.restarts)
     stalled = _stalled(workload)
     counted = finding if finding is None or now >= finding.counts_from + settings.pending_seconds else None
     severity = _severity(workload, counted, status.done, stalled, _failing(suspects))
@@ -116,6 +117,7 @@ def _finding(
     replicasets: Sequence[ReplicaSetInfo],
     pods: Sequence[Pod],
     now: float,
+    *,
     said: Sequence[KubeEvent],
     many_restarts: int,
 ) -> Finding | None:

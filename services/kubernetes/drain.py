@@ -138,7 +138,7 @@ def plan_drain(
     """
     sizes = {_at(one, "metadata", "uid"): _at(one, "spec", "replicas") for one in owners}
     judged = [
-        _judge(pod, budgets, sizes, daemonsets, allowed or Allowed(), now)
+        _judge(pod, budgets=budgets, sizes=sizes, daemonsets=daemonsets, allowed=allowed or Allowed(), now=now)
         for pod in pods
         if _at(pod, "spec", "nodeName") == node
     ]
@@ -148,6 +148,7 @@ def plan_drain(
 
 def _judge(
     pod: Document,
+    *,
     budgets: Sequence[Document],
     sizes: Mapping[Any, Any],
     daemonsets: Collection[str] | None,

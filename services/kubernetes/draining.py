@@ -100,7 +100,7 @@ async def drain(
     what was asked goes on, and another drain takes up the rest. Raises nothing of its own: a pod that cannot go is
     FAILED, with the reason.
     """
-    run = _Drain(node, pods, requests, report, requests.clock.monotonic() + within, grace, chance)
+    run = _Drain(node, pods, requests, report, until=requests.clock.monotonic() + within, grace=grace, chance=chance)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(run.watch()), *(tasks.create_task(run.evict(one)) for one in range(len(pods)))]
         await run.over.wait()
@@ -131,6 +131,7 @@ class _Drain:
         pods: Sequence[PodVerdict],
         requests: Requests,
         report: Report,
+        *,
         until: float,
         grace: int,
         chance: Callable[[], float],

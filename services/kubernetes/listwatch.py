@@ -84,8 +84,8 @@ class ListWatch:
         codec: Codec,
         transport: Transport,
         target: Target,
-        clock: Clock,
         *,
+        clock: Clock,
         random: Callable[[], float],
         lists: asyncio.Semaphore,
     ) -> None:

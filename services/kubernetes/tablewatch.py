@@ -208,7 +208,7 @@ class TableWatch:
                     self._codec,
                     wiring.transport,
                     self,
-                    wiring.clock,
+                    clock=wiring.clock,
                     random=wiring.random,
                     lists=wiring.lists,
                 )

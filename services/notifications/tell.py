@@ -88,9 +88,9 @@ def about_action(
     ended: Ended,
     who: str,
     context: str,
+    *,
     reason: str = "",
     incident: str = "",
-    *,
     doubted: bool = False,
 ) -> About | None:
     """Return what there is to tell of an action that ended; None where it was cancelled. `who` is "mina@bastion-1"."""
@@ -134,7 +134,9 @@ def about_action(
     )
 
 
-def about_incident(incident: Incident, kind: MessageKind, text: str, who: str, now: float, context: str = "") -> About:
+def about_incident(
+    incident: Incident, kind: MessageKind, text: str, who: str, now: float, *, context: str = ""
+) -> About:
     """Return what there is to tell of an incident: DECLARED, UPDATED or RESOLVED, with what was typed."""
     user, _, host = who.partition("@")
     values = {

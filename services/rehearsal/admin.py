@@ -137,7 +137,11 @@ class Admin:
     async def _set_image(self, body: Json) -> Json:
         world, where = self._estate.engine.world, (body["namespace"], body["name"])
         cause, actor = body.get("cause", "admin"), body.get("actor", "kubectl-set")
-        return {"found": operations.set_image(world, self._resource(body), *where, body["image"], cause, actor)}
+        return {
+            "found": operations.set_image(
+                world, self._resource(body), *where, image=body["image"], cause=cause, actor=actor
+            )
+        }
 
     async def _scale(self, body: Json) -> Json:
         world, replicas = self._estate.engine.world, int(body["replicas"])

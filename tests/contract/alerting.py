@@ -131,7 +131,7 @@ async def shown_at(
     live = LiveState(clock, tick=0.02)
     asked = peers_of(prometheis or {}, alertmanagers)
     peers: list[Peer] = [structs.replace(peer, interval=interval) for peer in asked]
-    source = AlertingSource(peers, live, clock, Surroundings(**surroundings), live.snapshot)
+    source = AlertingSource(peers, live, clock, surroundings=Surroundings(**surroundings), snapshot=live.snapshot)
     seen = Seen(live, source)
     task = asyncio.ensure_future(source.run())
     try:

@@ -94,7 +94,9 @@ async def console(kubeconfig: Path, prometheus: str, folder: Path, *namespaces: 
         endpoint = Endpoint("prometheus main", EndpointSettings(url=prometheus, interval=2), clock)
         stack.push_async_callback(endpoint.close)
         peers = peers_of({"main": endpoint}, {}, cluster)
-        alerting = AlertingSource(peers, made.live, clock, Surroundings(cluster=cluster, young=0.0), made.live.snapshot)
+        alerting = AlertingSource(
+            peers, made.live, clock, surroundings=Surroundings(cluster=cluster, young=0.0), snapshot=made.live.snapshot
+        )
         task = asyncio.ensure_future(alerting.run())
         stack.push_async_callback(_ended, task)
         async with asyncio.timeout(20):

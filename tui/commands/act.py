@@ -139,7 +139,16 @@ async def _act(
     try:
         await _connect(engine, live, setup, where, arguments.timeout)
         past = Past(HistoryReader(setup.folder), lambda: setup.key) if config.history.enabled else None
-        acting = make_acting(engine, live, clock, setup, trail, past, lambda: outgoing, monitoring.alertmanagers)
+        acting = make_acting(
+            engine,
+            live,
+            clock,
+            setup,
+            trail=trail,
+            past=past,
+            outgoing=lambda: outgoing,
+            alertmanagers=monitoring.alertmanagers,
+        )
         if acting is None:
             raise Problem(safe_text("The cluster is not connected."))
         acting.armed = Armed(identity.context, math.inf)

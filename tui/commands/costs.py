@@ -157,7 +157,7 @@ async def ask(setup: Setup, clock: Clock, arguments: argparse.Namespace) -> Esti
 
     engine = Engine(live, clock)
     config = setup.loaded.config
-    watch = CostWatch(live, live, clock, config.costs, Kept(HistoryReader(setup.folder), setup.key))
+    watch = CostWatch(live, live, clock, config.costs, history=Kept(HistoryReader(setup.folder), setup.key))
     leave = live.subscribe(look)
     task = asyncio.create_task(watch.run())
     try:

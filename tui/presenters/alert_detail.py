@@ -87,7 +87,13 @@ def present_alert_title(alert: Alert, lens: Lens) -> Line:
 
 
 def present_alert(
-    alert: Alert, snapshot: Snapshot, suspects: Sequence[Suspect], words: LastWords, keys: Mapping[str, str], lens: Lens
+    alert: Alert,
+    snapshot: Snapshot,
+    suspects: Sequence[Suspect],
+    *,
+    words: LastWords,
+    keys: Mapping[str, str],
+    lens: Lens,
 ) -> tuple[Line, ...]:
     """Return everything about an alert, the most needed first. `keys` are those that copy links, by what they copy."""
     row = workload_of(alert, snapshot)

@@ -331,7 +331,7 @@ BY_TEAM = structs.replace(
 
 
 def present_cost_table(
-    by: CostBy, shown: int, total: int, summary: CostSummary | None, narrowed: str, reading: Reading, lens: Lens
+    by: CostBy, *, shown: int, total: int, summary: CostSummary | None, narrowed: str, reading: Reading, lens: Lens
 ) -> PaneVM:
     """Return the frame of the full screen: what is added up, the whole, and what is not known."""
     count = f"{shown:,} of {total:,}  /{lens.text(narrowed)}" if narrowed else f"{shown:,}"

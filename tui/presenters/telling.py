@@ -70,7 +70,7 @@ def topic_of(subject: object, scene: Scene, incidents: Iterable[Incident] = (), 
     An object that an open incident is about belongs to that incident. Nothing in particular is the cluster.
     """
     if isinstance(subject, Incident):
-        about = about_incident(subject, MessageKind.UPDATED, "", scene.who, scene.now, scene.context)
+        about = about_incident(subject, MessageKind.UPDATED, "", scene.who, scene.now, context=scene.context)
         values = {**about.values, "what": f"{subject.id} {subject.title}", "state": subject.status.value}
         values |= {"since": stamp(subject.started_at), "cluster": subject.cluster or scene.cluster}
         return Topic(subject.id, values, about.severity, subject.id, "", None, subject)

@@ -121,7 +121,9 @@ class AlertScreen(ReadingScreen):
             return
         lens, snapshot = self.console.lens(), self.console.feed.snapshot()
         keys = {name: self.console.keymap.key(f"copy_{name}") for name in ("runbook", "dashboard")}
-        lines: Sequence[Line] = present_alert(self.alert, snapshot, self._suspects(), self._log.words, keys, lens)
+        lines: Sequence[Line] = present_alert(
+            self.alert, snapshot, self._suspects(), words=self._log.words, keys=keys, lens=lens
+        )
         self.text.set_vm(TextVM((), tuple(lines)))
         state = present_state(evidence_of(snapshot, lens.now).reading, lens)
         if self.alert.key not in snapshot.tables.get(ALERTS, {}):

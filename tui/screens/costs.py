@@ -60,7 +60,15 @@ class CostsScreen(TableScreen):
         ordering, lens = self.driver.ordering, self.console.lens()
         summary = summary_of(self.console.feed.snapshot())
         total = sum(1 for line in self.driver.rows.values() if line.by is self.by)
-        vm = present_cost_table(self.by, len(ordering.order), total, summary, self._filter, self.reading(), lens)
+        vm = present_cost_table(
+            self.by,
+            shown=len(ordering.order),
+            total=total,
+            summary=summary,
+            narrowed=self._filter,
+            reading=self.reading(),
+            lens=lens,
+        )
         self.pane.set_vm(vm)
 
     def do_cost_by(self) -> None:

@@ -117,12 +117,12 @@ class TimelineScreen(TableScreen):
         title, state = present_title(
             shown,
             len(self._events) - self._outside,
-            self._words,
-            self._more,
-            self._reason,
-            reading,
-            self.console.lens(),
-            self._outside,
+            words=self._words,
+            more=self._more,
+            reason=self._reason,
+            reading=reading,
+            lens=self.console.lens(),
+            outside=self._outside,
         )
         face, message = self._face(reading, len(self.driver.rows), self.console.lens())
         self.pane.set_vm(PaneVM("", title, state, face, message))

@@ -160,7 +160,7 @@ class Builder:
         for _ in range(app.replicas):
             created = self._start - self._pod_age(app.current)
             name = f"{replica_set['metadata']['name']}-{templates.suffix(rng)}"
-            pod = pods.build(template, app.namespace, name, owner, {}, rng, created)
+            pod = pods.build(template, app.namespace, name, owner=owner, extra_labels={}, rng=rng, now=created)
             pod["metadata"]["uid"] = self._world.new_uid()
             self._run(pod, app, created, self._seat(pod["metadata"]["uid"], owner["uid"], app))
 
@@ -182,7 +182,7 @@ class Builder:
         template = owner["spec"]["template"]
         for index in range(app.replicas):
             created = self._start - self._pod_age(app.current) + index * 30
-            pod = statefulsets.stateful_pod(owner, template, index, revision, self._world, created)
+            pod = statefulsets.stateful_pod(owner, template, index, revision=revision, world=self._world, now=created)
             pod["metadata"]["uid"] = self._world.new_uid()
             self._run(pod, app, created, self._seat(pod["metadata"]["uid"], owner["metadata"]["uid"], app))
         counts = ("replicas", "readyReplicas", "availableReplicas", "currentReplicas", "updatedReplicas")

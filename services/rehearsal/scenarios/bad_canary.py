@@ -23,7 +23,9 @@ def _script(engine: Engine, plan: Blueprint) -> None:
     def release() -> None:
         for name in (CANARY, BLUE_GREEN):
             image = f"{plan.registry}/{namespace}/{name}:v1.1.0"
-            operations.set_image(world, resources.ROLLOUTS, namespace, name, image, f"release {name} v1.1.0", deployer)
+            operations.set_image(
+                world, resources.ROLLOUTS, namespace, name, image=image, cause=f"release {name} v1.1.0", actor=deployer
+            )
 
     world.after(SCENARIO.past - RELEASED, release)
 

@@ -152,7 +152,9 @@ def _deploy(engine: Engine, app: App, actor: str, rng: random.Random, cpu: str =
     )
     cause = f"{actor}: {text}"
     image = app.image_of(tag)
-    operations.set_image(engine.world, resources.DEPLOYMENTS, app.namespace, app.name, image, cause, actor, cpu)
+    operations.set_image(
+        engine.world, resources.DEPLOYMENTS, app.namespace, app.name, image=image, cause=cause, actor=actor, cpu=cpu
+    )
     return tag
 
 

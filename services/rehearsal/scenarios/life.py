@@ -84,7 +84,13 @@ def release(engine: Engine, plan: Blueprint, app: App) -> None:
         tag=tag, build=rng.randint(1000, 9999), noun=rng.choice(vocabulary.NOUNS), number=rng.randint(2, 30)
     )
     operations.set_image(
-        engine.world, resources.DEPLOYMENTS, app.namespace, app.name, app.image_of(tag), f"{actor}: {text}", actor
+        engine.world,
+        resources.DEPLOYMENTS,
+        app.namespace,
+        app.name,
+        image=app.image_of(tag),
+        cause=f"{actor}: {text}",
+        actor=actor,
     )
 
 

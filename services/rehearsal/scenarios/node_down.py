@@ -52,7 +52,7 @@ def _script(engine: Engine, plan: Blueprint) -> None:
         node = world.store.get(resources.NODES, "", lost)
         if node is not None:
             message = f"INFO: task {task} blocked for more than 120 seconds."
-            world.warn(resources.NODES, node, "TaskHung", message, "kernel-monitor", lost)
+            world.warn(resources.NODES, node, "TaskHung", message, component="kernel-monitor", host=lost)
 
     def lose() -> None:
         engine.nodes.lose(lost)

@@ -83,7 +83,7 @@ def _script(engine: Engine, plan: Blueprint) -> None:
         spec = {"containers": [free], "priorityClassName": "system-node-critical"}
         operations.merge(world, *where, {"spec": {"template": {"spec": spec}}})
         cause = f"{deployer}: {tag}: keep all of {noun} in memory, no limits, never evict"
-        operations.set_image(world, *where, app.image_of(tag), cause, deployer)
+        operations.set_image(world, *where, image=app.image_of(tag), cause=cause, actor=deployer)
 
     def scale() -> None:
         scaler = world.store.get(resources.AUTOSCALERS, app.namespace, app.name)

@@ -68,18 +68,18 @@ class Autoscaler:
                 autoscaler,
                 "ScalingActive",
                 "False",
-                "ScalingDisabled",
-                "scaling is disabled since the replica count of the target is zero",
-                self._world.now,
+                reason="ScalingDisabled",
+                message="scaling is disabled since the replica count of the target is zero",
+                now=self._world.now,
             )
         else:
             _set(
                 autoscaler,
                 "ScalingActive",
                 "True",
-                "ValidMetricFound",
-                "the HPA was able to successfully calculate a replica count",
-                self._world.now,
+                reason="ValidMetricFound",
+                message="the HPA was able to successfully calculate a replica count",
+                now=self._world.now,
             )
             if wanted != present:
                 self._rescale(resource, autoscaler, workload, wanted)
@@ -96,11 +96,11 @@ class Autoscaler:
         )
         operations.scale(self._world, resource, metadata["namespace"], metadata["name"], wanted)
         message = f"New size: {wanted}; reason: {why}"
-        self._world.event(resources.AUTOSCALERS, autoscaler, "SuccessfulRescale", message, _COMPONENT)
+        self._world.event(resources.AUTOSCALERS, autoscaler, "SuccessfulRescale", message, component=_COMPONENT)
         autoscaler["status"]["lastScaleTime"] = stamp(self._world.now)
 
 
-def _set(autoscaler: Json, kind: str, status: str, reason: str, message: str, now: float) -> None:
+def _set(autoscaler: Json, kind: str, status: str, *, reason: str, message: str, now: float) -> None:
     conditions = autoscaler["status"].setdefault("conditions", [])
     found = next((one for one in conditions if one["type"] == kind), None)
     if found is None:

@@ -36,6 +36,6 @@ class Cordons:
             room.open = not closed and not room.taint
         word = "NodeNotSchedulable" if closed else "NodeSchedulable"
         node, message = entry.read(), f"Node {entry.name} status is now: {word}"
-        self._world.event(resources.NODES, node, word, message, "kubelet", entry.name)
+        self._world.event(resources.NODES, node, word, message, component="kubelet", host=entry.name)
         if not closed:
             self._scheduler.nodes_changed()

@@ -46,7 +46,7 @@ class DaemonSetController:
         pod = daemon_pod(owner, node, revision, world, world.now)
         world.store.create(resources.PODS, pod)
         message = f"Created pod: {pod['metadata']['name']}"
-        world.event(resources.DAEMON_SETS, owner, "SuccessfulCreate", message, _COMPONENT)
+        world.event(resources.DAEMON_SETS, owner, "SuccessfulCreate", message, component=_COMPONENT)
         return pod
 
     def _replace(self, owner: Json, seated: dict[str, Json], revision: str) -> None:
@@ -64,7 +64,9 @@ class DaemonSetController:
             del seated[node]
             name = pod["metadata"]["name"]
             self._kubelet.stop(pod["metadata"]["namespace"], name)
-            self._world.event(resources.DAEMON_SETS, owner, "SuccessfulDelete", f"Deleted pod: {name}", _COMPONENT)
+            self._world.event(
+                resources.DAEMON_SETS, owner, "SuccessfulDelete", f"Deleted pod: {name}", component=_COMPONENT
+            )
 
     def _report(self, owner: Json, living: list[Json], revision: str) -> None:
         ready = sum(pods.is_ready(pod) for pod in living)
@@ -100,7 +102,9 @@ def daemon_pod(owner: Json, node: str, revision: str, world: World, now: float) 
     labels = {revisions.HASH_LABEL: revision, "pod-template-generation": str(owner["metadata"]["generation"])}
     reference = pods.owner_reference("apps/v1", "DaemonSet", owner)
     template = owner["spec"]["template"]
-    pod = pods.build(template, owner["metadata"]["namespace"], name, reference, labels, world.rng, now)
+    pod = pods.build(
+        template, owner["metadata"]["namespace"], name, owner=reference, extra_labels=labels, rng=world.rng, now=now
+    )
     field = {"key": "metadata.name", "operator": "In", "values": [node]}
     required = {"nodeSelectorTerms": [{"matchFields": [field]}]}
     pod["spec"]["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}

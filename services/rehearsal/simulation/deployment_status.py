@@ -31,15 +31,15 @@ def report(world: World, deployment: Json, new: Json | None, every: list[Json], 
     conditions = status.setdefault("conditions", [])
     _availability(world, deployment, conditions, counts["availableReplicas"])
     if deployment["spec"].get("paused"):
-        _set(world, conditions, "Progressing", "Unknown", "DeploymentPaused", "Deployment is paused")
+        _set(world, conditions, "Progressing", "Unknown", reason="DeploymentPaused", message="Deployment is paused")
         _failure(world, conditions, every)
         conditions.sort(key=lambda one: str(one["type"]))
         world.store.update(resources.DEPLOYMENTS, deployment)
         return
     if find(conditions, "Progressing").get("reason") == "DeploymentPaused":
-        _set(world, conditions, "Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed")
+        _set(world, conditions, "Progressing", "Unknown", reason="DeploymentResumed", message="Deployment is resumed")
     if "progressDeadlineSeconds" in deployment["spec"]:
-        _progress(world, deployment, new, before, counts, created)
+        _progress(world, deployment, new, before=before, counts=counts, created=created)
     _failure(world, conditions, every)
     conditions.sort(key=lambda one: str(one["type"]))
     world.store.update(resources.DEPLOYMENTS, deployment)
@@ -63,14 +63,21 @@ def _counts(deployment: Json, new: Json | None, every: list[Json]) -> dict[str, 
 def _availability(world: World, deployment: Json, conditions: list[Json], usable: int) -> None:
     _, unavailable = limits(deployment)
     if usable >= deployment["spec"]["replicas"] - unavailable:
-        _set(world, conditions, "Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
+        _set(
+            world,
+            conditions,
+            "Available",
+            "True",
+            reason="MinimumReplicasAvailable",
+            message="Deployment has minimum availability.",
+        )
     else:
         message = "Deployment does not have minimum availability."
-        _set(world, conditions, "Available", "False", "MinimumReplicasUnavailable", message)
+        _set(world, conditions, "Available", "False", reason="MinimumReplicasUnavailable", message=message)
 
 
 def _progress(
-    world: World, deployment: Json, new: Json | None, before: dict[str, int], counts: dict[str, int], created: str
+    world: World, deployment: Json, new: Json | None, *, before: dict[str, int], counts: dict[str, int], created: str
 ) -> None:
     status, metadata = deployment["status"], deployment["metadata"]
     conditions = status["conditions"]
@@ -81,8 +88,8 @@ def _progress(
             conditions,
             "Progressing",
             "True",
-            "NewReplicaSetCreated",
-            f'Created new replica set "{created}"',
+            reason="NewReplicaSetCreated",
+            message=f'Created new replica set "{created}"',
             renew=True,
         )
     current = find(conditions, "Progressing")
@@ -90,10 +97,26 @@ def _progress(
         return
     whole = int(deployment["spec"]["replicas"])
     if counts["updatedReplicas"] == counts["replicas"] == counts["availableReplicas"] == whole and new:
-        _set(world, conditions, "Progressing", "True", _DONE, f"{name} has successfully progressed.", renew=True)
+        _set(
+            world,
+            conditions,
+            "Progressing",
+            "True",
+            reason=_DONE,
+            message=f"{name} has successfully progressed.",
+            renew=True,
+        )
         return
     if _advanced(before, counts):
-        _set(world, conditions, "Progressing", "True", "ReplicaSetUpdated", f"{name} is progressing.", renew=True)
+        _set(
+            world,
+            conditions,
+            "Progressing",
+            "True",
+            reason="ReplicaSetUpdated",
+            message=f"{name} is progressing.",
+            renew=True,
+        )
     current = find(conditions, "Progressing")
     if not current or current.get("reason") == _DONE:
         return
@@ -101,7 +124,15 @@ def _progress(
     if world.now >= deadline:
         if current["reason"] != "ProgressDeadlineExceeded":
             message = f"{name} has timed out progressing."
-            _set(world, conditions, "Progressing", "False", "ProgressDeadlineExceeded", message, renew=True)
+            _set(
+                world,
+                conditions,
+                "Progressing",
+                "False",
+                reason="ProgressDeadlineExceeded",
+                message=message,
+                renew=True,
+            )
     else:
         world.enqueue("Deployment", metadata["namespace"], metadata["name"], deadline - world.now + 1)
 
@@ -121,7 +152,14 @@ def _failure(world: World, conditions: list[Json], every: list[Json]) -> None:
     for one in every:
         for condition in one["status"].get("conditions", ()):
             if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-                _set(world, conditions, "ReplicaFailure", "True", condition["reason"], condition["message"])
+                _set(
+                    world,
+                    conditions,
+                    "ReplicaFailure",
+                    "True",
+                    reason=condition["reason"],
+                    message=condition["message"],
+                )
                 return
     conditions[:] = [one for one in conditions if one["type"] != "ReplicaFailure"]
 
@@ -132,7 +170,7 @@ def find(conditions: list[Json], kind: str) -> Json:
 
 
 def _set(
-    world: World, conditions: list[Json], kind: str, status: str, reason: str, message: str, *, renew: bool = False
+    world: World, conditions: list[Json], kind: str, status: str, *, reason: str, message: str, renew: bool = False
 ) -> None:
     """Set a condition; `renew` moves its update time even when nothing else differs."""
     condition = find(conditions, kind)

@@ -209,7 +209,9 @@ class DeploymentController:
         if before != replicas:
             way = "up" if replicas > before else "down"
             message = f"Scaled {way} replica set {target['metadata']['name']} from {before} to {replicas}"
-            self._world.event(resources.DEPLOYMENTS, family.deployment, "ScalingReplicaSet", message, _COMPONENT)
+            self._world.event(
+                resources.DEPLOYMENTS, family.deployment, "ScalingReplicaSet", message, component=_COMPONENT
+            )
 
     def _clean_up(self, family: Family) -> None:
         """Delete the oldest idle ReplicaSets beyond the history limit."""

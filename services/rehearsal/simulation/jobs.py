@@ -67,7 +67,9 @@ class JobController:
         pod = job_pod(job, world, world.now)
         world.store.create(resources.PODS, pod)
         active.append(pod)
-        world.event(resources.JOBS, job, "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}", _JOB_COMPONENT)
+        world.event(
+            resources.JOBS, job, "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}", component=_JOB_COMPONENT
+        )
 
     def _complete(self, job: Json) -> None:
         moment = stamp(self._world.now)
@@ -75,14 +77,14 @@ class JobController:
         message = "Reached expected number of succeeded pods"
         for kind in ("SuccessCriteriaMet", "Complete"):
             _add_condition(job, kind, "CompletionsReached", message, moment)
-        self._world.event(resources.JOBS, job, "Completed", "Job completed", _JOB_COMPONENT)
+        self._world.event(resources.JOBS, job, "Completed", "Job completed", component=_JOB_COMPONENT)
 
     def _fail(self, job: Json) -> None:
         moment = stamp(self._world.now)
         message = "Job has reached the specified backoff limit"
         for kind in ("FailureTarget", "Failed"):
             _add_condition(job, kind, "BackoffLimitExceeded", message, moment)
-        self._world.warn(resources.JOBS, job, "BackoffLimitExceeded", message, _JOB_COMPONENT)
+        self._world.warn(resources.JOBS, job, "BackoffLimitExceeded", message, component=_JOB_COMPONENT)
 
 
 class CronJobController:
@@ -111,7 +113,7 @@ class CronJobController:
                     cron,
                     "SuccessfulCreate",
                     f"Created job {job['metadata']['name']}",
-                    _CRON_COMPONENT,
+                    component=_CRON_COMPONENT,
                 )
             cron["status"]["lastScheduleTime"] = stamp(slot)
         self._tidy(cron)
@@ -199,7 +201,9 @@ def job_pod(job: Json, world: World, now: float) -> Json:
     labels = {"batch.kubernetes.io/controller-uid": metadata["uid"], "batch.kubernetes.io/job-name": metadata["name"]}
     name = f"{metadata['name']}-{suffix(world.rng)}"
     owner = pods.owner_reference("batch/v1", "Job", job)
-    return pods.build(job["spec"]["template"], metadata["namespace"], name, owner, labels, world.rng, now)
+    return pods.build(
+        job["spec"]["template"], metadata["namespace"], name, owner=owner, extra_labels=labels, rng=world.rng, now=now
+    )
 
 
 def _add_condition(job: Json, kind: str, reason: str, message: str, moment: str) -> None:

@@ -51,7 +51,8 @@ class Lives:
     def tell(self, pod: Json, reason: str, message: str, *, warning: bool = False) -> None:
         """Record an event about a pod, from its node."""
         write = self.world.warn if warning else self.world.event
-        write(resources.PODS, pod, reason, message, _COMPONENT, pod["spec"].get("nodeName", ""))
+        host = pod["spec"].get("nodeName", "")
+        write(resources.PODS, pod, reason, message, component=_COMPONENT, host=host)
 
     def tell_later(self, life: Life, delay: float, reason: str, message: str) -> None:
         """Record an event after a while, if the pod still lives."""

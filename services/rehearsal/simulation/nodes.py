@@ -43,11 +43,13 @@ class Nodes:
         for condition in node["status"]["conditions"]:
             self._set(condition, "Unknown", *_UNREACHABLE)
         self._taint(node, "node.kubernetes.io/unreachable", "NoSchedule", "NoExecute")
-        self._world.event(resources.NODES, node, "NodeNotReady", f"Node {name} status is now: NodeNotReady", _COMPONENT)
+        self._world.event(
+            resources.NODES, node, "NodeNotReady", f"Node {name} status is now: NodeNotReady", component=_COMPONENT
+        )
         for pod in self._seated(name):
             pods.set_condition(pod["status"]["conditions"], "Ready", "False", self._world.now)
             self._world.store.update(resources.PODS, pod)
-            self._world.warn(resources.PODS, pod, "NodeNotReady", "Node is not ready", _COMPONENT)
+            self._world.warn(resources.PODS, pod, "NodeNotReady", "Node is not ready", component=_COMPONENT)
         self._world.after(_EVICT_AFTER, lambda: self._evict(name))
         return True
 
@@ -63,7 +65,9 @@ class Nodes:
         self._world.store.update(resources.NODES, node)
         room = self._world.capacity.rooms[name]
         room.open, room.taint = not node["spec"].get("unschedulable", False), ""
-        self._world.event(resources.NODES, node, "NodeReady", f"Node {name} status is now: NodeReady", "kubelet", name)
+        self._world.event(
+            resources.NODES, node, "NodeReady", f"Node {name} status is now: NodeReady", component="kubelet", host=name
+        )
         for pod in self._seated(name):
             if "deletionTimestamp" in pod["metadata"]:
                 self._world.store.delete(resources.PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
@@ -83,7 +87,7 @@ class Nodes:
                 self._set(condition, "True", reason, message)
         self._taint(node, f"node.kubernetes.io/{taint}", "NoSchedule")
         message = f"Node {name} status is now: NodeHas{kind}"
-        self._world.event(resources.NODES, node, f"NodeHas{kind}", message, "kubelet", name)
+        self._world.event(resources.NODES, node, f"NodeHas{kind}", message, component="kubelet", host=name)
         return True
 
     def relieve(self, name: str, kind: Pressure) -> bool:
@@ -102,7 +106,7 @@ class Nodes:
         self._world.store.update(resources.NODES, node)
         reason = f"NodeHasNo{kind}" if kind == "DiskPressure" else f"NodeHasSufficient{kind.removesuffix('Pressure')}"
         message = f"Node {name} status is now: {reason}"
-        self._world.event(resources.NODES, node, reason, message, "kubelet", name)
+        self._world.event(resources.NODES, node, reason, message, component="kubelet", host=name)
         return True
 
     def _set(self, condition: Json, status: str, reason: str, message: str) -> None:
@@ -132,7 +136,9 @@ class Nodes:
             pod["metadata"]["deletionGracePeriodSeconds"] = grace
             self._world.store.update(resources.PODS, pod)
             message = f"Marking for deletion Pod {pod['metadata']['namespace']}/{pod['metadata']['name']}"
-            self._world.event(resources.PODS, pod, "TaintManagerEviction", message, "taint-eviction-controller")
+            self._world.event(
+                resources.PODS, pod, "TaintManagerEviction", message, component="taint-eviction-controller"
+            )
 
     def _seated(self, name: str) -> list[Json]:
         collection = self._world.store.collection(resources.PODS)

@@ -17,7 +17,7 @@ _RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
 
 def set_image(
-    world: World, resource: Resource, namespace: str, name: str, image: str, cause: str, actor: str, cpu: str = ""
+    world: World, resource: Resource, namespace: str, name: str, *, image: str, cause: str, actor: str, cpu: str = ""
 ) -> bool:
     """Give the first container another image, with change-cause and manager; return whether the workload exists.
 

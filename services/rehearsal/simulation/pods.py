@@ -55,6 +55,7 @@ def build(
     template: Json,
     namespace: str,
     name: str,
+    *,
     owner: Json | None,
     extra_labels: dict[str, str],
     rng: random.Random,
@@ -109,7 +110,7 @@ _SOURCES = [
 
 
 def set_condition(
-    conditions: list[Json], kind: str, status: str, now: float, reason: str = "", message: str = ""
+    conditions: list[Json], kind: str, status: str, now: float, *, reason: str = "", message: str = ""
 ) -> None:
     """Set one condition; its transition time moves only when its status changes."""
     found = next((one for one in conditions if one["type"] == kind), None)
@@ -193,14 +194,14 @@ def refresh(pod: Json, now: float) -> None:
     _set_phase(pod, statuses)
     unready = [one["name"] for one in statuses if not one["ready"]]
     if status["phase"] == "Succeeded":
-        why = ("PodCompleted", "")
+        reason, message = "PodCompleted", ""
     elif status["phase"] == "Failed":
-        why = ("PodFailed", "")
+        reason, message = "PodFailed", ""
     else:
-        why = ("ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]")
+        reason, message = "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]"
     for kind in ("Ready", "ContainersReady"):
         if unready:
-            set_condition(conditions, kind, "False", now, *why)
+            set_condition(conditions, kind, "False", now, reason=reason, message=message)
         else:
             set_condition(conditions, kind, "True", now)
 

@@ -39,6 +39,7 @@ class Recorder:
         resource: resources.Resource,
         obj: Json,
         kind: EventType,
+        *,
         reason: str,
         message: str,
         component: str,

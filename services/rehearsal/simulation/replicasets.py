@@ -54,7 +54,11 @@ class ReplicaSetController:
             if refusal:
                 message = f'pods "{name}" is forbidden: {refusal}'
                 world.warn(
-                    resources.REPLICA_SETS, replica_set, "FailedCreate", f"Error creating: {message}", _COMPONENT
+                    resources.REPLICA_SETS,
+                    replica_set,
+                    "FailedCreate",
+                    f"Error creating: {message}",
+                    component=_COMPONENT,
                 )
                 failures = self._failures[metadata["uid"]] = self._failures.get(metadata["uid"], 0) + 1
                 delay = min(120.0, 0.5 * 2**failures)
@@ -62,11 +66,19 @@ class ReplicaSetController:
                 return message
             owner = pods.owner_reference("apps/v1", "ReplicaSet", replica_set)
             pod = pods.build(
-                replica_set["spec"]["template"], metadata["namespace"], name, owner, {}, world.rng, world.now
+                replica_set["spec"]["template"],
+                metadata["namespace"],
+                name,
+                owner=owner,
+                extra_labels={},
+                rng=world.rng,
+                now=world.now,
             )
             world.store.create(resources.PODS, pod)
             world.quotas.charge(pod["metadata"]["uid"], metadata["namespace"], cpu, memory)
-            world.event(resources.REPLICA_SETS, replica_set, "SuccessfulCreate", f"Created pod: {name}", _COMPONENT)
+            world.event(
+                resources.REPLICA_SETS, replica_set, "SuccessfulCreate", f"Created pod: {name}", component=_COMPONENT
+            )
         self._failures.pop(metadata["uid"], None)
         return ""
 
@@ -74,7 +86,7 @@ class ReplicaSetController:
         for pod in sorted(active, key=_expendable)[:count]:
             self._kubelet.stop(pod.namespace, pod.name)
             message = f"Deleted pod: {pod.name}"
-            self._world.event(resources.REPLICA_SETS, replica_set, "SuccessfulDelete", message, _COMPONENT)
+            self._world.event(resources.REPLICA_SETS, replica_set, "SuccessfulDelete", message, component=_COMPONENT)
 
     def _report(self, replica_set: Json, failure: str) -> None:
         world, status = self._world, replica_set["status"]

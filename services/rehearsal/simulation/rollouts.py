@@ -130,7 +130,7 @@ class RolloutController:
         status["currentStepIndex"] = 0
         revision = scene.new["metadata"]["annotations"][REVISION]
         message = f"Rollout updated to revision {revision}"
-        self._world.event(resources.ROLLOUTS, scene.rollout, "RolloutUpdated", message, _COMPONENT)
+        self._world.event(resources.ROLLOUTS, scene.rollout, "RolloutUpdated", message, component=_COMPONENT)
 
     def _settle(self, scene: Scene) -> None:
         """Run the stable template alone."""
@@ -168,7 +168,7 @@ class RolloutController:
         status["currentStepIndex"] = len(scene.steps)
         revision = scene.new["metadata"]["annotations"][REVISION]
         message = f"Rollout completed update to revision {revision} ({status['stableRS']})"
-        self._world.event(resources.ROLLOUTS, scene.rollout, "RolloutCompleted", message, _COMPONENT)
+        self._world.event(resources.ROLLOUTS, scene.rollout, "RolloutCompleted", message, component=_COMPONENT)
 
     def _abort(self, scene: Scene) -> None:
         """Go back to the stable ReplicaSet while the spec still names the other."""
@@ -177,7 +177,7 @@ class RolloutController:
             status["abortedAt"] = stamp(self._world.now)
             revision = scene.new["metadata"]["annotations"][REVISION]
             message = f"Rollout aborted update to revision {revision}"
-            self._world.warn(resources.ROLLOUTS, scene.rollout, "RolloutAborted", message, _COMPONENT)
+            self._world.warn(resources.ROLLOUTS, scene.rollout, "RolloutAborted", message, component=_COMPONENT)
         for key in ("pauseConditions", "controllerPause", "promoteFull"):
             status.pop(key, None)
         status["currentStepIndex"] = 0
@@ -240,7 +240,7 @@ class RolloutController:
             status["pauseConditions"] = [{"reason": reason, "startTime": stamp(self._world.now)}]
             status["controllerPause"] = True
             message = f"Rollout is paused ({reason})"
-            self._world.event(resources.ROLLOUTS, scene.rollout, "RolloutPaused", message, _COMPONENT)
+            self._world.event(resources.ROLLOUTS, scene.rollout, "RolloutPaused", message, component=_COMPONENT)
         _phase(scene, "Paused", reason)
         return False
 

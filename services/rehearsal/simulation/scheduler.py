@@ -58,9 +58,9 @@ class Scheduler:
         conditions = pod["status"].setdefault("conditions", [])
         if node is None:
             message = world.capacity.why_not(cpu, memory)
-            pods.set_condition(conditions, "PodScheduled", "False", world.now, "Unschedulable", message)
+            pods.set_condition(conditions, "PodScheduled", "False", world.now, reason="Unschedulable", message=message)
             world.store.update(resources.PODS, pod)
-            world.warn(resources.PODS, pod, "FailedScheduling", message, _COMPONENT)
+            world.warn(resources.PODS, pod, "FailedScheduling", message, component=_COMPONENT)
             self._waiting[key] = None
             world.after(_RETRY, lambda: self._again(key))
             return
@@ -69,7 +69,7 @@ class Scheduler:
         pods.set_condition(conditions, "PodScheduled", "True", world.now)
         world.store.update(resources.PODS, pod)
         message = f"Successfully assigned {key[0]}/{key[1]} to {node}"
-        world.event(resources.PODS, pod, "Scheduled", message, _COMPONENT)
+        world.event(resources.PODS, pod, "Scheduled", message, component=_COMPONENT)
         self._kubelet.bound(pod)
 
     def _again(self, key: tuple[str, str]) -> None:

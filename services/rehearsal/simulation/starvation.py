@@ -54,7 +54,7 @@ class Starvation:
         metadata = self._rng.choice(victims)["metadata"]
         process = metadata["labels"].get("app.kubernetes.io/name", metadata["name"])
         message = f"System OOM encountered, victim process: {process}, pid: {self._rng.randint(2000, 60_000)}"
-        self._world.warn(resources.NODES, owner, "SystemOOM", message, "kubelet", node)
+        self._world.warn(resources.NODES, owner, "SystemOOM", message, component="kubelet", host=node)
         self._kubelet.restart(metadata["namespace"], metadata["name"], reason="OOMKilled", probe=False)
 
     def evict(self, node: str) -> None:
@@ -64,7 +64,12 @@ class Starvation:
         if owner is None or not victims:
             return
         self._world.warn(
-            resources.NODES, owner, "EvictionThresholdMet", "Attempting to reclaim memory", "kubelet", node
+            resources.NODES,
+            owner,
+            "EvictionThresholdMet",
+            "Attempting to reclaim memory",
+            component="kubelet",
+            host=node,
         )
         pod = self._rng.choice(victims)
         container = pod["spec"]["containers"][0]
@@ -75,7 +80,7 @@ class Starvation:
             f"{self._rng.randint(20, 95)}Mi. Container {container['name']} was using {used}Mi, request is {asked}Mi, "
             "has larger consumption of memory. "
         )
-        self._world.warn(resources.PODS, pod, "Evicted", message, "kubelet", node)
+        self._world.warn(resources.PODS, pod, "Evicted", message, component="kubelet", host=node)
         for status in pod["status"]["containerStatuses"]:
             if "running" in status["state"]:
                 pods.terminate(status, 137, "Error", self._world.now)
@@ -83,7 +88,12 @@ class Starvation:
         pod["status"].update(phase="Failed", reason="Evicted", message=message)
         conditions = pod["status"]["conditions"]
         pods.set_condition(
-            conditions, "DisruptionTarget", "True", self._world.now, "TerminationByKubelet", message.strip()
+            conditions,
+            "DisruptionTarget",
+            "True",
+            self._world.now,
+            reason="TerminationByKubelet",
+            message=message.strip(),
         )
         self._world.store.update(resources.PODS, pod)
 

@@ -78,15 +78,15 @@ class StatefulSetController:
         if refusal:
             why = f'pods "{name}" is forbidden: {refusal}'
             message = f"create Pod {name} in StatefulSet {metadata['name']} failed error: {why}"
-            world.warn(resources.STATEFUL_SETS, owner, "FailedCreate", message, _COMPONENT)
+            world.warn(resources.STATEFUL_SETS, owner, "FailedCreate", message, component=_COMPONENT)
             world.enqueue("StatefulSet", metadata["namespace"], metadata["name"], 30.0)
             return
-        pod = stateful_pod(owner, template, index, revision, world, world.now)
+        pod = stateful_pod(owner, template, index, revision=revision, world=world, now=world.now)
         world.store.create(resources.PODS, pod)
         world.quotas.charge(pod["metadata"]["uid"], metadata["namespace"], cpu, memory)
         owned[index] = pod
         message = f"create Pod {name} in StatefulSet {metadata['name']} successful"
-        world.event(resources.STATEFUL_SETS, owner, "SuccessfulCreate", message, _COMPONENT)
+        world.event(resources.STATEFUL_SETS, owner, "SuccessfulCreate", message, component=_COMPONENT)
 
     def _template(self, owner: Json, revision: str) -> Json:
         if revision != owner["status"]["updateRevision"]:
@@ -104,7 +104,7 @@ class StatefulSetController:
         name = pod["metadata"]["name"]
         self._kubelet.stop(pod["metadata"]["namespace"], name)
         message = f"delete Pod {name} in StatefulSet {owner['metadata']['name']} successful"
-        self._world.event(resources.STATEFUL_SETS, owner, "SuccessfulDelete", message, _COMPONENT)
+        self._world.event(resources.STATEFUL_SETS, owner, "SuccessfulDelete", message, component=_COMPONENT)
 
     def _report(self, owner: Json, owned: list[Json]) -> None:
         status, update = owner["status"], owner["status"]["updateRevision"]
@@ -137,7 +137,7 @@ def ordinal(pod: Json) -> int:
     return int(pod["metadata"]["name"].rsplit("-", 1)[1])
 
 
-def stateful_pod(owner: Json, template: Json, index: int, revision: str, world: World, now: float) -> Json:
+def stateful_pod(owner: Json, template: Json, index: int, *, revision: str, world: World, now: float) -> Json:
     """Return a new pod with this ordinal."""
     name = f"{owner['metadata']['name']}-{index}"
     labels = {
@@ -146,7 +146,9 @@ def stateful_pod(owner: Json, template: Json, index: int, revision: str, world: 
         "statefulset.kubernetes.io/pod-name": name,
     }
     reference = pods.owner_reference("apps/v1", "StatefulSet", owner)
-    pod = pods.build(template, owner["metadata"]["namespace"], name, reference, labels, world.rng, now)
+    pod = pods.build(
+        template, owner["metadata"]["namespace"], name, owner=reference, extra_labels=labels, rng=world.rng, now=now
+    )
     pod["spec"]["hostname"], pod["spec"]["subdomain"] = name, owner["spec"]["serviceName"]
     for claim in owner["spec"].get("volumeClaimTemplates", ()):
         claimed = {

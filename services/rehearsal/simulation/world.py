@@ -97,13 +97,15 @@ class World:
         """Begin to wake controllers on changes; called once the estate at rest has been built."""
         self.store.listeners.append(self._changed)
 
-    def event(self, resource: Resource, obj: Json, reason: str, message: str, component: str, host: str = "") -> None:
+    def event(
+        self, resource: Resource, obj: Json, reason: str, message: str, *, component: str, host: str = ""
+    ) -> None:
         """Record a Normal event about an object."""
-        self.recorder.write(resource, obj, "Normal", reason, message, component, host)
+        self.recorder.write(resource, obj, "Normal", reason=reason, message=message, component=component, host=host)
 
-    def warn(self, resource: Resource, obj: Json, reason: str, message: str, component: str, host: str = "") -> None:
+    def warn(self, resource: Resource, obj: Json, reason: str, message: str, *, component: str, host: str = "") -> None:
         """Record a Warning event about an object."""
-        self.recorder.write(resource, obj, "Warning", reason, message, component, host)
+        self.recorder.write(resource, obj, "Warning", reason=reason, message=message, component=component, host=host)
 
     def _changed(self, resource: Resource, change: Change) -> None:
         """Wake who is concerned; a change of a pod that changes no field that is counted by concerns nobody."""

@@ -91,7 +91,12 @@ class Evictor:
         world = self._engine.world
         conditions = pod["status"].setdefault("conditions", [])
         pods.set_condition(
-            conditions, "DisruptionTarget", "True", world.now, "EvictionByEvictionAPI", "Eviction API: evicting"
+            conditions,
+            "DisruptionTarget",
+            "True",
+            world.now,
+            reason="EvictionByEvictionAPI",
+            message="Eviction API: evicting",
         )
         world.store.update(resources.PODS, pod)
 

@@ -67,7 +67,7 @@ class Pager:
             if wanted is not None and not wanted(entry):
                 continue
             if limit and len(chosen) == limit:
-                return self._more(collection, entries, version, chosen, options, index)
+                return self._more(collection, entries, version=version, chosen=chosen, options=options, index=index)
             chosen.append(entry)
         return Page(chosen, {"resourceVersion": str(version)})
 
@@ -90,6 +90,7 @@ class Pager:
         self,
         collection: Collection,
         entries: list[Entry],
+        *,
         version: int,
         chosen: list[Entry],
         options: ListOptions,

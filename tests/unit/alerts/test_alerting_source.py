@@ -46,7 +46,7 @@ class Console:
 async def console(*peers: Peer, sink: Any = None, **surroundings: Any) -> AsyncIterator[Console]:
     clock = ManualClock()
     kept = sink or KeepingSink()
-    source = AlertingSource(peers, kept, clock, Surroundings(**surroundings), jitter=lambda: 0.0)
+    source = AlertingSource(peers, kept, clock, surroundings=Surroundings(**surroundings), jitter=lambda: 0.0)
     task = asyncio.ensure_future(source.run())
     await settle(60)
     running = Console(kept, clock, source)

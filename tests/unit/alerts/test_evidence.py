@@ -45,7 +45,9 @@ class Look:
         proms = [structs.replace(one, poll=self.polls) for one in seen if isinstance(one, PrometheusSeen)]
         views = {one.name: self.trust.alertmanager(one, self.now) for one in ams}
         views |= {one.name: self.trust.prometheus(one, self.now) for one in proms}
-        self.peers, wrong = self.evidence.look(self.configured, ams, proms, rows(ams, proms), views, self.now)
+        self.peers, wrong = self.evidence.look(
+            self.configured, alertmanagers=ams, prometheis=proms, alerts=rows(ams, proms), views=views, now=self.now
+        )
         assert all(one.state is AlertState.FIRING for one in wrong.values())
         return {key: one.annotation("summary") for key, one in wrong.items()}
 
@@ -197,5 +199,7 @@ def test_what_stays_wrong_keeps_the_onset_of_its_row() -> None:
     began = look.now
     look.at(bad)
     views = {"main": look.trust.prometheus(bad, look.now)}
-    _, wrong = look.evidence.look(look.configured, [], [bad], {}, views, look.now + 500)
+    _, wrong = look.evidence.look(
+        look.configured, alertmanagers=[], prometheis=[bad], alerts={}, views=views, now=look.now + 500
+    )
     assert [one.onset for one in wrong.values()] == [began]

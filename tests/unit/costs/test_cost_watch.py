@@ -62,7 +62,7 @@ class Estate:
         self.live.apply("k", Replace("pods", {}))
         self.grow(1)
         self.alive()
-        self.watch = CostWatch(self.live, self.live, self.clock, settings, shelf, metrics)
+        self.watch = CostWatch(self.live, self.live, self.clock, settings, history=shelf, metrics=metrics)
 
     @staticmethod
     def namespace(born: float) -> Namespace:

@@ -54,7 +54,7 @@ MOUNT = 'MountVolume.SetUp failed for volume "conf" : configmap "cart-settings" 
     ],
 )
 def test_an_event_explains(subject: Workload, pods: list[Pod], event: KubeEvent, what: str, since: float) -> None:
-    row = diagnose(subject, [], pods, NOW, [event])
+    row = diagnose(subject, [], pods, NOW, warnings=[event])
     assert row.what == what
     assert event.message in row.cause
     assert NOW - row.since == since
@@ -73,7 +73,7 @@ def test_an_event_explains(subject: Workload, pods: list[Pod], event: KubeEvent,
 def test_an_old_event_or_one_of_a_healthy_pod_explains_nothing(
     subject: Workload, pods: list[Pod], event: KubeEvent
 ) -> None:
-    what = diagnose(subject, [], pods, NOW, [event]).what
+    what = diagnose(subject, [], pods, NOW, warnings=[event]).what
     assert "quota" not in what
     assert "probe" not in what
     assert "volume" not in what

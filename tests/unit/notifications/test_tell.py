@@ -62,7 +62,7 @@ CONFIG = Config(notify={"room": ROOM, "mail": structs.replace(MAIL, contexts=("p
 
 
 def test_a_rollback_is_told_in_a_few_lines() -> None:
-    about = about_action(PLAN, ENDED, "mina@bastion-1", "prod-eu", "INC-42 checkout", "INC-42")
+    about = about_action(PLAN, ENDED, "mina@bastion-1", "prod-eu", reason="INC-42 checkout", incident="INC-42")
     assert about is not None
     [one] = compose(CONFIG, about, ["room"])
     assert one.subject == "deployment shop/cart was rolled back to revision 16"

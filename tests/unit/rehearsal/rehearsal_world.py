@@ -47,7 +47,9 @@ def pods_of(world: World, app: App) -> list[Json]:
 
 def deploy(world: World, app: App, tag: str) -> str:
     image = app.image_of(tag)
-    operations.set_image(world, resources.DEPLOYMENTS, app.namespace, app.name, image, f"ci: {tag}", "ci")
+    operations.set_image(
+        world, resources.DEPLOYMENTS, app.namespace, app.name, image=image, cause=f"ci: {tag}", actor="ci"
+    )
     return image
 
 

@@ -28,7 +28,9 @@ def test_stateful_sets_update_from_the_top_down_to_the_partition() -> None:
 
     world.store.listeners.append(look)
     image = app.image_of("v96.0.0")
-    operations.set_image(world, resources.STATEFUL_SETS, app.namespace, app.name, image, "ci: x", "ci")
+    operations.set_image(
+        world, resources.STATEFUL_SETS, app.namespace, app.name, image=image, cause="ci: x", actor="ci"
+    )
     run(world, 200)
     assert [one for one in deleted if one.startswith(f"{app.name}-")] == [f"{app.name}-2", f"{app.name}-1"]
     status = of_app(world, app, resources.STATEFUL_SETS)["status"]
@@ -50,7 +52,9 @@ def test_daemon_sets_are_replaced_node_by_node() -> None:
     rehearsal = estate()
     world = rehearsal.engine.world
     app = next(one for one in rehearsal.plan.apps if one.kind == "DaemonSet")
-    operations.set_image(world, resources.DAEMON_SETS, app.namespace, app.name, app.image_of("v97.0.0"), "ci: x", "ci")
+    operations.set_image(
+        world, resources.DAEMON_SETS, app.namespace, app.name, image=app.image_of("v97.0.0"), cause="ci: x", actor="ci"
+    )
     lowest = len(rehearsal.plan.nodes)
     for _ in range(400):
         run(world, 1)

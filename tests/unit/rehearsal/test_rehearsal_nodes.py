@@ -221,7 +221,9 @@ def test_who_rolls_the_greedy_release_back_gives_the_nodes_back() -> None:
     rehearsal = night("noisy-neighbour", SEEDS[0])
     world, app = rehearsal.engine.world, noisy_neighbour.greedy(rehearsal.plan)
     where = (resources.DEPLOYMENTS, app.namespace, app.name)
-    operations.set_image(world, *where, app.image_of(app.current.tag), "kubectl: back", "kubectl-rollout")
+    operations.set_image(
+        world, *where, image=app.image_of(app.current.tag), cause="kubectl: back", actor="kubectl-rollout"
+    )
     run(world, 400)
     check(world)
     assert not any(conditions(one)["MemoryPressure"] == "True" for one in everything(world, resources.NODES))

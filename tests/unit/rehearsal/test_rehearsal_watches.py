@@ -45,7 +45,13 @@ async def test_a_watch_from_a_list_has_no_gap_and_no_duplicate(
     app = max(calm.plan.deployments(), key=lambda one: one.replicas)
     world = calm.engine.world
     operations.set_image(
-        world, resources.DEPLOYMENTS, app.namespace, app.name, app.image_of("v77.0.0"), "cause", "somebody"
+        world,
+        resources.DEPLOYMENTS,
+        app.namespace,
+        app.name,
+        image=app.image_of("v77.0.0"),
+        cause="cause",
+        actor="somebody",
     )
     clock.advance(3)
     async with client.watch(PODS, resourceVersion=listed["metadata"]["resourceVersion"]) as frames:
