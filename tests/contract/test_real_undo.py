@@ -245,33 +245,35 @@ async def test_cordon_does_to_a_twin_what_kubectl_does(hands: KubernetesHands, p
         await kubectl(plane, "delete", "node", *names, "--wait=false")
 
 
-async def test_a_drain_judges_like_kubectl_and_empties_the_node(
-    hands: KubernetesHands, plane: ControlPlane, namespace: str
-) -> None:
+def _drained(namespace: str) -> list[dict[str, Any]]:
+    """Return a node, and pods on it of every kind that a drain judges in its own way."""
     node = manifests.node(0)
     node["metadata"] = {**node["metadata"], "name": "drained"}
     node["metadata"]["labels"] = {**node["metadata"].get("labels", {}), "kubernetes.io/hostname": "drained"}
     node["spec"] = {**node.get("spec", {}), "taints": [{"key": "drained", "value": "yes", "effect": "NoSchedule"}]}
-    await apply(plane, node)
     place = {
         "nodeSelector": {"kubernetes.io/hostname": "drained"},
         "tolerations": [{"key": "drained", "operator": "Exists"}],
     }
-    web = manifests.pod_template("web", f"{IMAGE}:1")
+    web, cache, agent, bare = (manifests.pod_template(app, f"{IMAGE}:1") for app in ("web", "cache", "agent", "bare"))
     web["spec"] |= place
-    cache = manifests.pod_template("cache", f"{IMAGE}:1")
     cache["spec"] |= place | {"volumes": [{"name": "t", "emptyDir": {}}]}
-    agent = manifests.pod_template("agent", f"{IMAGE}:1")
     agent["spec"] |= place
-    bare = manifests.pod_template("bare", f"{IMAGE}:1")["spec"] | {"nodeName": "drained"}
+    alone = bare["spec"] | {"nodeName": "drained"}
+    return [
+        node,
+        manifests.workload("Deployment", namespace, "web", web, replicas=2),
+        manifests.workload("Deployment", namespace, "cache", cache, replicas=1),
+        manifests.workload("DaemonSet", namespace, "agent", agent),
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare", "namespace": namespace}, "spec": alone},
+    ]
+
+
+async def test_a_drain_judges_like_kubectl_and_empties_the_node(
+    hands: KubernetesHands, plane: ControlPlane, namespace: str
+) -> None:
     try:
-        await apply(
-            plane,
-            manifests.workload("Deployment", namespace, "web", web, replicas=2),
-            manifests.workload("Deployment", namespace, "cache", cache, replicas=1),
-            manifests.workload("DaemonSet", namespace, "agent", agent),
-            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare", "namespace": namespace}, "spec": bare},
-        )
+        await apply(plane, *_drained(namespace))
         for each in ("deployment/web", "deployment/cache", "daemonset/agent"):
             await kubectl(plane, "-n", namespace, "rollout", "status", each, "--timeout=60s")
 
