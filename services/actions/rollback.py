@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from shlex import quote
 
 from msgspec import structs
 
@@ -31,7 +32,7 @@ from services.kubernetes.undo_risks import (
     references,
 )
 from services.kubernetes.writing import WriteProblem
-from services.model.action import Edit, Ended, Fact, Outcome, Plan, Progress, Stage, Target, Undo, Write
+from services.model.action import Edit, Ended, Fact, Outcome, Plan, Progress, Right, Stage, Target, Undo, Write
 from services.model.alert import AlertState
 from services.model.ref import CONFIGMAPS, CONTROLLERREVISIONS, JOBS, PODS, REPLICASETS, Resource
 from services.model.severity import Severity
@@ -94,8 +95,8 @@ class Rollback:
             ),
             edits=edits if len(edits) <= SHOWN else _gathered(way),
             writes=(write, *(_deletion(pod) for pod in trap)),
-            rights=(patch_right(holder.target),),
-            command=rollout_command(target, "undo", f" --to-revision={way.revision.number}"),
+            rights=(patch_right(holder.target), *([Right("delete", PODS, target.ref.namespace)] if trap else [])),
+            command=rollout_command(target, "undo", f" --to-revision={way.revision.number}") + _freeing(trap, hands),
             touches=await pods_touched(target, document, hands),
             expects=_expected(target, way, hands),
             undo=_undo(target, current),
@@ -246,6 +247,14 @@ def _trap_facts(pods: Sequence[Document]) -> list[Fact]:
         )
         for one in pods
     ]
+
+
+def _freeing(pods: Sequence[Document], hands: Hands) -> str:
+    """Return the rest of the command: what lets the blocking pods go once the template is the other one."""
+    if not pods:
+        return ""
+    namespace, names = at(pods[0], "metadata", "namespace"), " ".join(str(at(one, "metadata", "name")) for one in pods)
+    return f" && kubectl --context {quote(hands.context)} -n {quote(str(namespace))} delete pod {names}"
 
 
 def _deletion(pod: Document) -> Write:

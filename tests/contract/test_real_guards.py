@@ -191,6 +191,9 @@ async def test_the_pod_that_blocks_an_ordered_stateful_set_goes_with_the_roll_ba
     assert [one.text for one in plan.facts if one.label == "trap"] == [
         "pod web-1 blocks the roll-out for good: it is deleted too"
     ]
+    assert [(one.verb, one.resource) for one in plan.rights] == [("patch", STATEFULSETS), ("delete", PODS)]
+    assert plan.command.startswith("rollout undo statefulset/web --to-revision=1 && kubectl --context ")
+    assert plan.command.endswith(f" -n {namespace} delete pod web-1")
     ended = await alice.confirm(plan)
     assert ended.outcome is Outcome.OK, ended
     done = [one for one in changed(plane, f"/namespaces/{namespace}/", 2) if one[2] < 400]
