@@ -17,7 +17,7 @@ from msgspec import Struct
 from services.clock import SystemClock
 from services.config import Loaded
 from services.errors import Problem
-from services.kubernetes.kubeconfig import Identity, identify
+from services.kubernetes.kubeconfig import Identity, default_paths, identify
 from services.model.ref import (
     ARGO_ROLLOUTS,
     CONTROLLERREVISIONS,
@@ -80,14 +80,23 @@ async def examine_cluster(
     kubeconfig: Sequence[str] | None,
     env: Mapping[str, str],
     deadline: float,
+    *,
     loaded: Loaded | None = None,
     namespaces: Sequence[str] = (),
 ) -> list[Check]:
-    """Return the rows about the cluster; what stands on something that failed is not tried and says so."""
+    """Return the rows about the cluster, and those about the servers of the monitoring, which may stand behind it.
+
+    What stands on something that failed is not tried and says so.
+    """
+    from tui.doctor_monitoring import examine_servers
+
+    async def servers(context: str, reached: Transport | None = None) -> Sequence[Check]:
+        return await examine_servers(loaded.config, context, reached) if loaded is not None else ()
+
     try:
         identity = await asyncio.to_thread(identify, tuple(kubeconfig) if kubeconfig else None, context, env)
     except Problem as problem:
-        return [check("kubeconfig", CheckState.FAIL, problem.sentence)]
+        return [_unnamed(problem, context, kubeconfig, env, loaded), *await servers(context)]
     rows = [_named(identity, loaded)]
     scope = namespaces or (loaded.config.context(identity.context).namespaces if loaded is not None else ())
     from services.kubernetes import settings
@@ -95,18 +104,20 @@ async def examine_cluster(
     try:
         connection = await asyncio.to_thread(settings.load, identity, env)
     except Problem as problem:
-        return [*rows, check("credentials", CheckState.FAIL, problem.sentence)]
+        return [*rows, check("credentials", CheckState.FAIL, problem.sentence), *await servers(identity.context)]
     credentials_found = credential_checks(connection, env)
     rows += credentials_found
     if any(row.state is CheckState.FAIL for row in credentials_found):
-        return [*rows, *_skipped("server", *_BEYOND)]
+        return [*rows, *_skipped("server", *_BEYOND), *await servers(identity.context)]
     from services.kubernetes.credentials import Credentials
     from services.kubernetes.transport import Transport
 
     credentials = Credentials(connection, SystemClock(), environ=env)
     transport = Transport(credentials)
     try:
-        rows += await _server(transport, connection, deadline, scope or (identity.namespace,))
+        answers = await _server(transport, connection, deadline, scope or (identity.namespace,))
+        reached = not any(row.state is CheckState.FAIL and row.name in ("server", "credentials") for row in answers)
+        rows += [*answers, *await servers(identity.context, transport if reached else None)]
     finally:
         await transport.close()
         await credentials.close()
@@ -115,6 +126,17 @@ async def examine_cluster(
 
 def _skipped(*names: str) -> list[Check]:
     return [check(name, CheckState.SKIPPED, "not tried") for name in names]
+
+
+def _unnamed(
+    problem: Problem, context: str, kubeconfig: Sequence[str] | None, env: Mapping[str, str], loaded: Loaded | None
+) -> Check:
+    """Say that there is no cluster: a fault, unless none was named and servers are configured that are enough."""
+    monitored = loaded is not None and bool(loaded.config.prometheus or loaded.config.alertmanager)
+    named = bool(context or kubeconfig) or any(Path(path).expanduser().exists() for path in default_paths(env))
+    if monitored and not named:
+        return check("kubeconfig", CheckState.SKIPPED, "none; alerts and measurements are shown without a cluster")
+    return check("kubeconfig", CheckState.FAIL, problem.sentence)
 
 
 def _named(identity: Identity, loaded: Loaded | None) -> Check:

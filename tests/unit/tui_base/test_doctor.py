@@ -155,6 +155,59 @@ async def test_a_secret_that_cannot_be_read_is_a_row(tmp_path: Path) -> None:
     assert [row.state for row in rows if row.name == "secrets"] == [CheckState.FAIL]
 
 
+SERVERS = """
+[prometheus.main]
+url = "%s"
+[prometheus.gone]
+url = "http://127.0.0.1:1"
+bearer = "env:NOT_SET"
+[prometheus.elsewhere]
+url = "http://127.0.0.1:1"
+contexts = ["another"]
+[prometheus.within]
+service = "monitoring/prometheus:9090"
+[alertmanager.one]
+url = "%s"
+[alertmanager.web]
+url = "%s"
+"""
+
+
+async def test_each_server_of_the_monitoring_is_reached_or_says_why_not(tmp_path: Path) -> None:
+    async with Rehearsal(Options(scenario="bad-deploy", size="tiny", life=False, past=600)) as estate:
+        prometheus, (alertmanager, *_) = estate.address.prometheus, estate.address.alertmanagers
+        file = tmp_path / "config.toml"
+        file.write_text(SERVERS % (prometheus, alertmanager, prometheus))
+        rows = await examine(
+            TERMINAL,
+            tmp_path / "state",
+            config=str(file),
+            context=estate.address.contexts["admin"],
+            kubeconfig=[str(estate.address.kubeconfig)],
+            env={"PATH": "/usr/bin"},
+        )
+        told = {row.detail.split(":")[0]: row for row in rows if row.name in ("prometheus", "alertmanager")}
+        assert {name: row.state for name, row in told.items()} == {
+            "prometheus main": CheckState.OK,
+            "prometheus gone": CheckState.FAIL,
+            "prometheus within": CheckState.OK,
+            "alertmanager one": CheckState.OK,
+            "alertmanager web": CheckState.FAIL,
+        }
+        assert "answered in" in told["prometheus main"].detail
+        assert "env:NOT_SET" in told["prometheus gone"].detail
+        assert "version" in told["alertmanager one"].detail
+
+
+async def test_servers_alone_are_enough_and_those_behind_a_cluster_are_not_reached(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[alertmanager.one]\nservice = "monitoring/alertmanager:9093"\n')
+    rows = await examine(TERMINAL, tmp_path, config=str(file), env={"HOME": str(tmp_path)})
+    states = {row.name: row.state for row in rows}
+    assert (states["kubeconfig"], states["alertmanager"]) == (CheckState.SKIPPED, CheckState.FAIL)
+    assert "the cluster, which is not connected" in rows[-1].detail
+
+
 def test_the_state_folder(tmp_path: Path) -> None:
     assert state_checks(tmp_path / "a" / "b")[0].state is CheckState.OK
     assert not (tmp_path / "a").exists()
