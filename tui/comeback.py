@@ -10,7 +10,10 @@ from services.model.workload import Rollout
 from tui.navigation import Navigation
 from tui.presenters.banner import Notice
 from tui.presenters.lens import Lens
+from tui.presenters.rollouts import subject
 from tui.presenters.since import present_since
+from tui.presenters.terms import Test
+from tui.presenters.timeline import in_scope
 from tui.signals import suspend_to_shell
 from widgets.viewmodels import Line
 
@@ -24,6 +27,11 @@ AWAY = 10.0
 
 SETTLED = 2.0
 """Seconds that the servers have to tell what changed while this program stood still."""
+
+
+def within(scope: Test | None, rows: Mapping[str, Rollout]) -> Mapping[str, Rollout]:
+    """Return the rows in the scope: what lies outside is not gone when nobody looks at it."""
+    return rows if scope is None else {key: row for key, row in rows.items() if scope(subject(row))}
 
 
 class ComingBack(_Base):
@@ -40,11 +48,13 @@ class ComingBack(_Base):
         """Say once what changed while the operator was away; the next key takes the line away."""
         before, left_at = self._left or ({}, 0.0)
         self._left = None
-        feed = self.console_state.feed
-        now = feed.snapshot().tables.get("rollouts", {})
+        feed, scope = self.console_state.feed, self.console_state.scope.test
+        before, now = within(scope, before), within(scope, feed.snapshot().tables.get("rollouts", {}))
 
         def line(lens: Lens) -> Line:
-            return present_since(before, now, left_at, lens, feed.snapshot().events)
+            snapshot = feed.snapshot()
+            inside = in_scope(scope, snapshot)
+            return present_since(before, now, left_at, lens, filter(inside, snapshot.events))
 
         self._since_shown = bool(line(self.console_state.lens()))
         if self._since_shown:

@@ -12,6 +12,7 @@ from services.model.source import CONNECTION
 from services.ports import Delta
 from tests.flows.conftest import Deck, Open
 from tui import comeback
+from tui.console import Scope
 
 
 def gone_for(deck: Deck, seconds: float, monkeypatch: pytest.MonkeyPatch, refused: str | None = None) -> None:
@@ -68,6 +69,25 @@ async def test_a_glance_at_the_shell_needs_no_word(open_deck: Open, monkeypatch:
         heard(deck)
         await deck.pilot.pause(0.1)
         assert "since 03:14" not in deck.text
+
+
+async def test_what_lies_outside_the_scope_is_not_gone(open_deck: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    scope = Scope("prod-eu-1", "prod-eu-1", "PROD", ("payments",))
+    async with open_deck((160, 48), console={"scope": scope}) as deck:
+        gone_for(deck, 1980, monkeypatch)
+        await deck.press("ctrl+z")
+        rows = deck.live.snapshot().tables["rollouts"]
+        outside = [key for key, row in rows.items() if row.ref.namespace != "payments"]
+        inside = [key for key, row in rows.items() if row.ref.namespace == "payments"]
+        assert len(outside) > 1
+        deck.live.apply("scene", Delta("rollouts", {}, [*outside, *inside[1:]]))
+        now = deck.clock.now() + 0.001
+        deck.live.status(structs.replace(deck.live.snapshot().sources[CONNECTION], last_ok=now, last_byte=now))
+        deck.live.publish()
+        deck.clock._now += 0.05
+        assert await until(deck, lambda: "since 03:14 (33m)" in deck.text)
+        said = next(line for line in deck.text.splitlines() if "since 03:14" in line)
+        assert f" {len(inside) - 1} gone" in said
 
 
 async def test_without_a_shell_the_reason_is_said(open_deck: Open, monkeypatch: pytest.MonkeyPatch) -> None:
