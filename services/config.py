@@ -264,9 +264,7 @@ def _overrides(env: Mapping[str, str], flags: Mapping[str, object]) -> tuple[dic
         if name in known:
             overrides[known[name]] = Override(name, env[name])
         else:
-            notes.append(
-                _safe(f"{name} is set but names no setting{did_you_mean(name, map(str.lower, known)).upper()}")
-            )
+            notes.append(_safe(f"{name} is set but names no setting{did_you_mean(name, known)}"))
     for dotted_path, value in given.items():
         path = tuple(dotted_path.split("."))
         overrides[path] = Override("--" + path[-1].replace("_", "-"), value)

@@ -27,7 +27,7 @@ def settings(arguments: argparse.Namespace) -> int:
         loaded = load(explicit, os.environ)
         keymap_of(loaded)
         state = "is valid" if loaded.found else "does not exist; every setting is at its default"
-        sys.stdout.write(f"{loaded.path} {state}\n")
+        sys.stdout.write("".join(f"{line}\n" for line in (f"{loaded.path} {state}", *loaded.notes)))
     return ExitCode.OK
 
 
