@@ -52,6 +52,10 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(listed[:NAMED]) + more
 
 
+def _namespaces(found: Iterable[Job | Pod | KubeEvent]) -> tuple[str, ...]:
+    return tuple(sorted({one.ref.namespace for one in found}))
+
+
 def _several(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
@@ -88,7 +92,7 @@ def _jobs(jobs: Iterable[Job], now: float, waits: list[float]) -> list[Symptom]:
     waits.append(min(job.finished_at or job.created_at for job in bad) + JOB_WINDOW)
     since = min(job.finished_at or job.created_at for job in bad)
     text = f"{_several(len(bad), 'job')} failed: {_names(job.ref.key for job in bad)}"
-    return [Symptom("jobs-failed", Severity.WARN, text, len(bad), since, "jobs")]
+    return [Symptom("jobs-failed", Severity.WARN, text, len(bad), since, "jobs", _namespaces(bad))]
 
 
 def _pods(pods: Iterable[Pod], now: float, waits: list[float], patience: int) -> list[Symptom]:
@@ -110,6 +114,7 @@ def _pods(pods: Iterable[Pod], now: float, waits: list[float], patience: int) ->
             len(bad),
             min(pod.created_at for pod in bad),
             "pods",
+            _namespaces(bad),
         )
         for key, bad, words in (
             ("pods-unschedulable", unplaced, "without a node"),
@@ -130,4 +135,4 @@ def _burst(events: Iterable[KubeEvent], now: float, waits: list[float], burst: i
         reasons[one.reason] = reasons.get(one.reason, 0) + 1
     most = max(reasons, key=lambda reason: reasons[reason])
     text = f"{len(lately)} warnings in 5 minutes, most of them {most}"
-    return [Symptom("warnings", Severity.NOTICE, text, len(lately), ages[0], "events")]
+    return [Symptom("warnings", Severity.NOTICE, text, len(lately), ages[0], "events", _namespaces(lately))]

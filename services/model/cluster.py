@@ -148,7 +148,10 @@ class ApiResource(Struct, frozen=True, gc=False):
 
 
 class Symptom(Struct, frozen=True, gc=False):
-    """Something wrong with the cluster itself, counted beside the workloads: "2 nodes not ready"."""
+    """Something wrong with the cluster itself, counted beside the workloads: "2 nodes not ready".
+
+    `namespaces` are those in which it was found, () for what is about the whole cluster.
+    """
 
     key: str
     severity: Severity
@@ -156,3 +159,4 @@ class Symptom(Struct, frozen=True, gc=False):
     count: int = 1
     since: float = 0.0
     view: str = ""
+    namespaces: tuple[str, ...] = ()

@@ -12,9 +12,13 @@ import pytest
 
 from cache.state.store import StateStore
 from services.clock import SystemClock
+from services.model.cluster import Symptom
 from services.model.ref import Ref
+from services.model.severity import Severity
 from services.model.timeline import Event, EventKind
+from services.model.workload import Rollout
 from services.rehearsal.server import Options, Rehearsal
+from tests.unit.kubernetes.estate_of import workload
 from tui import __version__
 from tui.cli import main, parser
 from tui.commands.setup import prepare
@@ -125,6 +129,29 @@ def test_live_status_follows_the_server(home: Path, estate: Rehearsal, capsys: p
     assert any("CrashLoop" in row["what"] for row in told["workloads"])
     assert main(["rollouts", "--live", "--kubeconfig", kubeconfig]) == 1
     assert "CRIT" in said(capsys)
+
+
+def test_a_namespace_is_told_of_alone_and_an_unknown_one_is_no_all_clear(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, now = str(home / "kubeconfig"), SystemClock().now()
+    setup = prepare(parser().parse_args(["status", "--kubeconfig", path]))
+    cart = Rollout(workload(name="cart"), Severity.OK, "", done=True)
+    jobs = Symptom("jobs-failed", Severity.WARN, "1 job failed: data/export", namespaces=("data",))
+    store = StateStore(setup.folder, SystemClock())
+    store.start()
+    store.attend(setup.key)
+    for table, rows in (("rollouts", {"Deployment/shop/cart": cart}), ("symptoms", {jobs.key: jobs})):
+        store.save(setup.key, table, rows, now)
+    assert store.flush()
+    assert store.close()
+    for words, code, told in (
+        ((), ExitCode.FAILING, "1 job failed"),
+        (("-n", "shop"), ExitCode.OK, "all clear: 1 workload healthy"),
+        (("-n", "shpo"), ExitCode.UNKNOWN, "no workload is known in namespace shpo"),
+    ):
+        assert main(["status", "--kubeconfig", path, *words]) == code
+        assert told in said(capsys)
 
 
 def test_a_revoked_token_is_could_not_tell(home: Path, estate: Rehearsal, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,7 +44,7 @@ from tui.presenters.alert_words import alarms
 from tui.presenters.alerts import ALERTS_VIEW
 from tui.presenters.lens import WORDS, Lens, plural, stamp
 from tui.presenters.summary import overall
-from tui.presenters.symptoms import SYMPTOMS_VIEW
+from tui.presenters.symptoms import SYMPTOMS_VIEW, narrowed
 from tui.presenters.terms import FilterError, Test, parse_filter
 
 LIMIT = 10_000
@@ -81,7 +81,13 @@ def alerts(arguments: argparse.Namespace) -> int:
         asyncio.run(Asking(setup, live, clock, arguments).ask(WANTED, rows_came(live, clock), past=since > 0))
     else:
         recall(setup, live, clock)
-    told = _told(setup, live.snapshot(), clock, _both(test, in_namespace(arguments.namespace)), since)
+    told = _told(
+        setup,
+        narrowed(live.snapshot(), arguments.namespace),
+        clock,
+        _both(test, in_namespace(arguments.namespace)),
+        since,
+    )
     lens = Lens(clock.now(), mask=redact)
     if arguments.output == "json":
         sys.stdout.write(_json(told, setup, lens))

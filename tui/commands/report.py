@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from cache.ledger.altered import AlteredReader
 from cache.ledger.outbox_reader import OutboxReader
@@ -29,10 +29,11 @@ from tui.presenters import rollouts
 from tui.presenters.alert_lines import alert_facts, alert_line, counted, evidence_facts, firing_of, in_namespace
 from tui.presenters.alert_sources import ALERTS, SILENCES, clear_words, silent_words
 from tui.presenters.altered import altered_facts, present_left
-from tui.presenters.freshness import Freshness
+from tui.presenters.freshness import Freshness, Reading
 from tui.presenters.lens import WORDS, Lens, plural
 from tui.presenters.outbox import came_to_nothing, present_untold
 from tui.presenters.summary import Summary, sum_up
+from tui.presenters.symptoms import narrowed
 
 WANTED = (*rollouts.VIEW.sources, *rollouts.VIEW.optional, "nodes", "jobs.batch", "events")
 
@@ -57,7 +58,7 @@ def report(arguments: argparse.Namespace) -> int:
         asyncio.run(Asking(setup, live, clock, arguments).ask(WANTED, rows_came(live, clock)))
     else:
         recall(setup, live, clock)
-    snapshot, scope = live.snapshot(), in_namespace(arguments.namespace)
+    snapshot, scope = narrowed(live.snapshot(), arguments.namespace), in_namespace(arguments.namespace)
     rows = snapshot.tables.get("rollouts", {})
     if arguments.namespace:
         rows = {key: row for key, row in rows.items() if row.ref.namespace == arguments.namespace}
@@ -65,10 +66,19 @@ def report(arguments: argparse.Namespace) -> int:
     clusters = {row.ref.cluster for row in snapshot.tables.get("rollouts", {}).values()}
     altered = _altered(setup.folder, clusters, arguments.namespace) if arguments.command == "status" else ()
     untold = _untold(setup.folder) if arguments.command == "status" else ()
-    told = Told(sum_up(snapshot, clock.now(), scope), rows, firing, snapshot.tables.get(SILENCES, {}), altered, untold)
+    summary = _earned(sum_up(snapshot, clock.now(), scope), arguments.namespace)
+    told = Told(summary, rows, firing, snapshot.tables.get(SILENCES, {}), altered, untold)
     show = _json if arguments.output == "json" else _table
     sys.stdout.write(show(arguments.command, told, Lens(clock.now(), mask=redact), setup))
     return exit_code(told.summary)
+
+
+def _earned(summary: Summary, namespace: str) -> Summary:
+    """Return the summary, which is no all clear of a namespace that holds nothing: its name may be mistyped."""
+    if not namespace or summary.workloads or summary.broken or not summary.reading.trusted:
+        return summary
+    reason = f"no workload is known in namespace {namespace}; see that the name is right"
+    return structs.replace(summary, reading=Reading(Freshness.FAILED, reason=reason))
 
 
 def _altered(folder: Path, clusters: Collection[str], namespace: str) -> Sequence[Altered]:
@@ -97,7 +107,7 @@ def exit_code(summary: Summary) -> int:
 
 def _table(command: str, told: Told, lens: Lens, setup: Setup) -> str:
     summary = told.summary
-    lines = [f"{lens.text(setup.identity.cluster_name or setup.identity.context)}: {_verdict(summary, lens)}"]
+    lines = [f"{lens.text(setup.identity.cluster_name or setup.identity.context)}: {verdict(summary, lens)}"]
     if command == "status" and summary.evidence is not None and summary.evidence.reading.trusted:
         lines += [alert_line(alert, told.silences, lens) for alert in told.firing]
     bad = [symptom for symptom in summary.symptoms if symptom.severity <= Severity.WARN]
@@ -114,7 +124,7 @@ def _table(command: str, told: Told, lens: Lens, setup: Setup) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _verdict(summary: Summary, lens: Lens) -> str:
+def verdict(summary: Summary, lens: Lens) -> str:
     """Return the first line: what is failing, or what "all clear" stands on, or what could not be asked."""
     clear = exit_code(summary) == ExitCode.OK
     parts = [*_of_cluster(summary, lens, clear=clear), *_of_alerts(summary, lens)]
@@ -155,7 +165,7 @@ def _json(command: str, told: Told, lens: Lens, setup: Setup) -> str:
         "cluster": lens.text(setup.identity.cluster_name or setup.identity.context),
         "context": lens.text(setup.identity.context),
         "verdict": {0: "all-clear", 1: "failing"}.get(exit_code(summary), "unknown"),
-        "verdict_text": _verdict(summary, lens),
+        "verdict_text": verdict(summary, lens),
         "freshness": summary.reading.freshness.value,
         "reason": lens.text(summary.reading.reason),
         "counts": {WORDS[severity].lower(): count for severity, count in sorted(summary.counts.items()) if count},

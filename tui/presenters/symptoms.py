@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from msgspec import structs
+
 from services.model.cluster import Symptom
 from services.model.ref import Ref
+from services.ports import Snapshot
 from tui.presenters.lens import TONES, Lens
 from tui.presenters.terms import Subject
 from tui.presenters.view import View
@@ -26,6 +31,15 @@ def present_row(key: str, symptom: Symptom, lens: Lens) -> Row:
             Span(lens.age(symptom.since)),
         ),
     )
+
+
+def narrowed(snapshot: Snapshot, namespace: str) -> Snapshot:
+    """Return a snapshot with the symptoms of one namespace ("": of all) and those of the whole cluster alone."""
+    if not namespace:
+        return snapshot
+    symptoms: Mapping[str, Symptom] = snapshot.tables.get("symptoms", {})
+    here = {key: one for key, one in symptoms.items() if not one.namespaces or namespace in one.namespaces}
+    return structs.replace(snapshot, tables={**snapshot.tables, "symptoms": here})
 
 
 SYMPTOMS_VIEW = View(
