@@ -59,13 +59,14 @@ def present_quiet_pane(number: str) -> PaneVM:
     return PaneVM(number, (Span(title, Tone.STRONG),), (), Face.WAITING, message)
 
 
-def present_symptoms_pane(summary: Summary, unseen: Sequence[str], lens: Lens) -> PaneVM:
-    """Return the frame of the alerts pane while no Alertmanager is configured: the cluster's own symptoms, named so.
+def present_symptoms_pane(summary: Summary, unseen: Sequence[str], awaited: bool, lens: Lens) -> PaneVM:
+    """Return the frame of the alerts pane while no server is asked for alerts: the cluster's own symptoms, named so.
 
     `unseen` are the tables that may not be read or have not come: without them "no symptoms" would be a guess.
+    `awaited` says that a server is configured, and is yet to be asked.
     """
     count = len(summary.symptoms)
-    state = (Span("no Alertmanager", Tone.MUTED),)
+    state = (Span("alerts ?", Tone.WARN) if awaited else Span("no Alertmanager", Tone.MUTED),)
     if count:
         words, face, message = plural(count, "symptom"), Face.DATA, ""
     elif not summary.reading.trusted:

@@ -88,6 +88,18 @@ class AlertPane:
         if changed is None or changed:
             self.driver.take(picture_of(GROUPS, self._rows), changed, self._console.clock.now())
 
+    def leave(self) -> None:
+        """Leave the pane to others."""
+        self.bar.display = False
+
+    def come_back(self) -> None:
+        """Take the pane again."""
+        self.bar.display = True
+        self._pane.put(self.table, self.bar)
+        self.driver.filter(None, self._console.scope.test)
+        self._rows = {}
+        self._take_rows(self._console.feed.snapshot(), None)
+
     def show_all(self) -> None:
         """Show everything anew."""
         self._rows = {}

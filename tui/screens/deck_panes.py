@@ -58,7 +58,9 @@ class DeckPanes:
             ),
             "2": TableDriver(self.symptoms, SYMPTOMS_VIEW, console.lens),
         }
+        self._symptoms_driver = self.drivers["2"]
         self.alerts: AlertPane | None = None
+        self._alert_pane: AlertPane | None = None
         self._sides: Sides | None = None
 
     def _listed(self, rollout: Rollout) -> bool:
@@ -87,14 +89,31 @@ class DeckPanes:
         return max(self.rollouts.needed, (self.symptoms if self.alerts is None else self.alerts.table).needed)
 
     def look_for_alerts(self) -> bool:
-        """Give pane 2 to the alerts as soon as a server is asked for them; returns whether they came just now."""
-        if self.alerts is not None or self._console.summary().evidence is None:
+        """Give pane 2 to the alerts while a server is asked for them, else to symptoms; returns whether it changed."""
+        if (self._console.summary().evidence is not None) is (self.alerts is not None):
             return False
-        from tui.screens.alert_pane import AlertPane
-
-        self.alerts = AlertPane(self._console, self.panes["2"])
-        self.drivers["2"] = self.alerts.driver
+        if self.alerts is None:
+            self.drivers["2"] = self._stand_alerts().driver
+        else:
+            self.alerts.leave()
+            self.alerts = None
+            self.panes["2"].put(self.symptoms)
+            self.drivers["2"] = self._symptoms_driver
+            self.take_scope()
+            self._symptoms_driver.take(self._console.feed.snapshot(), None, self._console.clock.now())
+        if self.panes["2"].has_class("-active"):
+            self.drivers["2"].widget.focus()
         return True
+
+    def _stand_alerts(self) -> AlertPane:
+        if self._alert_pane is None:
+            from tui.screens.alert_pane import AlertPane
+
+            self._alert_pane = AlertPane(self._console, self.panes["2"])
+        else:
+            self._alert_pane.come_back()
+        self.alerts = self._alert_pane
+        return self._alert_pane
 
     def take_scope(self) -> None:
         """Keep to the rows of the console's scope."""
@@ -126,13 +145,19 @@ class DeckPanes:
             driver.refresh(now)
 
     def show(self, summary: Summary, lens: Lens) -> tuple[Line, Line]:
-        """Bring the frames of all panes up to date; returns the strip's entries of the costs and the incidents."""
+        """Bring the frames of all panes up to date; returns the strip's entries of the costs and the incidents.
+
+        Pane 2 stands for alerts where the summary counts them: the header counts by the same one.
+        """
+        self.look_for_alerts()
         shown = len(self.drivers["1"].ordering.order)
         self.panes["1"].set_vm(present_rollouts_pane(summary, summary.reading, shown, lens))
         if self.alerts is not None:
             self.alerts.show()
         else:
-            self.panes["2"].set_vm(present_symptoms_pane(summary, self._unseen(), lens))
+            self.panes["2"].set_vm(
+                present_symptoms_pane(summary, self._unseen(), bool(self._console.alert_servers()), lens)
+            )
         return self._show_sides()
 
     def _unseen(self) -> list[str]:
