@@ -159,8 +159,16 @@ class Entities:
         if not host:
             return ""
         if self._addresses is None:
-            self._addresses = {node.internal_ip: node.ref.name for node in self._nodes.values() if node.internal_ip}
+            self._addresses = _by_address(self._nodes.values())
         return host if host in self._nodes else self._addresses.get(host, "")
+
+
+def _by_address(nodes: Iterable[Any]) -> dict[str, str]:
+    """Return the names of nodes by their addresses; one that several have tells of none of them."""
+    found: dict[str, list[str]] = {}
+    for node in nodes:
+        found.setdefault(node.internal_ip, []).append(node.ref.name)
+    return {address: names[0] for address, names in found.items() if address and len(names) == 1}
 
 
 def owner_by_name(pod: str) -> str:

@@ -129,8 +129,9 @@ def query_of(filter_text: str, limit: int, after: Event | None = None) -> EventQ
 def name_of(event: Event) -> str:
     """Return the name of what an event is about, as an operator says it: "shop/cart"; an alert's is its workload's."""
     if event.kind is EventKind.ALERT:
-        named = event.payload.get("workload") or event.payload.get("pod") or event.payload.get("node") or ""
-        return "/".join(part for part in (event.ref.namespace, named) if part)
+        named = event.payload.get("workload") or event.payload.get("pod") or ""
+        inside = "/".join(part for part in (event.ref.namespace, named) if part)
+        return inside if named else event.payload.get("node") or inside
     return event.ref.key
 
 
@@ -200,7 +201,7 @@ def _since(gap: Gap) -> str:
 
 
 def present_title(
-    shown: int, known: int, words: str, more: bool, reason: str, reading: Reading, lens: Lens, outside: int = 0
+    shown: int, known: int, *, words: str, more: bool, reason: str, reading: Reading, lens: Lens, outside: int = 0
 ) -> tuple[Line, Line]:
     """Return the title and the state of the pane: how much is shown of how much is known, and whether there is more.
 
