@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from msgspec import Struct
 
 
@@ -11,6 +13,7 @@ class Series(Struct, frozen=True, gc=False):
     `values[i]` holds for the bucket that begins at `start + i * step` (epoch seconds UTC); NaN where nothing was
     measured, which is drawn as a gap, never as zero. `lows` and `highs` are the extremes inside the buckets where
     several samples fell into one, else empty. `unit` is "ratio", "seconds", "bytes", "cores", "per_second" or "".
+    `bound` is the highest value that can be told, where there is one: a value there may be anything above.
     """
 
     name: str
@@ -20,6 +23,7 @@ class Series(Struct, frozen=True, gc=False):
     values: tuple[float, ...]
     lows: tuple[float, ...] = ()
     highs: tuple[float, ...] = ()
+    bound: float = math.inf
 
     @property
     def last(self) -> float | None:

@@ -58,9 +58,13 @@ class PrometheusClient:
 
     async def metrics(self, selectors: Sequence[str], window: Window) -> frozenset[str]:
         """Return the names of the metrics that any of the selectors finds within a window: the index alone is read."""
+        return await self.values("__name__", selectors, window)
+
+    async def values(self, label: str, selectors: Sequence[str], window: Window) -> frozenset[str]:
+        """Return what a label says in the series that any of the selectors finds: of the index too."""
         query = [("match[]", selector) for selector in selectors]
         query += [("start", f"{window.start:.3f}"), ("end", f"{window.end:.3f}")]
-        return frozenset(decode_names(await self._asker.get("/api/v1/label/__name__/values", query)))
+        return frozenset(decode_names(await self._asker.get(f"/api/v1/label/{label}/values", query)))
 
     async def _asked(self, path: str, expression: str, times: Pairs) -> Answer:
         """Send a query, which the server is to give up when we do.

@@ -57,11 +57,15 @@ _WHAT: Mapping[str, str] = {
 
 
 class Told(Struct, frozen=True):
-    """Which metrics tell of a workload: a family, how it names the workload, and whether it has the durations."""
+    """Which metrics tell of a workload: a family, how it names the workload, and whether it has the durations.
+
+    `longest` is the bound of its last bucket but that of all, in seconds: no percentile says more.
+    """
 
     family: Family
     ours: tuple[Matcher, ...]
     durations: bool
+    longest: float = math.inf
 
 
 class GoldenSignals:
@@ -115,6 +119,10 @@ class GoldenSignals:
         if told is not None and not told.durations:
             known = {name: query for name, query in known.items() if name not in PERCENTILES}
         found = await self._lines({**known, **own}, window)
+        for name in PERCENTILES:
+            line = found.get(name)
+            if told is not None and name not in own and isinstance(line, Series):
+                found[name] = structs.replace(line, bound=told.longest)
         if "errors" in known and "errors" not in own:
             found |= _part(found.pop("errors", None), found.get("rate"))
         return found
@@ -141,8 +149,20 @@ class GoldenSignals:
             there = await self._client.metrics([selector([named, *ours])], window)
             family = next((one for one in FAMILIES if one.counter in there), None)
             if family is not None:
-                return Told(family, ours, family.histogram in there)
+                durations = family.histogram in there
+                return Told(
+                    family, ours, durations, await self._longest(family, ours, window) if durations else math.inf
+                )
         return None
+
+    async def _longest(self, family: Family, ours: Sequence[Matcher], window: Window) -> float:
+        """Return the highest bound of a bucket, in seconds; infinite where nobody tells."""
+        try:
+            bounds = await self._client.values("le", [selector([("__name__", "=", family.histogram), *ours])], window)
+            known = [bound for bound in map(float, bounds) if math.isfinite(bound)]
+        except (Problem, ValueError):
+            return math.inf
+        return max(known) * family.scale if known else math.inf
 
     async def _families(self, window: Window) -> frozenset[str]:
         """Return which of the known metrics this Prometheus has at all: most have one or two of them."""

@@ -130,6 +130,8 @@ async def test_traffic_and_usage_of_a_deployment_with_those_of_its_pods_that_are
     assert at(golden.errors, NOW - 3000) == 0.0
     assert at(golden.p50, NOW - 300) == pytest.approx(0.1, rel=0.05)
     assert at(golden.p99, NOW - 300) == pytest.approx(0.5, rel=0.05)
+    assert golden.p99 is not None
+    assert golden.p99.bound == 0.5, "what is beyond the last bucket is not told"
     assert (golden.cpu_request, golden.cpu_limit, golden.memory_limit) == (0.5, 0.0, 4e8)
     assert len({(one.start, one.step, len(one.values)) for one in (golden.cpu, golden.rate, golden.p95) if one}) == 1
 

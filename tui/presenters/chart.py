@@ -21,6 +21,8 @@ WINDOWS = (("1h", 3600.0), ("6h", 21600.0), ("24h", 86400.0), ("7d", 604800.0))
 """How far back a chart may look: what it is called, and seconds."""
 
 DAY = 86400.0
+BEYOND = 1 - 1e-9
+"""The part of a bound from which on a value is taken to be at it: scaling rounds."""
 LATE = 3
 """Steps without a value at the end from which the head says since when there is none."""
 
@@ -72,7 +74,7 @@ def _head(series: Series, unit: str, plan: Plan, lens: Lens) -> list[Span]:
     """Return "0.2 % → 12.4 %" and each limit, or since when there has been no value."""
     known = [(index, value) for index, value in enumerate(series.values) if not math.isnan(value)]
     (_, first), (at, last) = known[0], known[-1]
-    before, now = measured(first, unit), measured(last, unit)
+    before, now = bounded(first, series.bound, unit), bounded(last, series.bound, unit)
     words = f"{before} {lens.glyphs.right} {now}" if before != now else now
     spans = [Span(words, Tone.STRONG)]
     if len(series.values) - 1 - at >= LATE:
@@ -81,6 +83,11 @@ def _head(series: Series, unit: str, plan: Plan, lens: Lens) -> list[Span]:
         above = limit.alarms and last > limit.value
         spans.append(Span(f"  {limit.label} {measured(limit.value, unit)}", Tone.WARN if above else Tone.MUTED))
     return [*spans, *(Span(f"  {lens.text(words, 60)}", Tone.MUTED) for words in plan.beside)]
+
+
+def bounded(value: float, bound: float, unit: str) -> str:
+    """Return a value with its unit; "> 10 s" for one at the bound beyond which nothing can be told."""
+    return f"> {measured(bound, unit)}" if value >= bound * BEYOND else measured(value, unit)
 
 
 def _moment(at: float, end: float) -> str:
@@ -148,7 +155,7 @@ def _durations(golden: Golden) -> tuple[str, ...]:
     """Return the percentiles that have no chart of their own: "p99 2.6 s", "p50 40 ms"."""
     drawn = "p95" if golden.p95 is not None else "p50"
     return tuple(
-        f"{name} {measured(series.last, series.unit)}"
+        f"{name} {bounded(series.last, series.bound, series.unit)}"
         for name, series in (("p99", golden.p99), ("p50", golden.p50))
         if name != drawn and series is not None and series.last is not None
     )
