@@ -15,7 +15,6 @@ from cache.ledger.ledger import Ledger
 from services.clock import Clock
 from services.errors import Problem
 from services.incidents.export import export, file_name
-from services.incidents.timeline import timeline
 from services.model.actor import Actor
 from services.model.alert import Alert
 from services.model.incident import (
@@ -28,9 +27,11 @@ from services.model.incident import (
 )
 from services.model.ref import Ref
 from services.model.severity import Severity
+from services.model.timeline import Event
 from services.model.workload import Rollout
 from services.redact import redact
 from services.sanitize import MAX_LINE, safe_text
+from tui.incident_past import whole_timeline
 from tui.presenters.incidents import HINTS
 from tui.presenters.rollouts import what
 from widgets.form import Field, FormDialog
@@ -171,7 +172,7 @@ def declare(app: QuarterdeckApp, subject: object | None) -> None:
 
     title = (Span("Declare an incident", Tone.STRONG),)
     sheet = Sheet(title, fields, "I", "Declare", f"declare {title_of(subject)}")
-    _open(app, desk, 0, sheet, said, done)
+    _open(app, desk, 0, sheet, said=said, done=done)
 
 
 def note(app: QuarterdeckApp, incident: Incident) -> None:
@@ -218,7 +219,9 @@ def _say(
     lens = app.console_state.lens()
     title = (Span(f"{incident.id} {kind}", Tone.STRONG), Span(f"  {lens.text(incident.title, 60)}", Tone.MUTED))
     sheet = Sheet(title, fields, *answer, f"{incident.id} {kind}")
-    _open(app, desk, incident.number, sheet, said, lambda _: app.say(f"{incident.id}: {kind} is written down"))
+    _open(
+        app, desk, incident.number, sheet, said=said, done=lambda _: app.say(f"{incident.id}: {kind} is written down")
+    )
 
 
 class Sheet(NamedTuple):
@@ -236,6 +239,7 @@ def _open(
     desk: Desk,
     incident: int,
     sheet: Sheet,
+    *,
     said: Callable[[Mapping[str, str]], Said],
     done: Callable[[int], None],
 ) -> None:
@@ -288,13 +292,15 @@ def _same(before: Said, now: Said) -> bool:
 # The document
 
 
-def write_down(app: QuarterdeckApp, incident: Incident, arrived: Callable[[str], None]) -> None:
-    """Export an incident as Markdown; `arrived` gets the path once it is written."""
+def write_down(
+    app: QuarterdeckApp, incident: Incident, recorded: Sequence[Event], arrived: Callable[[str], None]
+) -> None:
+    """Export an incident as Markdown, with what was `recorded` around it; `arrived` gets the path it is written to."""
     desk = desk_of(app)
     if desk is None:
         return
     console = app.console_state
-    moments = timeline(incident, console.feed.snapshot().events)
+    moments = whole_timeline(incident, recorded, console.feed.snapshot().events)
     text = export(incident, moments, console.clock.now())
     if (mask := console.redaction) is not None:
         text = "\n".join(mask(line) for line in text.splitlines()) + "\n"

@@ -25,7 +25,7 @@ class Past:
 
     def events(self, query: EventQuery) -> HistoryPage:
         """Return the newest events that a query wants, of this cluster and user whatever its identity says."""
-        return self._reader.events(structs.replace(query, identity=self._identity()))
+        return self._reader.events(structs.replace(query, identity=self._identity(), anywhere=False))
 
     def gaps(self, since: float, until: float) -> tuple[Span, ...]:
         """Return the spans (epoch seconds) in which nobody watched."""

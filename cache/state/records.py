@@ -70,7 +70,8 @@ class EventQuery(Struct, frozen=True):
 
     `kinds`, where given, are the only ones; `namespace` and `object` ("Deployment/shop/cart") are exact; each of
     `words` must stand in the text, the kind, the name of the object or what else is told, case ignored. `after` is the
-    last event of the page before: the page begins where that one ended.
+    last event of the page before: the page begins where that one ended. `anywhere` is of every identity instead: the
+    events themselves say which cluster's they are.
     """
 
     identity: str = ""
@@ -82,6 +83,7 @@ class EventQuery(Struct, frozen=True):
     words: tuple[str, ...] = ()
     after: Event | None = None
     limit: int = 1000
+    anywhere: bool = False
 
 
 class HealthyMark(Struct, frozen=True, gc=False):

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from cache.ledger.incident_watch import IncidentWatch
 from cache.ledger.incidents import IncidentReader
 from screenshots import scene
 from services.model.actor import Actor
 from services.model.incident import Incident, IncidentSeverity, IncidentStatus
+from services.model.severity import Severity
+from services.model.timeline import Event, EventKind
 from services.ports import Replace
+from services.sanitize import safe_text
 from tests.flows.conftest import Deck, Open
+from tests.flows.test_timeline import recorded
+from tui.cli import main
 from tui.incidents import Desk
 from widgets.form import FormDialog
 
@@ -191,6 +198,35 @@ async def test_it_is_exported_and_the_path_can_be_copied(open_deck: Open, folder
         assert path.name in desk.deck.text
         await desk.deck.press("c")
         assert path.name in desk.deck.text
+
+
+async def test_what_was_recorded_is_in_it_on_screen_on_paper_and_without_a_screen(
+    open_deck: Open, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with room(open_deck, folder, (200, 60)) as desk:
+        cart = desk.deck.live.snapshot().tables["rollouts"]["Deployment/shop/cart"]
+        at, other = cart.since - 60, structs.replace(cart.ref, name="other", uid="other")
+        told = [
+            Event(
+                "1", at, at, EventKind.CONFIG, cart.ref, safe_text("key TAX changed, long forgotten"), Severity.NOTICE
+            ),
+            Event("2", at, at, EventKind.CONFIG, other, safe_text("of another"), Severity.NOTICE),
+        ]
+        past = recorded(folder, *told)
+        desk.deck.app.console_state.past = lambda: past
+        await desk.deck.press("I")
+        await desk.confirm("I")
+        await desk.deck.app.workers.wait_for_complete()
+        await desk.deck.settle()
+        assert "key TAX changed, long forgotten" in desk.deck.text
+        await desk.deck.press("E")
+        (path,) = (folder / "exports").iterdir()
+    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(folder))
+    assert await asyncio.to_thread(main, ["incidents", "INC-1", "-o", "markdown"]) == 1
+    printed = capsys.readouterr().out
+    for text in (path.read_text(), printed):
+        assert text.count("| shop/cart key TAX changed, long forgotten | cluster |") == 1
+        assert "of another" not in text
 
 
 async def test_the_control_room_shows_it_with_its_next_update(open_deck: Open, folder: Path) -> None:

@@ -9,15 +9,17 @@ from typing import Any
 
 from cache.folder import state_folder
 from cache.ledger.incidents import IncidentReader
+from cache.state.history import HistoryPage, HistoryReader
 from services.clock import SystemClock
 from services.errors import Problem
 from services.incidents.export import export
-from services.incidents.timeline import timeline
+from services.incidents.timeline import Moment
 from services.model.incident import Incident
 from services.redact import redact
 from services.sanitize import safe_text
 from tui.commands.period import start_of
 from tui.exitcodes import ExitCode
+from tui.incident_past import query_around, whole_timeline
 from tui.presenters.incidents import present_incident_head, present_moments, update_due, worst_first
 from tui.presenters.lens import Lens, age, stamp
 from widgets.viewmodels import text_of
@@ -39,7 +41,10 @@ def incidents(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{glance.problem}\n")
     if arguments.what:
         one = _named(arguments.what, listed)
-        sys.stdout.write(_one(one, arguments.output, lens))
+        past = HistoryReader(state_folder()).events(query_around(one, anywhere=True)) if one.links else HistoryPage()
+        if past.reason:
+            sys.stderr.write(f"What the cluster did is not in it: {past.reason}\n")
+        sys.stdout.write(_one(one, whole_timeline(one, past.events, ()), arguments.output, lens))
         return ExitCode.UNKNOWN if glance.problem else ExitCode.FAILING if one.open else ExitCode.OK
     shown = listed if arguments.all else [one for one in listed if one.open or one.resolved_at >= since]
     if arguments.output == "json":
@@ -71,12 +76,11 @@ def as_table(listed: list[Incident], lens: Lens) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _one(one: Incident, output: str, lens: Lens) -> str:
+def _one(one: Incident, moments: list[Moment], output: str, lens: Lens) -> str:
     if output == "json":
         return (
             json.dumps({**facts(one, lens), "events": [_event(one, at, lens) for at in range(len(one.events))]}) + "\n"
         )
-    moments = timeline(one, ())
     if output == "markdown":
         return redact(export(one, moments, lens.now))
     lines = [*present_incident_head(one, "", lens), (), *present_moments(moments, lens)]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.worker import Worker
 
 from cache.state.records import Place
-from services.incidents.timeline import timeline
 from services.model.incident import INCIDENTS, Incident
+from services.model.timeline import Event
 from services.ports import Changes
 from tui import incidents
 from tui.bindings import Command
 from tui.console import Console
+from tui.incident_past import query_around, whole_timeline
 from tui.presenters.incidents import present_incident_head, present_incident_title, present_moments
 from tui.screens.document import ReadingScreen
 from widgets.pane import Pane
@@ -39,6 +42,8 @@ class IncidentScreen(ReadingScreen):
         self.told = TextView(id="told", wrap=True, focusable=False)
         self.told_pane = Pane(self.told, id="pane")
         self._lines = 0
+        self._recorded: tuple[Event, ...] = ()
+        self._reading: Worker[None] | None = None
 
     @property
     def viewport(self) -> TextView:
@@ -90,7 +95,9 @@ class IncidentScreen(ReadingScreen):
             sentence = f"INC-{self.number} is not in the ledger, or the ledger has not been read yet."
             self.told_pane.set_vm(PaneVM("", (Span("Timeline", Tone.STRONG),), (), Face.WAITING, sentence))
             return
-        lines = present_moments(timeline(incident, self.console.feed.snapshot().events), lens)
+        self._read()
+        moments = whole_timeline(incident, self._recorded, self.console.feed.snapshot().events)
+        lines = present_moments(moments, lens)
         at_end = self.told.top >= self.told.last_top
         self.told.set_vm(TextVM((), tuple(lines)))
         if len(lines) > self._lines and at_end:
@@ -98,6 +105,22 @@ class IncidentScreen(ReadingScreen):
         self._lines = len(lines)
         title = (Span("Timeline", Tone.STRONG), lens.dash(), Span(f"{len(lines):,}"), Span("  UTC", Tone.MUTED))
         self.told_pane.set_vm(PaneVM("", title))
+
+    def _read(self) -> None:
+        """Read what was recorded around the incident, once: what came since is known."""
+        past = self.console.past() if self.console.past is not None else None
+        incident = self.incident
+        if past is None or incident is None or self._reading is not None or not self.is_attached:
+            return
+        query = query_around(incident)
+
+        async def ask() -> None:
+            page = await asyncio.to_thread(past.events, query)
+            self._recorded = page.events
+            if self.is_attached:
+                self._show()
+
+        self._reading = self.run_worker(ask, group="history", exclusive=True, exit_on_error=False)
 
     def _show_head(self) -> None:
         incident, lens = self.incident, self.console.lens()
@@ -155,7 +178,7 @@ class IncidentScreen(ReadingScreen):
     def do_incident_export(self) -> None:
         """Write it down as Markdown."""
         if (incident := self.incident) is not None:
-            incidents.write_down(self.quarterdeck, incident, self._exported)
+            incidents.write_down(self.quarterdeck, incident, self._recorded, self._exported)
 
     def _exported(self, path: str) -> None:
         self.exported = path

@@ -1,0 +1,28 @@
+"""What was recorded around an incident: its timeline reaches back as far as the history does, and not to the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cache.state.records import EventQuery
+from services.incidents.timeline import LEAD, TAIL, Moment, timeline
+from services.model.incident import Incident
+from services.model.timeline import Event
+
+MOST = 20_000
+"""Happenings that are read at most; those before them are left out."""
+
+
+def query_around(incident: Incident, *, anywhere: bool = False) -> EventQuery:
+    """Return what history is asked for: all of the time that an incident's timeline shows.
+
+    `anywhere` asks for every identity, for one who is on no cluster: what an incident is linked to names its cluster.
+    """
+    until = incident.resolved_at + TAIL + 1 if incident.resolved_at else EventQuery().until
+    since = min(incident.started_at, incident.declared_at) - LEAD
+    return EventQuery(since=since, until=until, limit=MOST, anywhere=anywhere)
+
+
+def whole_timeline(incident: Incident, recorded: Iterable[Event], live: Iterable[Event]) -> list[Moment]:
+    """Return the incident's timeline from what was recorded and what is known now, each event once."""
+    return timeline(incident, {event.id: event for events in (recorded, live) for event in events}.values())
