@@ -42,7 +42,7 @@ class Evidence(Struct, frozen=True):
     `total` servers are configured, of which `answering` do; `silent` names the others with the reason. `reading` is the
     best of them: with one that answers there are alerts to show, with all of them nothing is missing. `waiting` servers
     have neither answered nor failed yet. `heartbeats` are seen by `beating` of those that answer. `doubt` says why not
-    even all of them together can know what fires, "" where they do.
+    even all of them together can know what fires, "" where they do; `doubt_in_short` without their names.
     """
 
     total: int = 0
@@ -55,6 +55,7 @@ class Evidence(Struct, frozen=True):
     sick_rules: int = 0
     waiting: int = 0
     doubt: str = ""
+    doubt_in_short: str = ""
 
     @property
     def configured(self) -> bool:
@@ -121,6 +122,7 @@ def evidence_of(snapshot: Snapshot, now: float, expected: Iterable[str] = ()) ->
     )
     names = {one for name, reading in read_of.items() if reading.trusted for one in _borne_by(name)}
     heard = [peer for name, peer in peers.items() if name in names]
+    doubted = _doubted(heard, now)
     return Evidence(
         total=len(read_of),
         answering=sum(reading.trusted for reading in read_of.values()),
@@ -131,7 +133,8 @@ def evidence_of(snapshot: Snapshot, now: float, expected: Iterable[str] = ()) ->
         rules=sum(peer.rules for peer in heard),
         sick_rules=sum(peer.sick_rules for peer in heard),
         waiting=sum(one.freshness in (Freshness.LOADING, Freshness.NEVER) for one in read_of.values()),
-        doubt=_doubt(heard, now),
+        doubt=_doubt([f"{name} {why}" for name, why in doubted]),
+        doubt_in_short=_doubt(sorted({why for _, why in doubted})),
     )
 
 
@@ -141,16 +144,20 @@ def _borne_by(source: str) -> tuple[str, str]:
     return name, f"{name} ({kind})"
 
 
-def _doubt(heard: Sequence[AlertPeer], now: float) -> str:
-    """Return why none of the servers that answer can know yet what fires; "" where one of them does."""
+def _doubted(heard: Sequence[AlertPeer], now: float) -> list[tuple[str, str]]:
+    """Return who cannot know yet what fires, and why, where that is all of the servers that answer."""
     reasons = []
     for peer in heard:
         if peer.state == "settling":
-            reasons.append(f"{peer.name} settles")
+            reasons.append((peer.name, "settles"))
         elif 0 < now - peer.started_at < YOUNG:
-            reasons.append(f"{peer.name} started a moment ago")
+            reasons.append((peer.name, "started a moment ago"))
         else:
-            return ""
+            return []
+    return reasons
+
+
+def _doubt(reasons: Sequence[str]) -> str:
     return f"{' and '.join(reasons[:3])}: alerts may be missing" if reasons else ""
 
 
@@ -209,8 +216,8 @@ def present_evidence(evidence: Evidence, counts: AlertCounts, lens: Lens) -> tup
         parts.append((Span("no heartbeat", Tone.WARN),))
     peers = f"{evidence.answering}/{evidence.total} peers"
     parts.append((Span(peers, Tone.MUTED if evidence.answering == evidence.total else Tone.WARN),))
-    if evidence.doubt:
-        parts.append((Span(lens.text(evidence.doubt, 120), Tone.WARN),))
+    if evidence.doubt_in_short:
+        parts.append((Span(evidence.doubt_in_short, Tone.WARN),))
     if evidence.sick_rules:
         parts.append((Span(f"{plural(evidence.sick_rules, 'rule')} sick", Tone.WARN),))
     return tuple(part for part in parts if part)

@@ -22,7 +22,7 @@ from services.model.workload import ContainerState, Pod
 from services.ports import Snapshot
 from services.sanitize import safe_text
 from tui.commands.known import OLDEST, _remembered
-from tui.commands.report import exit_code
+from tui.commands.report import exit_code, verdict
 from tui.presenters.alert_detail import _pod_lines
 from tui.presenters.alert_lines import alert_facts, alert_line, counted, evidence_facts, firing_of, in_namespace
 from tui.presenters.alert_past import past_alerts
@@ -174,26 +174,34 @@ LIVE, FAILED = SourceState.LIVE, SourceState.FAILED
 
 
 @pytest.mark.parametrize(
-    ("peers", "doubt"),
+    ("peers", "doubt", "short"),
     [
-        ([peer("a")], ""),
-        ([peer("a", NOW - YOUNG + 1)], "a started a moment ago: alerts may be missing"),
-        ([peer("a", state="settling")], "a settles: alerts may be missing"),
-        ([peer("a", NOW - 5), peer("b")], ""),
+        ([peer("a")], "", ""),
+        ([peer("a", NOW - YOUNG + 1)], "a started a moment ago", "started a moment ago"),
+        ([peer("a", state="settling")], "a settles", "settles"),
+        ([peer("a", NOW - 5), peer("b")], "", ""),
+        (
+            [peer("a", NOW - 5), peer("b", NOW - 6)],
+            "a started a moment ago and b started a moment ago",
+            "started a moment ago",
+        ),
         (
             [peer("a", NOW - 5), peer("b", state="settling")],
-            "a started a moment ago and b settles: alerts may be missing",
+            "a started a moment ago and b settles",
+            "settles and started a moment ago",
         ),
-        ([peer("a", 0.0)], ""),
+        ([peer("a", 0.0)], "", ""),
     ],
 )
-def test_a_server_that_has_just_begun_is_no_proof(peers: list[AlertPeer], doubt: str) -> None:
+def test_a_server_that_has_just_begun_is_no_proof(peers: list[AlertPeer], doubt: str, short: str) -> None:
+    doubt, short = (words and f"{words}: alerts may be missing" for words in (doubt, short))
     found = evidence({one.name: one for one in peers}, answered(**{one.name: LIVE for one in peers}))
     assert found.doubt == doubt
     assert found.whole is not bool(doubt)
     assert silent_words(found, LENS) == doubt
     below = ["".join(span.text for span in line) for line in present_evidence(found, AlertCounts(), LENS)]
-    assert (doubt in below) is bool(doubt)
+    assert (short in below) is bool(short)
+    assert all(len(words) < 56 for words in below), "each stands whole in a pane of 120 columns"
 
 
 def test_what_was_never_asked_counts_from_the_start() -> None:
@@ -209,6 +217,20 @@ def test_clear_words_say_who_sees_the_heartbeat() -> None:
     assert "Watchdog seen," not in clear_words(evidence(both, answered(a=LIVE, b=FAILED)), LENS)
     assert clear_words(evidence(both, answered(a=LIVE, b=LIVE)), LENS) == "2 of 2 peers answer, Watchdog seen"
     assert evidence_facts(evidence(both, answered(a=LIVE, b=FAILED)), LENS)["silent"] == {"b": "gone."}
+
+
+def test_status_names_a_peer_that_is_dead() -> None:
+    known = evidence({"a": peer("a", heartbeats=("Watchdog",)), "b": peer("b")}, answered(a=LIVE, b=FAILED))
+    nothing = Summary(Reading(Freshness.FRESH), workloads=3, alerts=AlertCounts(), evidence=known)
+    assert exit_code(nothing) == 2
+    assert verdict(nothing, LENS) == (
+        "could not tell: 0 CRIT, 0 WARN of 3 workloads; no alert fires; 1 of 2 peers answer (b: gone)"
+    )
+    firing = AlertCounts({AlertState.FIRING: 1}, {Severity.CRIT: 1}, {Severity.CRIT: 1})
+    worse = structs.replace(nothing, alerts=firing)
+    assert exit_code(worse) == 1
+    assert verdict(worse, LENS).endswith("1 alert fires: 1 CRIT; 1 of 2 peers answer (b: gone)")
+    assert exit_code(structs.replace(nothing, evidence=structs.replace(known, answering=2, silent=()))) == 0
 
 
 def test_servers_that_fail_alike_are_said_together() -> None:
