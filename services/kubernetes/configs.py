@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from services.kubernetes.happenings import config_event
+from services.kubernetes.happenings_beside import config_event
 from services.model.cluster import ConfigDigest
 from services.model.timeline import Event
 from services.ports import Change, Key, Replace

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,27 +16,19 @@ from services.kubernetes.diagnosis import crashes, diagnose
 from services.kubernetes.happenings import (
     FOLLOWED,
     SOURCE,
-    core_event,
     health_events,
-    job_event,
     known_events,
-    node_events,
     revision_events,
     scaled_event,
     template_events,
 )
+from services.kubernetes.happenings_beside import core_event, job_event, node_events
 from services.kubernetes.joins import EVERYWHERE, WORKLOADS, Joins, row_key
 from services.kubernetes.revisions import Revisions
 from services.kubernetes.symptoms import Symptoms
-from services.kubernetes.trouble import Trouble, followed
+from services.kubernetes.trouble import Troubles
 from services.model.cluster import Job, KubeEvent, Node
-from services.model.ref import (
-    ARGO_ROLLOUTS,
-    DEPLOYMENTS,
-    EVENTS,
-    NODES,
-    PODS,
-)
+from services.model.ref import ARGO_ROLLOUTS, DEPLOYMENTS, EVENTS, NODES, PODS
 from services.model.severity import Severity
 from services.model.source import SourceState, SourceStatus
 from services.model.timeline import Event
@@ -72,9 +63,7 @@ class Derivation:
         self._configs = ConfigChanges()
         self._revisions = Revisions()
         self._rollouts: dict[Key, Rollout] = {}
-        self._changes: dict[str, deque[float]] = {}
-        self._recovered: dict[str, float] = {}
-        self._troubles: dict[str, Trouble] = {}
+        self._troubles = Troubles()
         self._words: dict[str, tuple[str, int]] = {}
         self._symptoms = Symptoms(settings)
         self._complete = False
@@ -136,9 +125,7 @@ class Derivation:
             self._joins.quiet.clear()
         gone = bool(self._joins.left)
         for uid in self._joins.left:
-            self._changes.pop(uid, None)
-            self._recovered.pop(uid, None)
-            self._troubles.pop(uid, None)
+            self._troubles.forget(uid)
             self._words.pop(uid, None)
             self._placing.pop(uid, None)
         self._joins.left.clear()
@@ -195,13 +182,12 @@ class Derivation:
             row = delivered(row, workload.delivery, self._joins.replicasets(uid))
         self._await_places(uid, pods, now)
         self._compare(self._rollouts.get(row_key(workload)), row, now)
-        changes = self._changes.get(uid, ())
-        lately = tuple(at for at in changes if now - at < self._settings.flapping_seconds)
+        lately = self._troubles.changes(uid, now - self._settings.flapping_seconds)
         return structs.replace(
             row,
             changes=lately,
             flapping=len(lately) >= self._settings.flapping_changes,
-            recovered_at=self._recovered.get(uid, 0.0) if row.severity > HEALTHY else 0.0,
+            recovered_at=self._troubles.recovered_at(uid) if row.severity > HEALTHY else 0.0,
             last_words=row.last_words or (self._said(pods) if row.severity < HEALTHY else ""),
         )
 
@@ -217,17 +203,10 @@ class Derivation:
     def _compare(self, before: Rollout | None, row: Rollout, now: float) -> None:
         """Note a change of health, and put it on the timeline."""
         uid = row.ref.uid
-        was = self._troubles.pop(uid, None)
-        trouble = followed(was, row, now)
-        if trouble is not None:
-            self._troubles[uid] = trouble
-        if before is None or before.ref.uid != uid or uid in self._joins.quiet:
-            return
-        if (was is None) != (trouble is None):
-            self._changes.setdefault(uid, deque(maxlen=16)).append(now)
-        if was is not None and trouble is None:
-            self._recovered[uid] = now
-        self._say(health_events(before, row, was, now))
+        known = before is not None and before.ref.uid == uid and uid not in self._joins.quiet
+        was = self._troubles.follow(row, now, known=known)
+        if before is not None and known:
+            self._say(health_events(before, row, was, now))
 
     # Last words
 

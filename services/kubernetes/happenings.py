@@ -1,10 +1,9 @@
-"""Says what happened, as timeline events whose ids any console gives that sees the same cluster."""
+"""Says what happened to workloads, as timeline events whose ids any console gives that sees the same cluster."""
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from msgspec import structs
 
@@ -12,11 +11,11 @@ from services.kubernetes.decode_revisions import Chosen
 from services.kubernetes.decode_workloads import revision_number
 from services.kubernetes.rollout_status import condition
 from services.kubernetes.trouble import LEAST, Trouble, right_again, worsened
-from services.model.cluster import ConfigDigest, Job, KubeEvent, Node
+from services.model.cluster import KubeEvent
 from services.model.ref import ARGO_ROLLOUTS, Ref
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind, event_id
-from services.model.workload import Condition, ReplicaSetInfo, Rollout, Workload
+from services.model.workload import ReplicaSetInfo, Rollout, Workload
 
 SOURCE = "kubernetes"
 BACKFILL = 86400.0
@@ -31,22 +30,6 @@ MADE = 60.0
 WRITTEN = 1.0
 """Seconds by which the time of an object's first data may be off the time it was made: both are whole ones."""
 
-PRESSURES = frozenset({"MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"})
-READINESS = {"True": "Ready", "False": "NotReady", "Unknown": "NotReady: its kubelet is silent"}
-TOLD: Mapping[str, EventKind] = {
-    "Rebooted": EventKind.NODE,
-    "SystemOOM": EventKind.NODE,
-    "OOMKilling": EventKind.NODE,
-    "EvictionThresholdMet": EventKind.NODE,
-    "SuccessfulRescale": EventKind.SCALE,
-    "FailedRescale": EventKind.WARNING,
-    "Preempted": EventKind.WARNING,
-}
-"""The reasons of Events that belong on the timeline, since no object keeps what they say."""
-
-NAMED_KEYS = 3
-MOST_HASHES = 20
-MOST_WORDS = 160
 COMPLETE = "NewReplicaSetAvailable"
 FOLLOWED = "ScalingReplicaSet"
 _COUNTS = re.compile(r"Scaled (?:up|down) replica set \S+ (?:from (?P<before>\d+) )?to (?P<now>\d+)")
@@ -79,7 +62,9 @@ def revision_events(
         before = images.get(max((one for one in images if one < number), default=0), ())
         was = f" (was {max(older)})" if older and number == revision.revision else ""
         text = f"rev {number}{was}  {change_of(before, revision.images)}".strip()
-        told = _event(about, EventKind.ROLLOUT, text, transition="revision", onset=str(number), at=at, seen_at=seen_at)
+        told = event_about(
+            about, EventKind.ROLLOUT, text, transition="revision", onset=str(number), at=at, seen_at=seen_at
+        )
         events.append(structs.replace(told, payload=_written_by(workload, at)))
     return events
 
@@ -98,7 +83,7 @@ def chosen_event(
     before = max(older, key=lambda one: one.number).images if older else ()
     about = structs.replace(revision.ref, kind=owner.kind, name=owner.name, uid=owner.uid)
     text = f"rev {revision.number}  {change_of(before, revision.images)}".strip()
-    told = _event(
+    told = event_about(
         about,
         EventKind.ROLLOUT,
         text,
@@ -149,7 +134,7 @@ def template_events(before: Workload, now: Workload, seen_at: float, revisions_k
         at = now.changed_at if 0 <= seen_at - now.changed_at < LATELY else seen_at
         text = change_of(before.images, now.images)
         events.append(
-            _event(now.ref, EventKind.ROLLOUT, text, transition="revision", onset=onset, at=at, seen_at=seen_at)
+            event_about(now.ref, EventKind.ROLLOUT, text, transition="revision", onset=onset, at=at, seen_at=seen_at)
         )
     return events
 
@@ -190,7 +175,7 @@ def scaled_event(workload: Workload, told: Iterable[KubeEvent], seen_at: float) 
 def _scaled(now: Workload, at: float, seen_at: float, before: int | None) -> Event:
     """Return that a workload was scaled, named by the generation that this made."""
     onset = str(now.generation)
-    event = _event(
+    event = event_about(
         now.ref, EventKind.SCALE, f"scaled to {now.desired}", transition="scale", onset=onset, at=at, seen_at=seen_at
     )
     payload = {"actor": now.scaled_by} if now.scaled_by else {}
@@ -201,7 +186,7 @@ def _completed(workload: Workload, revision: int, at: float, seen_at: float) -> 
     number = f"rev {revision} " if revision else ""
     onset = str(revision) if workload.ref.kind == "Deployment" else f"{workload.generation}"
     text = f"{number}complete"
-    return _event(
+    return event_about(
         workload.ref,
         EventKind.ROLLOUT,
         text,
@@ -224,7 +209,7 @@ def health_events(before: Rollout, row: Rollout, trouble: Trouble | None, seen_a
         at = min(row.since, seen_at) or seen_at
         words = row.what or row.status
         return [
-            _event(
+            event_about(
                 row.ref,
                 EventKind.UNHEALTHY,
                 words,
@@ -239,7 +224,7 @@ def health_events(before: Rollout, row: Rollout, trouble: Trouble | None, seen_a
     if trouble is not None and right_again(row):
         onset = f"{trouble.since}-{row.workload.resource_version}"
         events.append(
-            _event(
+            event_about(
                 row.ref,
                 EventKind.RECOVERED,
                 "recovered",
@@ -267,127 +252,7 @@ def finished(before: Workload, now: Workload) -> bool:
     return before.updated < before.desired and now.updated >= now.desired == before.desired
 
 
-def node_events(before: Node | None, now: Node, seen_at: float) -> list[Event]:
-    """Return what became of a node: ready or not, cordoned or not, under pressure or not.
-
-    Of a node that was not known before, what its conditions tell of the last day: the same events as of a console that
-    saw them change. The conditions that a node was made with are no news.
-    """
-    old = {one.type: one for one in before.conditions} if before is not None else {}
-    told = [_condition_event(now, old.get(one.type), one, seen_at) for one in now.conditions]
-    if before is None:
-        if now.unschedulable and 0 <= seen_at - now.cordoned_at <= BACKFILL:
-            told.append(_cordoned(now, seen_at))
-    elif before.unschedulable != now.unschedulable:
-        told.append(_cordoned(now, seen_at))
-    return [event for event in told if event is not None]
-
-
-def _condition_event(node: Node, was: Condition | None, now: Condition, seen_at: float) -> Event | None:
-    at = now.changed_at
-    if was is not None and was.status == now.status:
-        return None
-    if was is None and not 0 <= seen_at - at <= BACKFILL:
-        return None
-    ready = now.type == "Ready"
-    was_well = was is not None and was.status == ("True" if ready else "False")
-    if at and at - node.created_at <= MADE and not was_well and not (ready and now.status == "True"):
-        return None
-    if ready:
-        words = READINESS.get(now.status, READINESS["Unknown"])
-        severity = Severity.OK if now.status == "True" else Severity.CRIT
-    elif now.type in PRESSURES and now.status == "True":
-        words, severity = now.type, Severity.WARN
-    elif now.type in PRESSURES and now.status == "False" and was is not None and was.status == "True":
-        words, severity = f"{now.type} over", Severity.OK
-    else:
-        return None
-    onset = f"{at:.0f}" if at else f"@{seen_at // 60:.0f}"
-    transition = f"node-{now.type}-{now.status}"
-    return _event(
-        node.ref,
-        EventKind.NODE,
-        words,
-        transition=transition,
-        onset=onset,
-        at=at or seen_at,
-        seen_at=seen_at,
-        severity=severity,
-    )
-
-
-def _cordoned(node: Node, seen_at: float) -> Event:
-    words = "cordoned" if node.unschedulable else "uncordoned"
-    known = node.unschedulable and 0 <= seen_at - node.cordoned_at <= BACKFILL
-    at = node.cordoned_at if known else seen_at
-    onset = f"{at:.0f}" if known else f"@{seen_at // 60:.0f}"
-    event = _event(node.ref, EventKind.NODE, words, transition=f"node-{words}", onset=onset, at=at, seen_at=seen_at)
-    return structs.replace(event, payload={"actor": node.cordoned_by}) if known and node.cordoned_by else event
-
-
-def config_event(before: ConfigDigest | None, now: ConfigDigest, seen_at: float) -> Event | None:
-    """Return that the data of a ConfigMap changed: which keys, with hashes before and after, never the values.
-
-    Of one that was not known before only that it was written within the last day, since when it was made. The content
-    and the time of the last write name the change, so that it has one id for those who saw it and those who did not.
-    """
-    if before is None:
-        if not 0 <= seen_at - now.changed_at <= BACKFILL or now.changed_at - now.created_at <= WRITTEN:
-            return None
-        text, payload = "changed", dict[str, str]()
-    else:
-        text, payload = _keys_changed(dict(before.keys), dict(now.keys))
-        if not payload:
-            return None
-    content = hashlib.sha256("\x00".join(part for pair in now.keys for part in pair).encode("utf-8", "replace"))
-    at = now.changed_at if 0 <= seen_at - now.changed_at < BACKFILL else 0.0
-    onset = f"{at:.0f}-{content.hexdigest()[:16]}"
-    event = _event(now.ref, EventKind.CONFIG, text, transition="config", onset=onset, at=at or seen_at, seen_at=seen_at)
-    return structs.replace(event, payload=payload | ({"actor": now.changed_by} if now.changed_by else {}))
-
-
-def _keys_changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    names = [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
-    marks = {name: "+" if name not in before else "-" if name not in now else "" for name in names}
-    listed = [f"{marks[name]}{name or 'others'}" for name in names[:NAMED_KEYS]]
-    more = f" and {len(names) - NAMED_KEYS} more" if len(names) > NAMED_KEYS else ""
-    payload = {f"key {name}": f"{before.get(name, '')}→{now.get(name, '')}" for name in names[:MOST_HASHES]}
-    return f"changed: {', '.join(listed)}{more}", payload
-
-
-def core_event(event: KubeEvent, seen_at: float) -> Event | None:
-    """Return what an Event of the cluster tells that no object does: a reboot, memory that ran out, an autoscaler."""
-    kind = TOLD.get(event.reason)
-    at = event.first_at or event.at
-    if kind is None or not 0 <= seen_at - at <= BACKFILL:
-        return None
-    severity = Severity.WARN if event.type == "Warning" else Severity.NOTICE
-    text = f"{event.reason}: {event.message.partition(chr(10))[0]}"[:MOST_WORDS]
-    identity = event_id(event.about.cluster, SOURCE, event.ref.uid, f"event-{event.reason}", f"{at:.0f}")
-    return Event(identity, at, seen_at, kind, event.about, text, severity)
-
-
-def job_event(before: Job | None, now: Job, seen_at: float) -> Event | None:
-    """Return that a Job failed; None where it did not, or had before."""
-    if now.status != "Failed" or (before is not None and before.status == "Failed"):
-        return None
-    if before is None and not 0 <= seen_at - now.finished_at <= BACKFILL:
-        return None
-    text = f"job failed: {now.reason}" if now.reason else "job failed"
-    at = now.finished_at
-    return _event(
-        now.ref,
-        EventKind.JOB,
-        text,
-        transition="job-failed",
-        onset=f"{at:.0f}",
-        at=at or seen_at,
-        seen_at=seen_at,
-        severity=Severity.WARN,
-    )
-
-
-def _event(
+def event_about(
     about: Ref,
     kind: EventKind,
     text: str,
@@ -398,6 +263,7 @@ def _event(
     seen_at: float,
     severity: Severity = Severity.NOTICE,
 ) -> Event:
+    """Return what happened to an object; its id is that of the transition and of what its begin is known by."""
     identity = event_id(about.cluster, SOURCE, about.uid, transition, onset)
     return Event(identity, at, seen_at, kind, about, text, severity)
 

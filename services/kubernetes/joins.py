@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.kubernetes.diagnosis import TELLING
-from services.kubernetes.happenings import TOLD
+from services.kubernetes.happenings_beside import TOLD
 from services.model.cluster import KubeEvent
 from services.model.ref import (
     ARGO_ROLLOUTS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from msgspec import Struct, structs
 
 from services.model.delivery import PAUSED
@@ -10,6 +12,9 @@ from services.model.workload import Rollout
 
 LEAST = Severity.WARN
 """The mildest severity that is trouble."""
+
+MOST_CHANGES = 16
+"""Changes of a workload's health that are remembered."""
 
 
 class Trouble(Struct, frozen=True, gc=False):
@@ -51,3 +56,38 @@ def worsened(trouble: Trouble | None, row: Rollout) -> bool:
     if trouble is None or row.severity < trouble.severity:
         return True
     return trouble.eased_at > 0 and not 0 < row.since <= trouble.eased_at
+
+
+class Troubles:
+    """What is wrong with each workload by its uid, when its health changed, and when it recovered."""
+
+    def __init__(self) -> None:
+        self._present: dict[str, Trouble] = {}
+        self._changes: dict[str, deque[float]] = {}
+        self._recovered: dict[str, float] = {}
+
+    def follow(self, row: Rollout, now: float, *, known: bool) -> Trouble | None:
+        """Take a workload's new state; returns what was wrong before. Of one that was not `known` nothing changed."""
+        uid = row.ref.uid
+        was = self._present.pop(uid, None)
+        trouble = followed(was, row, now)
+        if trouble is not None:
+            self._present[uid] = trouble
+        if known and (was is None) != (trouble is None):
+            self._changes.setdefault(uid, deque(maxlen=MOST_CHANGES)).append(now)
+        if known and was is not None and trouble is None:
+            self._recovered[uid] = now
+        return was
+
+    def changes(self, uid: str, since: float) -> tuple[float, ...]:
+        """Return when a workload's health changed after a time."""
+        return tuple(at for at in self._changes.get(uid, ()) if at > since)
+
+    def recovered_at(self, uid: str) -> float:
+        """Return when a workload recovered last, 0 when it has not."""
+        return self._recovered.get(uid, 0.0)
+
+    def forget(self, uid: str) -> None:
+        """Forget a workload that is gone."""
+        for known in (self._present, self._changes, self._recovered):
+            known.pop(uid, None)

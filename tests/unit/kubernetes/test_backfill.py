@@ -10,13 +10,11 @@ from msgspec import structs
 from services.kubernetes.happenings import (
     COMPLETE,
     FOLLOWED,
-    config_event,
-    core_event,
     known_events,
-    node_events,
     scaled_event,
     template_events,
 )
+from services.kubernetes.happenings_beside import config_event, core_event, node_events
 from services.model.cluster import ConfigDigest, KubeEvent, Node
 from services.model.ref import Ref
 from services.model.severity import Severity
