@@ -63,8 +63,22 @@ def private_folder(folder: Path) -> None:
 
 
 def private_file(path: Path) -> None:
-    """Make the file, or tighten it, to mode 0600; SQLite gives its own side files the same mode. Raises OSError."""
-    os.close(open_private(path))
+    """Make the file, or tighten it, to mode 0600; SQLite gives its own side files the same mode. Raises OSError.
+
+    A file that is there is never opened: closing it would take away every lock that SQLite has on it in this process
+    (fcntl(2)), and the next console that ends would delete the write-ahead log which this one still writes to.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+        if mode & 0o777 != 0o600:
+            path.chmod(0o600)
+        return
+    if path.stat().st_mode & 0o777 != 0o600:
+        path.chmod(0o600)
 
 
 def open_private(path: Path) -> int:

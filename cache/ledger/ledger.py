@@ -52,6 +52,7 @@ class Ledger:
         self._clock = clock
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._log = 0
         self._inode = 0
         self.status = LedgerStatus(False, safe_text(f"{self._path} was not opened yet: {_STILL}."))
 
@@ -166,6 +167,7 @@ class Ledger:
                 check_newer(connection)
                 result = work(connection)
                 connection.execute("COMMIT")
+                self._log = self._log or self._inode_of_log()
             except (sqlite3.Error, OSError, DatabaseFault) as error:
                 self._shut()
                 raise LedgerRefused(self._failed(fault_of(error))) from None
@@ -222,9 +224,18 @@ class Ledger:
         """Stay with the file that was opened: one that is put in its place is not taken up while this console runs."""
         if not self._path.exists() or self._path.stat().st_ino != self._inode:
             raise DatabaseFault(Fault.DAMAGED, "it was replaced or removed while in use")
+        if self._log and self._log != self._inode_of_log():
+            raise DatabaseFault(Fault.DAMAGED, "its write-ahead log was removed while in use")
+
+    def _inode_of_log(self) -> int:
+        try:
+            return self._path.with_name(f"{self._path.name}-wal").stat().st_ino
+        except FileNotFoundError:
+            return 0
 
     def _shut(self) -> None:
         connection, self._connection = self._connection, None
+        self._log = 0
         if connection is not None:
             connection.close()
 

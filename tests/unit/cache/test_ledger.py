@@ -6,6 +6,8 @@ import os
 import random
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -357,3 +359,27 @@ def test_no_home_and_nothing_there(tmp_path: Path) -> None:
         nothing.entries()
     assert isinstance(nothing.verify().sentence, SafeText)
     assert not (tmp_path / "none").exists()
+
+
+def test_nothing_is_lost_where_another_process_ends_while_this_one_writes(folder: Path) -> None:
+    """Two connections of one process and a third process: its end must not take away the log of the others."""
+    first, second = opened(folder), opened(folder)
+    first.intent(ROLL_BACK)
+    second.intent(ROLL_BACK)
+    look = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM audit').fetchone())"
+    counting = [sys.executable, "-S", "-c", look, str(folder / "ledger.db")]
+    assert subprocess.check_output(counting, text=True).strip() == "2"
+    first.intent(ROLL_BACK)
+    second.intent(ROLL_BACK)
+    assert subprocess.check_output(counting, text=True).strip() == "4"
+    assert first.verify().ok
+
+
+def test_a_log_that_was_removed_while_in_use_is_noticed_before_anything_is_begun(folder: Path) -> None:
+    ledger = opened(folder)
+    ledger.intent(ROLL_BACK)
+    (folder / "ledger.db-wal").unlink()
+    with pytest.raises(LedgerRefused, match="its write-ahead log was removed while in use"):
+        ledger.intent(ROLL_BACK)
+    assert ledger.intent(ROLL_BACK), "opened anew, it takes entries again"
+    assert ledger.verify().ok
