@@ -176,7 +176,10 @@ class Assembly(Announcing, Masking, Steers):
         self.runtime.reconcile(self._desired)
 
     def _begin_history(self) -> None:
-        if self.store is not None and not self._history_begun:
+        if self.store is None:
+            if self.app is not None:  # the service thread makes it, and takes longer than the start did
+                self.app.set_timer(HISTORY_AFTER, self._begin_history)
+        elif not self._history_begun:
             self._history_begun = True
             self.store.start(self._history_changed)
             if self.setup.lesson is not None:
