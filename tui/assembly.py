@@ -224,7 +224,7 @@ class Assembly(Announcing, Masking, Steers):
             beside=(
                 lambda: beside.alerts(self.live, config, identity, self._engine),
                 lambda: beside.costs(self.live, self.store, key),
-                lambda: beside.ledger(self.live),
+                lambda: beside.ledger(self.live, identity.cluster_name or identity.context),
             ),
         )
 

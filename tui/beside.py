@@ -96,13 +96,14 @@ class Beside:
             self._estimate = None
             watch.close()
 
-    async def incidents(self, live: LiveState) -> None:
-        """Bring the ledger's incidents to the screen until cancelled."""
+    async def incidents(self, live: LiveState, cluster: str) -> None:
+        """Bring the ledger's incidents to the screen until cancelled, and those of this cluster to its timeline."""
         await self._clock.sleep(AFTER)
         from cache.ledger.altered import AlteredReader
         from cache.ledger.incident_watch import IncidentWatch
         from cache.ledger.incidents import IncidentReader
         from cache.ledger.ledger import look_over
+        from services.incidents.happenings import Told
 
         if wrong := await asyncio.to_thread(look_over, self._folder):
             self.on_ledger(wrong)
@@ -113,7 +114,7 @@ class Beside:
 
         altered = AlteredReader(self._folder, self._clock.now, ended)
         reader = IncidentReader(self._folder)
-        self._incidents = IncidentWatch(reader, live.sink(), self._clock, altered)
+        self._incidents = IncidentWatch(reader, live.sink(), self._clock, altered, Told(cluster).news)
         try:
             await self._incidents.run()
         finally:
@@ -128,9 +129,9 @@ class Beside:
             self._outgoing = Outgoing(self._folder, self._clock, self._who, self._config)
         return self._outgoing
 
-    async def ledger(self, live: LiveState) -> None:
+    async def ledger(self, live: LiveState, cluster: str) -> None:
         """Bring what the ledger holds to the screen, and deliver what is told to people outside, until cancelled."""
-        await asyncio.gather(self.incidents(live), self._outbox(live))
+        await asyncio.gather(self.incidents(live, cluster), self._outbox(live))
 
     async def _outbox(self, live: LiveState) -> None:
         await self._clock.sleep(AFTER)

@@ -71,7 +71,7 @@ class Sharing:
         if event.ref.kind == "Node":
             self._pseudonyms.learn("host", (event.ref.name,))
         self._pseudonyms.learn("ns", (event.ref.namespace,))
-        if event.kind is EventKind.ACTION:
+        if event.kind in (EventKind.ACTION, EventKind.NOTE):
             self.learn("user", (event.payload.get("actor", ""),))
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Iterable
 
 from cache.ledger.altered import AlteredReader
 from cache.ledger.incidents import IncidentReader
 from services.clock import Clock
 from services.model.action import ALTERED
-from services.model.incident import INCIDENTS
+from services.model.incident import INCIDENTS, Incident
 from services.model.source import SourceState, SourceStatus
+from services.model.timeline import Event
 from services.ports import Replace, Sink
 
 SOURCE = "incidents"
@@ -21,8 +23,17 @@ EVERY = 2.0
 class IncidentWatch:
     """Fills the tables "incidents" and "altered"; on the service loop, the looking itself on a thread."""
 
-    def __init__(self, reader: IncidentReader, sink: Sink, clock: Clock, altered: AlteredReader | None = None) -> None:
+    def __init__(
+        self,
+        reader: IncidentReader,
+        sink: Sink,
+        clock: Clock,
+        altered: AlteredReader | None = None,
+        news: Callable[[Iterable[Incident], float], Iterable[Event]] = lambda *_: (),
+    ) -> None:
+        """`news` says what of the incidents belongs on the timeline and was not told yet, at a moment."""
         self._reader = reader
+        self._news = news
         self._altered = altered
         self._sink = sink
         self._clock = clock
@@ -53,6 +64,7 @@ class IncidentWatch:
         with contextlib.suppress(RuntimeError):  # the loop is shutting its threads down
             glance = await asyncio.to_thread(self._reader.look)
             self._sink.apply(SOURCE, Replace(INCIDENTS, glance.incidents))
+            self._sink.happened(self._news(glance.incidents.values(), self._clock.now()))
             if self._altered is not None:
                 self._sink.apply(SOURCE, Replace(ALTERED, await asyncio.to_thread(self._altered.look)))
             state = SourceState.FAILED if glance.problem else SourceState.LIVE

@@ -48,7 +48,7 @@ def timeline(incident: Incident, events: Iterable[Event]) -> list[Moment]:
         if since <= event.at <= until and concerns(event, incident)
     ]
     said = [
-        Moment(event.at, Origin.PERSON, event.kind, words(event), event.actor.user, "", _weight(event), f"#{event.seq}")
+        Moment(event.at, Origin.PERSON, event.kind, words(event), event.actor.user, "", weight(event), f"#{event.seq}")
         for event in incident.events
     ]
     return sorted((*told, *said), key=lambda one: (one.at, one.origin is Origin.PERSON, one.key))
@@ -94,7 +94,8 @@ def words(event: IncidentEvent) -> str:
     return f"{said}: {event.text}" if event.text else said
 
 
-def _weight(event: IncidentEvent) -> Severity:
+def weight(event: IncidentEvent) -> Severity:
+    """Return how bad what was said is: an end is good news, all else is told."""
     return Severity.OK if event.kind is IncidentEventKind.STATUS and event.value == "resolved" else Severity.NOTICE
 
 

@@ -14,6 +14,7 @@ from msgspec import structs
 from cache.ledger.incident_watch import IncidentWatch
 from cache.ledger.incidents import IncidentReader
 from screenshots import scene
+from services.incidents.happenings import Told
 from services.model.actor import Actor
 from services.model.incident import Incident, IncidentSeverity, IncidentStatus
 from services.model.severity import Severity
@@ -24,6 +25,7 @@ from tests.flows.conftest import Deck, Open
 from tests.flows.test_timeline import recorded
 from tui.cli import main
 from tui.incidents import Desk
+from tui.screens.incident import IncidentScreen
 from widgets.form import FormDialog
 
 ARMED = 1.0
@@ -35,7 +37,7 @@ class Room:
     def __init__(self, deck: Deck, folder: Path) -> None:
         self.deck = deck
         self.reader = IncidentReader(folder)
-        self.watch = IncidentWatch(self.reader, deck.live, deck.clock)
+        self.watch = IncidentWatch(self.reader, deck.live, deck.clock, news=Told("prod-eu-1").news)
         self.desk = Desk(folder, deck.clock, Actor("duty1", "bastion-2", "c1"))
         deck.app.console_state.desk = lambda: self.desk
 
@@ -227,6 +229,22 @@ async def test_what_was_recorded_is_in_it_on_screen_on_paper_and_without_a_scree
     for text in (path.read_text(), printed):
         assert text.count("| shop/cart key TAX changed, long forgotten | cluster |") == 1
         assert "of another" not in text
+
+
+async def test_what_people_say_stands_on_the_timeline_and_leads_to_the_incident(open_deck: Open, folder: Path) -> None:
+    async with room(open_deck, folder) as desk:
+        await desk.deck.press("I")
+        await desk.confirm("I")
+        await desk.deck.press("n")
+        await desk.type("eu only")
+        await desk.confirm("n")
+        await desk.deck.press("escape", "t")
+        noted = next(line for line in desk.deck.text.splitlines() if "eu only" in line)
+        assert ("note" in noted, "INC-1" in noted, "duty1" in noted) == (True, True, True)
+        assert desk.deck.text.count("declared P1: shop/cart") == 1
+        await desk.deck.press("enter")
+        assert isinstance(desk.deck.app.screen, IncidentScreen)
+        assert desk.deck.text.count("eu only") == 1, "its own timeline has it once"
 
 
 async def test_the_control_room_shows_it_with_its_next_update(open_deck: Open, folder: Path) -> None:

@@ -187,7 +187,7 @@ def _happening(key: str, event: Event, lens: Lens) -> Row:
 def _gap(key: str, gap: Gap, lens: Lens) -> Row:
     sign = lens.glyphs.mark("gap")
     lasted = age(gap.ended - gap.began)
-    words = f"for {lasted}, from {_since(gap)} to {clock(gap.ended)} {sign}"
+    words = f"for {lasted}, since {_since(gap)} {sign}"
     cells = (clock(gap.ended, seconds=True), sign, sign * 3, f"{sign} nobody watched", words)
     return Row(key, tuple(Span(cell, Tone.MUTED) for cell in cells))
 

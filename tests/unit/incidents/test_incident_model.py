@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from cache.exports import write_export
 from services.errors import Problem
 from services.incidents.export import export, file_name, inert, lasted
+from services.incidents.happenings import Told
 from services.incidents.timeline import LEAD, Origin, timeline, words
 from services.model.actor import Actor
 from services.model.incident import (
@@ -234,3 +236,23 @@ def test_what_cannot_be_written_is_said_and_leaves_nothing(tmp_path: Path) -> No
     with pytest.raises(Problem, match="Nothing was exported"):
         write_export(folder, "INC-1.md", "x")
     assert [entry.name for entry in folder.iterdir()] == ["exports"]
+
+
+def test_what_was_said_is_told_once_and_only_to_its_own_cluster() -> None:
+    first = one(declared(cluster="prod-eu-1"), event(2, KIND.NOTE, 60, text="token=hunter2hunter2\x1b[31m  looking"))
+    elsewhere = one(declared(cluster="prod-us-1"))
+    told = Told("prod-eu-1")
+    begun, noted = told.news([first, elsewhere], NOON + 70)
+    assert (begun.kind, begun.ref.kind, begun.ref.name, begun.at) == (EventKind.NOTE, "Incident", "INC-1", NOON)
+    assert begun.text == "declared P1: checkout 5xx"
+    assert (noted.at, noted.payload["actor"]) == (NOON + 60, "ade")
+    assert "hunter2" not in noted.text
+    assert "\x1b" not in noted.text
+    assert told.news([first, elsewhere], NOON + 72) == []
+    ended = structs.replace(first, events=(*first.events, event(3, KIND.STATUS, 90, "resolved")))
+    (over,) = told.news([ended], NOON + 91)
+    assert (over.text, over.severity) == ("status set to resolved", Severity.OK)
+    again = Told("prod-eu-1").news([ended], NOON + 95)
+    assert [one.id for one in again] == [begun.id, noted.id, over.id], "another console gives the same ids"
+    assert Told("prod-eu-1").news([ended], NOON + 86400 + 65) == [structs.replace(over, seen_at=NOON + 86465)]
+    assert timeline(ended, again) == timeline(ended, ()), "in its own timeline they stand already"

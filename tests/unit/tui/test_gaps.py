@@ -16,10 +16,10 @@ ENDED = datetime(2026, 11, 21, 11, 52, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("lasted", "words"),
     [
-        (timedelta(minutes=31), "for 31m, from 11:21 to 11:52"),
-        (timedelta(hours=24), "from Fri 11:52 to 11:52"),
-        (timedelta(hours=12), "from Fri 23:52 to 11:52"),
-        (timedelta(days=9), "from 12 Nov 11:52 to 11:52"),
+        (timedelta(minutes=31), "for 31m, since 11:21"),
+        (timedelta(hours=24), "since Fri 11:52"),
+        (timedelta(hours=12), "since Fri 23:52"),
+        (timedelta(days=9), "since 12 Nov 11:52"),
     ],
 )
 def test_a_gap_names_the_day_it_began_on_where_that_is_another(lasted: timedelta, words: str) -> None:
