@@ -109,7 +109,7 @@ class Drain:
             return Ended(Outcome.OK, safe_text(text), at=clock.now())
         if not at(document, "spec", "unschedulable"):
             return Ended(Outcome.FAILED, safe_text(f"{plan.target.ref.name} is not cordoned"), at=clock.now())
-        return Ended(Outcome.FAILED, _left_over(left, len(planned)), at=clock.now())
+        return Ended(Outcome.FAILED, _left_over(left, len(planned)), at=clock.now(), undo=plan.undo)
 
 
 async def _judge(target: Target, given: Mapping[str, str], hands: Hands) -> DrainPlan:

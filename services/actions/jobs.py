@@ -188,8 +188,9 @@ class TriggerCronJob(_NewJob):
     def _facts(self, document: Document) -> tuple[Fact, ...]:
         active = at(document, "status", "active") or []
         if active and at(document, "spec", "concurrencyPolicy") == "Forbid":
-            return (Fact("runs", "a run is going on, and its schedule forbids two at a time", Severity.WARN),)
-        return (Fact("runs", f"{len(active)} of its runs are going on"),)
+            return (Fact("now", "a run is going on, and its schedule forbids two at a time", Severity.WARN),)
+        going = f"{len(active)} of its runs are going on" if active else "no run of it is going on"
+        return (Fact("now", going),)
 
     def _command(self, target: Target, name: str, _context: str) -> str:
         return f"create job {name} --from={slashed(target)}"

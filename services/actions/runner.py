@@ -294,5 +294,4 @@ async def resolve(action: Action, plan: Plan, hands: Hands, note: Note) -> Ended
         ended = await action.verify(plan, hands, note)
     except Problem as problem:
         return Ended(Outcome.UNKNOWN, problem.sentence, at=hands.clock.now())
-    undo = (ended.undo or plan.undo) if ended.outcome is Outcome.OK else None
-    return structs.replace(ended, undo=undo)
+    return structs.replace(ended, undo=ended.undo or (plan.undo if ended.outcome is Outcome.OK else None))

@@ -67,7 +67,8 @@ def present_plan(plan: Plan, allow: Allow, where: Where, lens: Lens) -> tuple[Li
         lines.append(labelled("data", Span(f"{age(lens.now - plan.target.as_of)} old when the key was pressed")))
     lines.append(labelled("runs", Span(lens.text(where.command, 400), Tone.STRONG)))
     if plan.expects:
-        lines.append(labelled("then", Span(f"watched {lens.text(plan.expects, 200)}")))
+        looks = "watched" if plan.expects.startswith("until") else "seen"
+        lines.append(labelled("then", Span(f"{looks} {lens.text(plan.expects, 200)}")))
     if plan.undo is not None:
         lines.append(labelled("undo", Span(lens.text(plan.undo.words, 200))))
     elif plan.no_undo:

@@ -11,6 +11,7 @@ import pytest
 from services.actions.drain import BUDGETS, Drain
 from services.actions.guard import Circumstances, Deny, guard
 from services.actions.halting import HaltingHands
+from services.actions.runner import resolve
 from services.actions.spec import Refused
 from services.clock import ManualClock
 from services.config_policy import Policy
@@ -185,6 +186,10 @@ async def test_a_run_tells_every_pod_and_can_be_stopped_and_taken_up_again() -> 
     assert last == {"shop/db": "not asked any more", "shop/web": "gone"}
     ended = await Drain().verify(plan, cluster, note)  # type: ignore[arg-type]
     assert (ended.outcome, "1 of 2 pods are still there (shop/db)" in ended.text) == (Outcome.FAILED, True)
+    # a console that died in the middle left the cordon too: what finds that out offers to take it away
+    found = await resolve(Drain(), plan, cluster, note)  # type: ignore[arg-type]
+    assert found.undo is not None
+    assert (found.undo, found.undo.action) == (plan.undo, "uncordon")
 
     cluster.keeps.clear()
     again = await planned(cluster)
