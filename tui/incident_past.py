@@ -24,5 +24,5 @@ def query_around(incident: Incident, *, anywhere: bool = False) -> EventQuery:
 
 
 def whole_timeline(incident: Incident, recorded: Iterable[Event], live: Iterable[Event]) -> list[Moment]:
-    """Return the incident's timeline from what was recorded and what is known now, each event once."""
-    return timeline(incident, {event.id: event for events in (recorded, live) for event in events}.values())
+    """Return the incident's timeline of what was recorded and what is known now: each event once, as first told."""
+    return timeline(incident, {event.id: event for events in (live, recorded) for event in events}.values())

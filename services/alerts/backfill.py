@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, structs
@@ -40,6 +41,11 @@ def step_for(series: float) -> float:
     return float(round(min(COARSEST, max(FINEST, WINDOW / max(1.0, steps)))))
 
 
+def asked_until(now: float, step: float) -> float:
+    """Return the end of the range that is asked for: a whole number of steps, so that all consoles see one picture."""
+    return math.ceil(now / step) * step
+
+
 class Reading(Struct, frozen=True):
     """How the past is read: what is done to labels, what they speak of, the rules' `for` by name, the heartbeats.
 
@@ -60,7 +66,8 @@ def episodes(
     """Return what fired, oldest first: ended episodes as ENDED, those that were still on at `until` as FIRING.
 
     Each value of `ALERTS_FOR_STATE` is one episode's onset; it counts if `ALERTS` fired while it lasted. Its end lies
-    within `step` seconds. Alerts that are dropped before they are sent are left out, and so are heartbeats.
+    within `step` seconds, and is the same for all who ask (`asked_until`). Alerts that are dropped before they are sent
+    are left out, and so are heartbeats.
     """
     fired = {past.labels: [at for at, value in past.points if value > 0] for past in firing}
     result = []
@@ -71,12 +78,12 @@ def episodes(
         times, runs = fired[past.labels], _runs(past.points)
         gone = reading.on is not None and labels not in reading.on
         for number, (onset, first, last) in enumerate(runs, 1):
-            if not 0.0 < onset < FARTHEST or not any(first <= at <= last for at in times):
+            if not 0.0 < onset <= min(until, FARTHEST) or not any(first <= at <= last for at in times):
                 continue
             row = _row(labels, onset, reading)
             if not is_heartbeat(row.name, row.label("severity"), "", reading.heartbeats):
                 over = gone or number < len(runs) or until - last >= step
-                result.append(structs.replace(row, state=AlertState.ENDED, ended_at=last) if over else row)
+                result.append(structs.replace(row, state=AlertState.ENDED, ended_at=min(last, until)) if over else row)
     return sorted(result, key=lambda row: (row.onset, row.key))
 
 

@@ -17,7 +17,7 @@ from services.alerts.answers import (
     decode_started_at,
     decode_version,
 )
-from services.alerts.backfill import FIRING, HOW_MANY, ONSETS, WINDOW, Past, step_for
+from services.alerts.backfill import FIRING, HOW_MANY, ONSETS, WINDOW, Past, asked_until, step_for
 from services.alerts.observed import AlertmanagerSeen, PrometheusSeen, Rule, Scope
 from services.alerts.relabel import UNKNOWN, Outgoing, outgoing_of
 from services.endpoint import Endpoint
@@ -146,7 +146,8 @@ class PrometheusPoller:
         step = step_for(series)
         if not series:
             return [], [], step
-        window = (("start", f"{now - WINDOW:.3f}"), ("end", f"{now:.3f}"), ("step", f"{step:.0f}"))
+        until = asked_until(now, step)
+        window = (("start", f"{until - WINDOW:.0f}"), ("end", f"{until:.0f}"), ("step", f"{step:.0f}"))
         onsets = await self._get("/api/v1/query_range", ("query", ONSETS.format(step=int(step))), *window)
         firing = await self._get("/api/v1/query_range", ("query", FIRING.format(step=int(step))), *window)
         return decode_past(onsets), decode_past(firing), step

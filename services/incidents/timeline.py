@@ -39,7 +39,11 @@ class Moment(Struct, frozen=True):
 
 
 def timeline(incident: Incident, events: Iterable[Event]) -> list[Moment]:
-    """Return every line, oldest first; what happened at the same time stands before what was said of it."""
+    """Return every line, oldest first.
+
+    Within one second, which is as exact as a server's times are, what began stands before what ended, and what happened
+    before what was said of it.
+    """
     until = incident.resolved_at + TAIL if incident.resolved_at else float("inf")
     since = min(incident.started_at, incident.declared_at) - LEAD
     told = [
@@ -51,7 +55,11 @@ def timeline(incident: Incident, events: Iterable[Event]) -> list[Moment]:
         Moment(event.at, Origin.PERSON, event.kind, words(event), event.actor.user, "", weight(event), f"#{event.seq}")
         for event in incident.events
     ]
-    return sorted((*told, *said), key=lambda one: (one.at, one.origin is Origin.PERSON, one.key))
+    return sorted((*told, *said), key=_order)
+
+
+def _order(one: Moment) -> tuple[int, bool, bool, float, str]:
+    return int(one.at), one.origin is Origin.PERSON, one.severity is Severity.OK, one.at, one.key
 
 
 def concerns(event: Event, incident: Incident) -> bool:

@@ -95,10 +95,12 @@ def in_scope(scope: Test | None, snapshot: Snapshot) -> InScope | None:
     return inside
 
 
-def _rank(moment: Moment) -> tuple[float, int, float, str]:
-    """Newest first; at the same time first the day, then the gap, then what happened."""
-    order = 2 if moment.event is not None else 1 if moment.gap is not None else 0
-    return (-moment.at, order, -(moment.event.seen_at if moment.event is not None else 0.0), moment.key)
+def _rank(moment: Moment) -> tuple[int, int, bool, float, float, str]:
+    """Newest first; within the same second first the day, then the gap, then what ended, then what began."""
+    event = moment.event
+    order = 2 if event is not None else 1 if moment.gap is not None else 0
+    began = event is not None and event.severity is not Severity.OK
+    return (-int(moment.at), order, began, -moment.at, -(event.seen_at if event is not None else 0.0), moment.key)
 
 
 def _subject(event: Event) -> Subject:

@@ -19,7 +19,7 @@ from services.alerts.answers import (
     decode_started_at,
     decode_version,
 )
-from services.alerts.backfill import MOST_POINTS, WINDOW, Past, Reading, episodes, step_for
+from services.alerts.backfill import MOST_POINTS, WINDOW, Past, Reading, asked_until, episodes, step_for
 from services.alerts.entities import Entities
 from services.alerts.relabel import outgoing_of
 from services.errors import Problem
@@ -188,5 +188,13 @@ def test_what_the_rules_do_not_show_any_more_has_ended() -> None:
         (frozenset[Any](), AlertState.ENDED),
     ):
         reading = Reading(READING.outgoing, READING.subject, on=on)
-        (row,) = episodes([past([T0 - 5] * 4)], [firing(3)], STEP, T0 + 180, reading)
+        (row,) = episodes([past([T0 - 5] * 4)], [firing(3)], STEP, T0 + 150, reading)
         assert row.state is state
+        assert row.ended_at == (T0 + 150 if state is AlertState.ENDED else 0.0), "never in the future"
+    assert episodes([past([T0 + 10] * 4)], [firing(0)], STEP, T0, READING) == []
+
+
+@given(st.floats(1e9, 2e9), st.sampled_from([60.0, 77.0, 900.0]))
+def test_all_who_ask_at_about_the_same_time_ask_for_the_same_moments(now: float, step: float) -> None:
+    assert 0 <= asked_until(now, step) - now <= step
+    assert asked_until(now, step) % step == 0

@@ -29,6 +29,8 @@ from services.model.incident import (
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind
+from services.sanitize import safe_text
+from tui.presenters.timeline import moments
 
 MINA, ADE = Actor("mina", "b1", "c1"), Actor("ade", "b2", "c2")
 CART = Ref("c1", "apps", "Deployment", "shop", "cart", "u1")
@@ -256,3 +258,16 @@ def test_what_was_said_is_told_once_and_only_to_its_own_cluster() -> None:
     assert [one.id for one in again] == [begun.id, noted.id, over.id], "another console gives the same ids"
     assert Told("prod-eu-1").news([ended], NOON + 86400 + 65) == [structs.replace(over, seen_at=NOON + 86465)]
     assert timeline(ended, again) == timeline(ended, ()), "in its own timeline they stand already"
+
+
+def test_within_a_second_what_began_stands_before_what_ended_and_both_before_what_was_said() -> None:
+    told = [
+        Event("3", NOON + 60.0, NOON, EventKind.ROLLOUT, CART, safe_text("rev 3 complete"), Severity.OK),
+        Event("1", NOON + 60.7, NOON, EventKind.ROLLOUT, CART, safe_text("rev 3"), Severity.NOTICE),
+        Event("2", NOON + 60.2, NOON, EventKind.RECOVERED, CART, safe_text("recovered"), Severity.OK),
+    ]
+    noted = one(declared(), event(2, KIND.NOTE, 60.1, text="done"))
+    order = ["rev 3", "rev 3 complete", "recovered", "done"]
+    assert [moment.text for moment in timeline(noted, told)][-4:] == order
+    shown = [moment.event.text for moment in moments(told, (), None, days=False).values() if moment.event is not None]
+    assert shown == order[2::-1]
