@@ -36,6 +36,9 @@ SCREENS = ("run", "open", "demo")
 SCENARIOS = ("calm", "bad-deploy", "node-down", "noisy-neighbour", "everything-down", "node-trouble", "bad-canary")
 """What the rehearsal estate can play, as its own list says; named here too, so that help needs nothing loaded."""
 
+COMPLETED = ("bash", "zsh", "fish", "tcsh", "contexts", "namespaces", "views")
+"""What `completion` prints: the script of a shell, or the names that such a script asks for."""
+
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -67,19 +70,23 @@ ALTERED_TOO = (
 )
 
 
-def parser(*, screens_alone: bool = False) -> argparse.ArgumentParser:
-    """Return the parser of every command, or of those that open a screen: theirs is waited for with an empty screen."""
+def parser(*, screens_alone: bool = False, completed: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of every command, or of those that open a screen: theirs is waited for with an empty screen.
+
+    `completed` puts the options of the default command beside the commands too, as a shell is to offer them.
+    """
     from tui import __version__
 
+    selection, screen = _selection(), _screen()
     root = argparse.ArgumentParser(
         prog="quarterdeck",
+        parents=[selection, screen] if completed else [],
         description="The control room for the engineer on call: what is broken, what changed, what can I do about it.",
         epilog="Exit codes: 0 all clear or done, 1 something is failing or was refused, 2 could not tell or bad usage, "
         "3 it is not known how an action ended.",
     )
     root.add_argument("--version", action="version", version=f"quarterdeck {__version__}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND")
-    selection, screen = _selection(), _screen()
     commands.add_parser("run", parents=[selection, screen], help="open the control room (the default)")
 
     page = commands.add_parser("open", parents=[selection, screen], help="open what a page is about, on one screen")
@@ -102,7 +109,7 @@ def parser(*, screens_alone: bool = False) -> argparse.ArgumentParser:
     config.add_argument("what", choices=["example", "path", "check", "keys"], nargs="?", default="example")
     config.add_argument("--config", default="", metavar="F", help="the configuration file")
     completion = commands.add_parser("completion", help="print the completion script of a shell")
-    completion.add_argument("shell", choices=["bash", "zsh", "tcsh"])
+    completion.add_argument("what", metavar="SHELL", choices=COMPLETED, help="bash, zsh, fish or tcsh")
     return root
 
 
@@ -214,9 +221,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def dispatch(arguments: argparse.Namespace) -> int:
     """Hand the parsed words to their command; each imports only what it needs."""
     if arguments.command == "completion":
-        import shtab
+        from tui.completion import completed
 
-        print(shtab.complete(parser(), shell=arguments.shell))  # noqa: T201 - the script is the answer
+        sys.stdout.write(completed(arguments.what, parser(completed=True)))
         return ExitCode.OK
     room, name = COMMANDS[arguments.command]
     command: Callable[[argparse.Namespace], int] = getattr(import_module(f"tui.commands.{room}"), name)
