@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cache.state.records import EventQuery
-from services.incidents.timeline import LEAD, TAIL, Moment, timeline
+from services.incidents.timeline import Moment, span_of, timeline
 from services.model.incident import Incident
 from services.model.timeline import Event
 
@@ -18,9 +18,8 @@ def query_around(incident: Incident, *, anywhere: bool = False) -> EventQuery:
 
     `anywhere` asks for every identity, for one who is on no cluster: what an incident is linked to names its cluster.
     """
-    until = incident.resolved_at + TAIL + 1 if incident.resolved_at else EventQuery().until
-    since = min(incident.started_at, incident.declared_at) - LEAD
-    return EventQuery(since=since, until=until, limit=MOST, anywhere=anywhere)
+    since, until = span_of(incident)
+    return EventQuery(since=since, until=min(until + 1, EventQuery().until), limit=MOST, anywhere=anywhere)
 
 
 def whole_timeline(incident: Incident, recorded: Iterable[Event], live: Iterable[Event]) -> list[Moment]:

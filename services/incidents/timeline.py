@@ -14,6 +14,9 @@ from services.model.timeline import Event, EventKind
 LEAD = 600.0
 """Seconds before the onset from which on the timeline is of interest: the change comes before the trouble."""
 
+LONGEST = 86400.0
+"""Seconds before the onset within which trouble of what it is about counts as its beginning."""
+
 TAIL = 300.0
 """Seconds after the end that still belong to it."""
 
@@ -44,8 +47,7 @@ def timeline(incident: Incident, events: Iterable[Event]) -> list[Moment]:
     Within one second, which is as exact as a server's times are, what began stands before what ended, and what happened
     before what was said of it.
     """
-    until = incident.resolved_at + TAIL if incident.resolved_at else float("inf")
-    since = min(incident.started_at, incident.declared_at) - LEAD
+    since, until = span_of(incident)
     told = [
         Moment(event.at, Origin.CLUSTER, event.kind, event.text, "", _about(event), event.severity, event.id)
         for event in events
@@ -60,6 +62,17 @@ def timeline(incident: Incident, events: Iterable[Event]) -> list[Moment]:
 
 def _order(one: Moment) -> tuple[int, bool, bool, float, str]:
     return int(one.at), one.origin is Origin.PERSON, one.severity is Severity.OK, one.at, one.key
+
+
+def span_of(incident: Incident) -> tuple[float, float]:
+    """Return from when to when the timeline is of interest; it has no end while the incident has none.
+
+    What it is about may have been in trouble before an alert said so: its change came before that.
+    """
+    began = min(incident.started_at, incident.declared_at)
+    troubled = [link.onset for link in incident.links if began - LONGEST <= link.onset]
+    until = incident.resolved_at + TAIL if incident.resolved_at else float("inf")
+    return min(began, *troubled) - LEAD if troubled else began - LEAD, until
 
 
 def concerns(event: Event, incident: Incident) -> bool:

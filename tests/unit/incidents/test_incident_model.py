@@ -15,7 +15,7 @@ from cache.exports import write_export
 from services.errors import Problem
 from services.incidents.export import export, file_name, inert, lasted
 from services.incidents.happenings import Told
-from services.incidents.timeline import LEAD, Origin, timeline, words
+from services.incidents.timeline import LEAD, Origin, span_of, timeline, words
 from services.model.actor import Actor
 from services.model.incident import (
     CADENCE,
@@ -271,3 +271,13 @@ def test_within_a_second_what_began_stands_before_what_ended_and_both_before_wha
     assert [moment.text for moment in timeline(noted, told)][-4:] == order
     shown = [moment.event.text for moment in moments(told, (), None, days=False).values() if moment.event is not None]
     assert shown == order[2::-1]
+
+
+@pytest.mark.parametrize(
+    ("troubled", "since"),
+    [(0.0, 300), (NOON - 200, 300), (NOON - 900, 900), (NOON - 86000, 86000), (NOON - 10 * 86400, 300)],
+)
+def test_the_timeline_reaches_back_to_the_trouble_of_what_it_is_about(troubled: float, since: float) -> None:
+    found = one(declared(links=(IncidentLink("shop/cart", CART, onset=troubled),)))
+    assert span_of(found) == (NOON - since - LEAD, float("inf"))
+    assert span_of(one(declared(), event(2, KIND.STATUS, 60, "resolved")))[1] == NOON + 360
