@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 from collections.abc import Generator
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 import textual._wait
+import textual.app
+import textual.pilot
 import textual.screen
 from hypothesis import HealthCheck, settings
 from rich.console import RenderableType
@@ -29,6 +32,29 @@ FRAME = 0.004
 textual._wait.SLEEP_GRANULARITY = STEP
 textual._wait.SLEEP_IDLE = 0.001
 textual.screen.UPDATE_PERIOD = FRAME  # type: ignore[misc]
+
+TURNS = 1_000
+"""Turns of the loop after which it is taken for one that never rests."""
+
+_wait_for_idle = textual._wait.wait_for_idle
+
+
+async def _nothing_ready() -> None:
+    loop = asyncio.get_running_loop()
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+        if not loop._ready:  # type: ignore[attr-defined]
+            return
+
+
+async def _at_rest(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
+    """Wait until nothing has to be done: a process that is given no processor time only looks as if it were idle."""
+    await _nothing_ready()
+    await _wait_for_idle(min_sleep, max_sleep)
+    await _nothing_ready()
+
+
+textual.pilot.wait_for_idle = textual.app.wait_for_idle = _at_rest  # type: ignore[attr-defined]
 
 # How long an example takes is the machine's business: a busy one must fail no test.
 settings.register_profile("brisk", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -20,7 +20,7 @@ tell = ["acted", "failed"]
 [notify.room]
 to = ["#incidents"]
 url = "env:CANARY_SLACK_URL"
-timeout = 5
+timeout = 60
 """
 
 

@@ -43,8 +43,7 @@ async def acknowledged(console: Program, *words: str) -> None:
     await console.until(lambda: isinstance(console.app.screen, PlanDialog))
     dialog = console.app.screen
     assert isinstance(dialog, FormDialog)
-    shown = console.text
-    assert all(word in shown for word in words), shown
+    await console.until_seen(*words)
     dialog.answers._since = -1.0
     await console.press("y")
     await console.until(lambda: isinstance(console.app.screen, RunDialog))

@@ -53,12 +53,12 @@ reason = ["restart"]
 [notify.room]
 to = ["#incidents"]
 url = "env:CANARY_SLACK"
-timeout = 2
+timeout = 60
 [notify.hook]
 type = "webhook"
 url = "{url}/hook"
 secret = "env:CANARY_HMAC"
-timeout = 2
+timeout = 60
 [notify.mail]
 type = "email"
 to = ["oncall@example.org"]
@@ -68,7 +68,7 @@ port = {mail}
 ca_file = "{ca}"
 username = "quarterdeck"
 password = "env:CANARY_SMTP"
-timeout = 2
+timeout = 60
 [alertmanager.one]
 url = "{url}"
 bearer = "env:CANARY_BEARER"
@@ -295,5 +295,5 @@ async def test_the_search_finds_a_program_that_leaks(
 
     monkeypatch.setattr(outlets, "scrub", lambda text, _secrets: text)
     await asyncio.to_thread(queue)
-    await asyncio.to_thread(said, home, capsys, "outbox send --timeout 5")
+    await asyncio.to_thread(said, home, capsys, "outbox send --timeout 60")
     assert SECRETS["CANARY_SMTP"] in {canary for canary, _ in found(home.kept())}

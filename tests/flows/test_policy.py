@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.screen import Screen
 
 from services.config import load
 from services.rehearsal.server import Rehearsal
@@ -15,7 +18,7 @@ from tests.flows.program import Program, estate_served, kubeconfig_of, program
 from tui import reload
 from tui.cli import main
 from widgets.dialog import ChoiceMenu, MessageDialog
-from widgets.plan_dialog import PlanDialog, RunDialog
+from widgets.plan_dialog import PlanDialog
 from widgets.prompt import LineInput
 
 TODAY = datetime.now(UTC)
@@ -101,10 +104,15 @@ async def ruled(console: Program, home: Path, rules: str) -> None:
     await console.until(lambda: console.assembly.setup.loaded.config.policy == wanted.policy)
 
 
-async def restart_of_it(console: Program) -> None:
-    """Press the key of a restart, and wait for what comes of it."""
+def last_line_says(console: Program, words: str) -> bool:
+    """Return whether the footer has these words."""
+    return words in console.text.splitlines()[-1]
+
+
+async def restart_of_it(console: Program, comes: type[Screen[Any]]) -> None:
+    """Press the key of a restart, and wait for the screen that comes of it."""
     await console.press("B")
-    await console.until(lambda: not isinstance(console.app.screen, RunDialog))
+    await console.until(lambda: isinstance(console.app.screen, comes))
 
 
 async def test_the_screen_keeps_to_it(estate: Rehearsal, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,24 +128,22 @@ async def test_the_screen_keeps_to_it(estate: Rehearsal, home: Path, monkeypatch
             (HOURS, f"changes are frozen here outside {ANOTHER_DAY}-{ANOTHER_DAY}"),
         ):
             await ruled(console, home, rules)
-            await restart_of_it(console)
+            await restart_of_it(console, type(front))
+            await console.until(partial(last_line_says, console, says))
             assert console.app.screen is front, "nothing is planned"
-            assert says in console.text.splitlines()[-1]
             await console.press("x")
             await console.until(lambda: isinstance(console.app.screen, ChoiceMenu))
-            assert says[:30] in console.text, "the menu says it too"
+            await console.until_seen(says[:30])  # the menu says it too
             await console.press("escape")
         await ruled(console, home, BLAST)
-        await restart_of_it(console)
-        assert isinstance(console.app.screen, MessageDialog)
-        assert "the policy of this cluster allows 1 at a time" in console.text
+        await restart_of_it(console, MessageDialog)
+        await console.until_seen("the policy of this cluster allows 1 at a time")
         await console.press("escape")
         await typed_and_reasoned(console, home)
         await ruled(console, home, ARM_FIRST)
         await console.press("exclamation_mark")
         await console.until_seen("armed for 15 minutes")
-        await restart_of_it(console)
-        assert isinstance(console.app.screen, PlanDialog), "armed, it is planned as ever"
+        await restart_of_it(console, PlanDialog)  # armed, it is planned as ever
         state = console.app.console_state
         assert state.acting is not None
         assert state.desk is not None
@@ -155,12 +161,12 @@ async def test_the_screen_keeps_to_it(estate: Rehearsal, home: Path, monkeypatch
 async def typed_and_reasoned(console: Program, home: Path) -> None:
     """Name and ticket are asked for, and nothing runs before both are there."""
     await ruled(console, home, f"{TYPED}\n{REASON}")
-    await restart_of_it(console)
+    await restart_of_it(console, PlanDialog)
+    await console.until_seen("Restart ", "Reason with INC-[0-9]+")
     dialog = console.app.screen
     assert isinstance(dialog, PlanDialog)
     name = console.text.partition("Restart ")[2].split()[0].rpartition("/")[2]
     assert f"Type {name}" in console.text, "what is to be typed is shown whole"
-    assert "Reason with INC-[0-9]+" in console.text
     for reason, typed, says in (
         ("", name, "Reason"),
         ("why not", name, "must name a ticket"),
@@ -168,7 +174,7 @@ async def typed_and_reasoned(console: Program, home: Path) -> None:
     ):
         await answered(console, dialog, reason, typed)
         assert isinstance(console.app.screen, PlanDialog)
-        assert says in console.text
+        await console.until_seen(says)
     assert not (home / "state" / "ledger.db").exists(), "nothing was begun"
     await answered(console, dialog, "INC-7", name)
     await console.until_seen("written into the audit trail")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cache.state.store import StateStore
 from services.rehearsal.server import Rehearsal
 from tests.flows.program import estate_served, kubeconfig_of, program
+from tui import assembly as assembly_module
+from tui.assembly import Assembly
 from tui.palette import go
 from tui.presenters.goto import read_going
 from tui.stay import Stay
@@ -35,13 +40,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def test_a_service_thread_that_dies_is_said_and_its_questions_are_answered(
     home: Path, estate: Rehearsal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("token=hunter2hunter2")
 
     monkeypatch.setattr(Stay, "__init__", fail)
     async with program("--kubeconfig", kubeconfig_of(estate)) as console:
         await console.until_seen("STOPPED", "nothing is watched any more", "ctrl-c leaves", "ZeroDivisionError")
-        assert "NOT LIVE" in console.header
+        await console.until(lambda: "NOT LIVE" in console.header)
         assert "hunter2" not in console.text
         go(console.app, read_going("ingress"))
         await console.until_seen("the service thread has ended")
@@ -68,6 +73,7 @@ async def test_shared_from_the_start_no_name_is_ever_on_screen(home: Path, estat
     for _ in range(2):
         async with program("--kubeconfig", kubeconfig_of(estate), size=(200, 60)) as console:
             await console.until(lambda: "SHARE" in console.header and "   live" in console.header)
+            await console.until(lambda: {"nodes", "namespaces"} <= console.assembly.live.snapshot().tables.keys())
             tables = console.assembly.live.snapshot().tables
             names = {node.ref.name for node in tables["nodes"].values()} | {estate.address.cluster}
             names |= {name for name in tables["namespaces"] if not name.startswith(("kube-", "default"))}
@@ -78,3 +84,28 @@ async def test_shared_from_the_start_no_name_is_ever_on_screen(home: Path, estat
                 assert not words & names
             seen.append(console.header.split()[1])
     assert seen[0] == seen[1]
+
+
+async def test_a_cluster_that_is_slower_than_the_start_has_its_history_written(
+    home: Path, estate: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due, made, new_store, begin = threading.Event(), threading.Event(), Assembly._new_store, Assembly._begin_history
+
+    def slow(assembly: Assembly) -> StateStore:
+        assert made.wait(60)
+        return new_store(assembly)
+
+    def noted(assembly: Assembly) -> None:
+        begin(assembly)
+        due.set()
+
+    monkeypatch.setattr(assembly_module, "HISTORY_AFTER", 0.05)
+    monkeypatch.setattr(Assembly, "_new_store", slow)
+    monkeypatch.setattr(Assembly, "_begin_history", noted)
+    async with program("--kubeconfig", kubeconfig_of(estate)) as console:
+        await console.until(due.is_set)
+        made.set()
+        await console.until(lambda: console.assembly._history_begun)
+        assert console.assembly.store is not None
+        assert await asyncio.to_thread(console.assembly.store.flush)
+    assert (home / "state" / "state.db").exists()

@@ -67,6 +67,7 @@ async def test_what_concerns_the_cluster_is_applied_at_once(config: Path, estate
     async with program("--kubeconfig", kubeconfig_of(estate)) as console:
         await console.until_seen("CrashLoop", "PROD?")
         context = console.assembly.console.scope.context
+        await console.until(lambda: "namespaces" in console.assembly.live.snapshot().tables)
         namespaces = sorted(console.assembly.live.snapshot().tables["namespaces"])
         quiet = next(name for name in namespaces if name.startswith("kube-"))
         write(
@@ -92,7 +93,7 @@ async def test_a_bad_file_is_refused_with_its_place_and_the_old_one_stays(config
         await console.until_seen('config.toml:3: keys.logs "d" is describe')
         await console.press("ctrl+e")
         assert isinstance(console.app.screen, LogScreen)
-        assert " CONFIG " in console.text
+        await console.until_seen(" CONFIG ")
         await console.press("escape")
         write(config, '[keys]\nlogs = "ctrl-t"\n')
         await console.until(lambda: " CONFIG " not in console.text)
