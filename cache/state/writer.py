@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
@@ -72,15 +73,15 @@ class HistoryWriter:
         return self._lost
 
     def due(self, attended: Iterable[str], waits: bool, last_write: float) -> float:
-        """Return when (monotonic seconds) there is something to do next."""
+        """Return when (monotonic seconds) there is something to do next; who writes nobody's history forgets nothing."""
         if not self._opened:
             return self._next_open
-        times = [self._next_retention]
+        times = [self._next_retention] if self._locks else []
         if waits:
             times.append(last_write + self._pace.tick)
         if any(identity not in self._locks for identity in attended):
             times.append(self._next_election)
-        return min(times)
+        return min(times, default=math.inf)
 
     def turn(self, attended: Iterable[str], take: Callable[[], Batch], give_back: Callable[[Batch], None]) -> None:
         """Do what is due: open, elect, write what `take` yields, forget a little. Raises nothing.

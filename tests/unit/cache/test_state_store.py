@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import stat
@@ -258,6 +259,17 @@ def test_only_one_console_writes_and_another_takes_over_without_a_gap(store: Sta
     ]
     with FirstPaint(folder) as paint:
         assert paint.tables(ALICE, PACKED).keys() == {"pods"}
+    assert other.close()
+
+
+def test_a_console_that_only_reads_rests(store: StateStore, folder: Path) -> None:
+    other = StateStore(folder, ManualClock(), Pace(election=3600))
+    other.start()
+    other.attend(ALICE)
+    assert other.flush()
+    assert not other.writes(ALICE)
+    assert other._writer.due({ALICE}, False, 0.0) > time.monotonic() + 1800
+    assert other._writer.due((), False, 0.0) == math.inf
     assert other.close()
 
 
