@@ -73,7 +73,7 @@ class HistoryWriter:
         return self._lost
 
     def due(self, attended: Iterable[str], waits: bool, last_write: float) -> float:
-        """Return when (monotonic seconds) there is something to do next; who writes nobody's history forgets nothing."""
+        """Return when (monotonic seconds) there is something to do next; a console that only reads forgets nothing."""
         if not self._opened:
             return self._next_open
         times = [self._next_retention] if self._locks else []
