@@ -7,6 +7,8 @@ import json
 import os
 import socket
 import subprocess
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +103,33 @@ def await_command(plane: ControlPlane, command: str) -> None:
     assert not done.stderr.strip(), done.stderr
 
 
-def test_alerts_and_rules_are_read_through_the_cluster(
+Run = Callable[..., tuple[int, dict[str, Any], str]]
+
+
+@pytest.fixture
+def run(
     plane: ControlPlane,
     namespace: str,
-    monitoring: Monitoring,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Return the way to run the program as a user, with Services of the namespace as its monitoring."""
+    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
+    config = tmp_path / "config.toml"
+
+    def run(user: User, *words: str, kinds: Iterable[str]) -> tuple[int, dict[str, Any], str]:
+        config.write_text("".join(f'[{kind}.inside]\nservice = "{namespace}/{kind}:{PORTS[kind]}"\n' for kind in kinds))
+        where = ("--kubeconfig", str(plane.kubeconfig(user)), "--config", str(config))
+        code = main([*words, *where, "-o", "json"])
+        out, err = capsys.readouterr()
+        return code, json.loads(out) if out else {}, err
+
+    return run
+
+
+def test_alerts_and_rules_are_read_through_the_cluster(
+    plane: ControlPlane, namespace: str, monitoring: Monitoring, run: Run
 ) -> None:
     address, port = own_address(), free_port()
     alertmanager = monitoring.alertmanager(also=f"{address}:{port}")
@@ -117,60 +139,37 @@ def test_alerts_and_rules_are_read_through_the_cluster(
     exporter.set("failing_ratio", 0.4)
     await_alert(prometheus, "Broken", "firing")
     until(lambda: bool(alertmanager.get("/api/v2/alerts")), 20, "the alert at the Alertmanager")
-    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
-    config = tmp_path / "config.toml"
-    config.write_text("".join(f'[{kind}.inside]\nservice = "{namespace}/{kind}:{PORTS[kind]}"\n' for kind in PORTS))
-
-    def listed(user: User) -> tuple[int, dict[str, Any]]:
-        where = ("--kubeconfig", str(plane.kubeconfig(user)), "--config", str(config))
-        code = main(["alerts", "--live", "-o", "json", *where])
-        return code, json.loads(capsys.readouterr().out)
-
     with Cutting(prometheus.url, cut_answers=False, host=address) as door:
         asyncio.run(led(plane, namespace, address, port))
         asyncio.run(led(plane, namespace, address, door.port, "prometheus"))
-        code, said = listed("admin")
+        code, said, _ = run("admin", "alerts", "--live", kinds=PORTS)
         assert (code, said["verdict"]) == (1, "firing"), said["reason"]
         assert (said["evidence"]["answering"], said["evidence"]["silent"]) == (2, {})
         [alert] = [one for one in said["alerts"] if one["name"] == "Broken"]
         assert (alert["state"], alert["severity"]) == ("firing", "CRIT")
-        code, said = listed("viewer")
+        code, said, _ = run("viewer", "alerts", "--live", kinds=PORTS)
         assert (code, said["verdict"], said["alerts"]) == (2, "unknown", [])
         assert "services/proxy" in said["reason"]
 
 
 def test_silences_are_set_and_ended_through_the_cluster(
-    plane: ControlPlane,
-    namespace: str,
-    monitoring: Monitoring,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    plane: ControlPlane, namespace: str, monitoring: Monitoring, run: Run
 ) -> None:
     address, port = own_address(), free_port()
     server = monitoring.alertmanager(also=f"{address}:{port}")
     server.post([posted("ByHand", severity="warning")])
     asyncio.run(led(plane, namespace, address, port))
-    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
-    config = tmp_path / "config.toml"
-    config.write_text(f'[alertmanager.inside]\nservice = "{namespace}/alertmanager:9093"\n')
-
-    def act(user: User, *words: str) -> tuple[int, dict[str, Any], str]:
-        where = ("--kubeconfig", str(plane.kubeconfig(user)), "--config", str(config))
-        code = main(["act", *words, *where, "-o", "json"])
-        out, err = capsys.readouterr()
-        return code, json.loads(out) if out else {}, err
-
-    code, said, err = act("admin", "silence", "ByHand", "--for", "1h", "--comment", "INC-7", "--yes")
+    act = partial(run, kinds=("alertmanager",))
+    code, said, err = act("admin", "act", "silence", "ByHand", "--for", "1h", "--comment", "INC-7", "--yes")
     assert (code, said.get("outcome")) == (0, "ok"), err
     [silence] = server.get("/api/v2/silences")
     assert (silence["status"]["state"], silence["comment"]) == ("active", "INC-7")
-    code, said, err = act("admin", "expire", silence["id"][:8], "--yes")
+    code, said, err = act("admin", "act", "expire", silence["id"][:8], "--yes")
     assert (code, said.get("outcome")) == (0, "ok"), err
-    code, said, err = act("admin", "ack", "ByHand", "--dry-run")
+    code, said, err = act("admin", "act", "ack", "ByHand", "--dry-run")
     assert code == 0, err
     await_command(plane, said["command"])
     told = {one["comment"]: one["status"]["state"] for one in server.get("/api/v2/silences")}
     [acknowledged] = [state for comment, state in told.items() if comment.startswith("ACK!")]
     assert (told["INC-7"], acknowledged) == ("expired", "active"), "the command that is shown does the same"
-    assert act("viewer", "ack", "ByHand", "--yes")[0] == 1
+    assert act("viewer", "act", "ack", "ByHand", "--yes")[0] == 1
