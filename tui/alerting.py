@@ -112,6 +112,7 @@ class Alerting(_Base):
             return True
         from tui.presenters.alert_sources import evidence_of
         from tui.presenters.page import Means, find_page, missing_words, seeking_words, settled, unknown_words
+        from tui.presenters.page_past import find_past
 
         console = self.console_state
         snapshot, lens, cluster = console.feed.snapshot(), console.lens(), console.summary().reading
@@ -127,8 +128,11 @@ class Alerting(_Base):
             self._land(found)
         elif now >= self._sought_until or (self._answered_at is not None and now - self._answered_at >= wait):
             self.sought = None
-            self.say(unknown_words(page, found, missing_words(page, cluster, evidence, lens), lens))
-            self._said_until = now + READ_FOR
+            if (over := find_past(page, snapshot, known=evidence.whole)).known:
+                self._land(over)
+            else:
+                self.say(unknown_words(page, found, missing_words(page, cluster, evidence, lens), lens))
+                self._said_until = now + READ_FOR
         else:
             self.say(seeking_words(page, missing_words(page, cluster, evidence, lens), lens))
         return self.sought is None
@@ -136,7 +140,10 @@ class Alerting(_Base):
     def _land(self, found: Found) -> None:
         if found.alert is not None:
             self.open_alert(found.alert)
-            if found.of > 1:
+            if found.over:
+                more = f"the last to end of {found.of:,} that fit; " if found.of > 1 else ""
+                self.say(f"it is over: {more}{self._palette_key()}timeline says when it fired")
+            elif found.of > 1:
                 self.say(f"the worst of {found.of:,} alerts that fit; {self._palette_key()}alerts lists them")
         elif found.workload is not None:
             self.explain(found.workload.ref)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
+from msgspec import structs
 
 from screenshots import scene, scene_alerts
+from services.alerts.happenings import began_event, ended_event
 from services.clock import ManualClock
+from services.model.alert import AlertState
 from services.model.source import SourceState, SourceStatus
 from tests.flows.conftest import Deck, Open
 
@@ -146,3 +149,20 @@ async def test_changes_that_come_while_the_explanation_is_laid_out_are_no_fault(
         front.take(changes)
         await deck.settle()
         assert "BECAUSE" in deck.text
+
+
+async def test_an_alert_that_ended_before_anybody_looked_lands_on_its_screen(open_deck: Open) -> None:
+    async with open_deck(**with_alerts()) as deck:
+        gone = structs.replace(
+            next(iter(scene_alerts.alerts().values())), name="GoneErrorRate", fingerprint="00000000deadbeef"
+        )
+        ended = structs.replace(gone, state=AlertState.ENDED, ended_at=scene.NOW - 60)
+        deck.live.happened([began_event(gone, scene.NOW), ended_event(ended, scene.NOW)])
+        deck.live.publish()
+        deck.app.open_what("00000000deadbeef")
+        await deck.tick(2)
+        await deck.tick(2)
+        assert "GoneErrorRate" in deck.text
+        assert "no longer shown by any server" in deck.text
+        assert "BECAUSE" in deck.text
+        assert "it is over: :timeline says when it fired" in deck.footer

@@ -65,7 +65,10 @@ class Page(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """What a page means here: an alert (of how many), a workload, or nothing, with what comes near and why. Raw."""
+    """What a page means here: an alert (of how many), a workload, or nothing, with what comes near and why. Raw.
+
+    `over` says that no server shows the alert any more.
+    """
 
     alert: Alert | None = None
     of: int = 0
@@ -73,6 +76,7 @@ class Found(Struct, frozen=True):
     silence: str = ""
     near: tuple[str, ...] = ()
     why: str = ""
+    over: bool = False
 
     @property
     def known(self) -> bool:
@@ -239,10 +243,11 @@ def _find_by_words(page: Page, alerts: Iterable[Alert]) -> Found:
 def _fits(page: Page, alert: Alert) -> bool:
     if page.text and alert.name.casefold() != page.text.casefold():
         return False
-    return all(_matches(one, alert.label(one.name)) for one in page.matchers)
+    return all(matches(one, alert.label(one.name)) for one in page.matchers)
 
 
-def _matches(matcher: Matcher, value: str) -> bool:
+def matches(matcher: Matcher, value: str) -> bool:
+    """Return whether a label's value fits; an expression that is not run fits nothing."""
     if not matcher.is_regex:
         return (matcher.value == value) is matcher.is_equal
     pattern = runnable(matcher.value)
@@ -330,7 +335,7 @@ def unknown_words(page: Page, found: Found, missing: str, lens: Lens) -> str:
     """Return why a page means nothing here: what it is not, what comes near, and who could not say."""
     named = _named(page, lens)
     what = {
-        Means.ALERT: f"No alert is called {named}" if named else "No alert fits its filter",
+        Means.ALERT: _no_alert(page, named),
         Means.FINGERPRINT: f"No alert has the fingerprint {named}",
         Means.EXPRESSION: "No alert has the expression of that link",
         Means.WORKLOAD: f"There is no workload {named}",
@@ -338,6 +343,12 @@ def unknown_words(page: Page, found: Found, missing: str, lens: Lens) -> str:
     sentence = f"{what}: {lens.text(found.why, 200)}" if found.why else what
     sentence += near_words(found.near, lens)
     return f"{sentence}; not known, since {missing}" if missing else sentence
+
+
+def _no_alert(page: Page, named: str) -> str:
+    if not named:
+        return "No alert fits its filter"
+    return f"No alert called {named} fits its filter" if page.matchers else f"No alert is called {named}"
 
 
 def near_words(near: Sequence[str], lens: Lens) -> str:

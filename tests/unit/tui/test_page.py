@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from screenshots import scene, scene_alerts
+from services.alertmanager.fingerprint import fingerprint
+from services.alerts.happenings import began_event, ended_event
 from services.clock import ManualClock
-from services.model.alert import Matcher
+from services.model.alert import Alert, AlertState, Entity, Matcher
+from services.model.severity import Severity
 from services.model.source import SourceState, SourceStatus
+from services.model.timeline import Event
 from services.ports import Snapshot
 from services.sanitize import safe_text
 from tui.presenters.alert_sources import Evidence, evidence_of
@@ -36,6 +40,7 @@ from tui.presenters.page import (
     settled,
     unknown_words,
 )
+from tui.presenters.page_past import find_past
 
 NOW = scene.NOW
 LENS = Lens(NOW)
@@ -293,3 +298,50 @@ def test_when_the_search_is_over_and_who_did_not_answer(
     if missing:
         assert missing in seeking_words(page, missing, LENS)
         assert missing in unknown_words(page, Found(), missing, LENS)
+
+
+LABELS = (("alertname", "GoneErrorRate"), ("deployment", "cart"), ("namespace", "shop"), ("severity", "critical"))
+
+
+def over(workload: str, ago: float, labels: tuple[tuple[str, str], ...] = LABELS) -> list[Event]:
+    row = Alert(
+        key=f"k-{workload}", fingerprint=fingerprint(labels), name="GoneErrorRate", severity=Severity.CRIT,
+        state=AlertState.ENDED, labels=labels, entity=Entity("c1", "shop", workload), onset=NOW - ago - 60,
+        ended_at=NOW - ago,
+    )  # fmt: skip
+    return [began_event(row, NOW), ended_event(row, NOW)]
+
+
+@pytest.mark.parametrize(
+    ("text", "workload", "of"),
+    [
+        ("goneerrorrate", "web", 2),
+        (fingerprint(LABELS), "cart", 1),
+        (
+            FILTER + quote('{alertname="GoneErrorRate",deployment="cart",namespace="shop",severity="critical"}'),
+            "cart",
+            1,
+        ),
+        (FILTER + quote('{alertname="GoneErrorRate",deployment="cart"}'), "cart", 1),
+        (FILTER + quote('{alertname="GoneErrorRate",cluster="who knows"}'), "web", 2),
+        (FILTER + quote('{alertname="GoneErrorRate",namespace="data"}'), "", 0),
+        (FILTER + quote('{alertname="GoneErrorRate",namespace=~"(a+)+"}'), "", 0),
+        ("NeverErrorRate", "", 0),
+        ("http://p/graph?g0.expr=nothing_like_it", "", 0),
+    ],
+)
+def test_an_alert_that_is_over_is_found_on_the_timeline(snapshot: Snapshot, text: str, workload: str, of: int) -> None:
+    events = (*over("web", 60, (("alertname", "GoneErrorRate"),)), *over("cart", 600), *snapshot.events)
+    there = structs.replace(snapshot, events=events)
+    page = read_page(text)
+    assert not find_page(page, there).known
+    found = find_past(page, there, known=True)
+    assert (found.of, found.over, found.known) == (of, of > 0, of > 0)
+    if found.alert is not None:
+        assert (found.alert.entity.workload, found.alert.state) == (workload, AlertState.ENDED)
+
+
+def test_a_filter_that_fits_no_alert_of_that_name_does_not_deny_the_name(snapshot: Snapshot) -> None:
+    page = read_page(FILTER + quote('{alertname="CartDown",namespace="data"}'))
+    words = unknown_words(page, find_page(page, snapshot), "", LENS)
+    assert words.startswith("No alert called CartDown fits its filter; ")
