@@ -73,6 +73,7 @@ async def test_it_tells_and_what_it_left_is_listed(
             (other, "uncordon it"),
         ]
         assert f"left altered: Cordon {one}" in (await run("status"))[1]
-        await run("act", "uncordon", f"node/{one}", "--yes", "--reason", "x", "--tell-timeout", "0")
+        code, out = await run("act", "uncordon", f"node/{one}", "--yes", "--reason", "x", "--tell-timeout", "0")
+        assert code == 0, out
         status = json.loads((await run("status", "-o", "json"))[1])
         assert [left["name"] for left in status["left_altered"]] == [other]
