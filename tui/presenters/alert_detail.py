@@ -99,7 +99,7 @@ def present_alert(
     row = workload_of(alert, snapshot)
     links = links_of(alert)
     lines = [*_state(alert, lens), *_because(row, suspects, lens), *_suspects(suspects, lens)]
-    lines += _links(links, keys, lens)
+    lines += _links(links, keys, lens, remembered=not (alert.peers or alert.annotations))
     lines += _pods(row, alert, snapshot, lens)
     lines += present_last_words(words, lens)
     if links.source:
@@ -131,7 +131,8 @@ def present_alert_in_short(
 def _state(alert: Alert, lens: Lens) -> list[Line]:
     tone = tone_of(alert)
     since = since_words(alert, lens)
-    at = f" since {clock(alert.onset, seconds=True)}" if alert.onset else ""
+    word = ", began" if alert.state is AlertState.ENDED else " since"
+    at = f"{word} {clock(alert.onset, seconds=True)}" if alert.onset else ""
     doing = "firing" if alert.state is AlertState.FIRING else alert.state.value
     spans = [lens.badge(alert.severity), Span(f" {doing} {since}{at}", tone)]
     value = value_words(alert, lens)
@@ -234,13 +235,15 @@ def present_last_words(words: LastWords, lens: Lens) -> list[Line]:
     return lines + [labelled("", Span(lens.text(line, 400))) for line in words.lines[-MOST_WORDS:]]
 
 
-def _links(links: Links, keys: Mapping[str, str], lens: Lens) -> list[Line]:
+def _links(links: Links, keys: Mapping[str, str], lens: Lens, *, remembered: bool) -> list[Line]:
+    """Return the links, and that there are none; `remembered` says that the timeline alone knows the alert."""
     lines = []
     for label, name, link in (("RUNBOOK", "runbook", links.runbook), ("BOARD", "dashboard", links.dashboard)):
         if link:
             lines.append(labelled(label, Span(lens.text(link, 1000)), Span(f"  {keys.get(name, '')} copies", Tone.KEY)))
     if not links.runbook:
-        lines.append(labelled("RUNBOOK", Span("the rule names none", Tone.MUTED)))
+        why = "not kept of an alert that is over" if remembered else "the rule names none"
+        lines.append(labelled("RUNBOOK", Span(why, Tone.MUTED)))
     return lines
 
 

@@ -157,7 +157,7 @@ def present_group_row(
         more = f" +{row.others}" if row.others else ""
         beside = f"  {where}" if where and cells["value"].text else ""
         cells["name"] = Span(f"{cells['name'].text}{more}{beside}", cells["name"].tone)
-    if not cells["value"].text and where:
+    if not cells["value"].text and where and not detail_lines(row):
         cells["value"] = Span(where)
     details: tuple[Line, ...] = ()
     if detail_lines(row):
