@@ -19,8 +19,10 @@ def severity_of(peer: AlertPeer) -> Severity:
     return Severity.NOTICE if peer.state == "settling" else Severity.OK
 
 
-def present_row(key: str, peer: AlertPeer, lens: Lens) -> Row:
-    """Return a row of the peers table."""
+def present_row(key: str, peer: AlertPeer, lens: Lens, silent: str = "") -> Row:
+    """Return a row of the peers table; `silent` says why a server does not answer: then what it said is of the past."""
+    if silent:
+        return _silent_row(key, peer, silent, lens)
     severity = severity_of(peer)
     sick = f"{peer.sick_rules} sick: {', '.join(peer.sick)}" if peer.sick_rules else ""
     size = f"{peer.state} of {peer.cluster_size}" if peer.cluster_size > 1 else peer.state
@@ -36,6 +38,23 @@ def present_row(key: str, peer: AlertPeer, lens: Lens) -> Row:
         Span(lens.text(peer.version, 20), Tone.MUTED),
         Span(lens.text(peer.url, 120), Tone.MUTED),
         Span(lens.age(peer.started_at)),
+    )
+    return Row(key, cells)
+
+
+def _silent_row(key: str, peer: AlertPeer, why: str, lens: Lens) -> Row:
+    cells = (
+        lens.badge(Severity.WARN),
+        Span(lens.name("host", peer.name), Tone.WARN),
+        Span(lens.text(peer.kind, 20), Tone.MUTED),
+        Span("silent", Tone.WARN),
+        Span("?", Tone.MUTED),
+        Span("?", Tone.MUTED),
+        Span("?" if peer.kind == "prometheus" else "", Tone.MUTED),
+        Span(lens.text(why, 300), Tone.WARN),
+        Span(lens.text(peer.version, 20), Tone.MUTED),
+        Span(lens.text(peer.url, 120), Tone.MUTED),
+        Span(""),
     )
     return Row(key, cells)
 

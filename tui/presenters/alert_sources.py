@@ -104,6 +104,16 @@ def read_polled(status: SourceStatus, now: float) -> Reading:
     return structs.replace(reading, freshness=kind, age=silent)
 
 
+def why_silent(source: str, snapshot: Snapshot, now: float) -> str:
+    """Return why a server that alerts come from does not answer, raw; "" where it does."""
+    status = snapshot.sources.get(source)
+    return _why(read(None, now) if status is None else read_polled(status, now))
+
+
+def _why(reading: Reading) -> str:
+    return "" if reading.trusted else reading.reason or _SILENCE.get(reading.freshness, reading.freshness.value)
+
+
 def evidence_of(snapshot: Snapshot, now: float, expected: Iterable[str] = ()) -> Evidence:
     """Return what stands behind the alerts of a snapshot; `expected` are sources that count from the start."""
     read_of = {name: read(None, now) for name in expected}
@@ -116,9 +126,7 @@ def evidence_of(snapshot: Snapshot, now: float, expected: Iterable[str] = ()) ->
         return Evidence()
     peers: Mapping[str, AlertPeer] = snapshot.tables.get(PEERS, {})
     silent = tuple(
-        (name.partition("/")[2], reading.reason or _SILENCE.get(reading.freshness, reading.freshness.value))
-        for name, reading in sorted(read_of.items())
-        if not reading.trusted
+        (name.partition("/")[2], _why(reading)) for name, reading in sorted(read_of.items()) if not reading.trusted
     )
     names = {one for name, reading in read_of.items() if reading.trusted for one in _borne_by(name)}
     heard = [peer for name, peer in peers.items() if name in names]

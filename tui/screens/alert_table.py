@@ -11,7 +11,8 @@ from services.alerts.matchers import spelled_all
 from services.model.alert import Alert, AlertPeer, AlertState, Silence
 from services.ports import Changes
 from tui.console import Console
-from tui.presenters.alert_sources import ALERTS, SILENCES, evidence_of, silent_words
+from tui.presenters.alert_peers import present_row
+from tui.presenters.alert_sources import ALERTS, PEERS, SILENCES, evidence_of, silent_words, why_silent
 from tui.presenters.alerts import ALERTS_VIEW, present_alert_row
 from tui.presenters.freshness import Reading
 from tui.presenters.lens import Lens
@@ -26,6 +27,8 @@ class AlertTableScreen(TableScreen):
     def __init__(self, console: Console, view: View, place: Place | None = None) -> None:
         if view.id == ALERTS_VIEW.id:
             view = structs.replace(view, row=self._alert_row)
+        elif view.table == PEERS:
+            view = structs.replace(view, row=self._peer_row)
         super().__init__(console, view, place)
 
     def _alert_row(self, key: str, alert: Alert, lens: Lens) -> Row:
@@ -34,9 +37,15 @@ class AlertTableScreen(TableScreen):
         found = self.console.suspicion().of(alert) if firing else ()
         return present_alert_row(key, alert, lens, silences, found[0] if found else None)
 
+    def _peer_row(self, key: str, peer: AlertPeer, lens: Lens) -> Row:
+        source = f"{peer.kind}/{peer.name.removesuffix(f' ({peer.kind})')}"
+        return present_row(key, peer, lens, why_silent(source, self.console.feed.snapshot(), lens.now))
+
     def take(self, changes: Changes) -> None:
-        """Take what has changed; other suspects or silences change rows that are the same."""
+        """Take what has changed; other suspects or silences change rows that are the same, and so does an answer."""
         super().take(changes)
+        if self.view.table == PEERS and changes.sources:
+            self.driver.show(None)
         if self.view.table != ALERTS:
             return
         if changes.keys.get(SILENCES, frozenset()) != frozenset() or self.console.suspicion().look():

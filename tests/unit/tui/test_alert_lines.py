@@ -26,6 +26,7 @@ from tui.commands.report import exit_code, verdict
 from tui.presenters.alert_detail import _pod_lines
 from tui.presenters.alert_lines import alert_facts, alert_line, counted, evidence_facts, firing_of, in_namespace
 from tui.presenters.alert_past import past_alerts
+from tui.presenters.alert_peers import present_row
 from tui.presenters.alert_sources import (
     YOUNG,
     AlertCounts,
@@ -35,6 +36,7 @@ from tui.presenters.alert_sources import (
     evidence_of,
     present_evidence,
     silent_words,
+    why_silent,
 )
 from tui.presenters.freshness import Freshness, Reading
 from tui.presenters.lens import Lens
@@ -301,3 +303,20 @@ def test_a_crash_loop_is_said_once_for_pods_that_share_it() -> None:
     said = ["".join(span.text for span in line) for line in lines]
     assert [line.partition("node-1")[2].strip() for line in said] == ["app: exit 1 Error", "", "app: exit 137 Error"]
     assert all("CrashLoopBackOff x6" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("state", "heard", "why"),
+    [(LIVE, NOW - 3, ""), (LIVE, NOW - 90, "has not answered for a minute"), (FAILED, NOW - 3, "gone.")],
+)
+def test_a_server_that_is_silent_says_so_in_its_row_and_vouches_for_nothing(
+    state: SourceState, heard: float, why: str
+) -> None:
+    status = SourceStatus("alertmanager/a", state, heard, heard, heard, safe_text("gone." if state is FAILED else ""))
+    snapshot = Snapshot(1, {}, {status.source: status})
+    assert why_silent("alertmanager/a", snapshot, NOW) == why
+    assert why_silent("alertmanager/b", snapshot, NOW) == "was not asked yet"
+    known = peer("a", alerts=7, heartbeats=("Watchdog",))
+    cells = [cell.text for cell in present_row("a", known, LENS, why).cells]
+    assert ("7" in cells, "Watchdog" in cells, "ready" in cells) == (not why, not why, not why)
+    assert (why in cells, "silent" in cells, cells[0] == LENS.shape(Severity.WARN)) == (True, bool(why), bool(why))
