@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,20 @@ def try_program(program: Path, folder: Path) -> None:
     told = call(program, "status", cwd=folder, expect=2, **state)
     assert "kubeconfig" in told, told
     assert "Traceback" not in told, told
+    try_demo(program, folder, state)
+
+
+def try_demo(program: Path, folder: Path, state: dict[str, str]) -> None:
+    """Serve the estate, whose process has to find the program too, from a folder that has `services` of its own."""
+    (folder / "services").mkdir(exist_ok=True)
+    (folder / "services" / "__init__.py").touch()
+    words = (program, "demo", "--serve", "--scenario", "calm")
+    with subprocess.Popen(words, cwd=folder, env=os.environ | state, stdout=subprocess.PIPE, text=True) as served:
+        try:
+            line = served.stdout.readline() if served.stdout is not None else ""
+        finally:
+            served.send_signal(signal.SIGINT)
+    assert line.startswith("kubeconfig "), line
 
 
 def main() -> None:

@@ -23,10 +23,20 @@ READY_WITHIN = 60.0
 
 
 def _command(arguments: argparse.Namespace, folder: str) -> list[str]:
-    words = [sys.executable, "-m", "services.rehearsal", "--folder", folder]
+    words = [sys.executable, "-P", "-m", "services.rehearsal", "--folder", folder]
     words += ["--scenario", arguments.scenario, "--size", arguments.size, "--seed", str(arguments.seed)]
     words += ["--rollouts"] if getattr(arguments, "rollouts", False) else []
     return [*words, "--exit-with-parent"] + (["--port", str(arguments.port)] if arguments.port else [])
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment in which another process finds the rooms where this one did, and nothing of this folder.
+
+    The self-contained file is unpacked where no other Python looks.
+    """
+    rooms = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, (rooms, os.environ.get("PYTHONPATH", ""))))
+    return {**os.environ, "PYTHONPATH": path}
 
 
 @contextlib.contextmanager
@@ -42,6 +52,7 @@ def estate(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             stdout=subprocess.PIPE,
             stderr=complaints,  # a file, since an estate that complains would stand still on a full pipe
             text=True,
+            env=_environment(),
         )
         try:
             yield _first_line(process, complaints)
