@@ -13,7 +13,8 @@ from services.actions.workloads import HASH_LABEL
 from services.errors import Problem
 from services.kubernetes.decode import FAILURES, decode_list
 from services.kubernetes.decode_workloads import revision_number
-from services.kubernetes.diagnosis import crashes, diagnose
+from services.kubernetes.diagnosis import diagnose
+from services.kubernetes.findings import crashes
 from services.kubernetes.podstatus import CONFIG_REASONS, IMAGE_REASONS
 from services.model.action import Target
 from services.model.ref import CONTROLLERREVISIONS, PODS, REPLICASETS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -56,17 +56,6 @@ class Peer(Struct, frozen=True):
     def source(self) -> str:
         """The name of its `SourceStatus`."""
         return f"{self.kind}/{self.configured or self.name}"
-
-
-class Poller(Protocol):
-    """What is polled. `polls` counts the answers."""
-
-    peer: Peer
-    polls: int
-
-    async def poll(self) -> AlertmanagerSeen | PrometheusSeen:
-        """Ask once. Raises Problem."""
-        ...
 
 
 class AlertmanagerPoller:

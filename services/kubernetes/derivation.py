@@ -12,7 +12,8 @@ from services.config_schema import RolloutSettings
 from services.kubernetes.configs import ConfigChanges
 from services.kubernetes.decode import DIGESTS, REVISIONS
 from services.kubernetes.delivery import delivered
-from services.kubernetes.diagnosis import crashes, diagnose
+from services.kubernetes.diagnosis import diagnose
+from services.kubernetes.findings import crashes
 from services.kubernetes.happenings import (
     FOLLOWED,
     SOURCE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.kubernetes.diagnosis import TELLING
+from services.kubernetes.findings import TELLING
 from services.kubernetes.happenings_beside import TOLD
 from services.model.cluster import KubeEvent
 from services.model.ref import (

@@ -161,10 +161,6 @@ def _container_state(status: _ContainerStatus) -> ContainerState:
     )
 
 
-class _Selector(Struct, frozen=True):
-    pass
-
-
 class _WorkloadSpec(Struct, frozen=True):
     replicas: int = 1
 
