@@ -63,8 +63,8 @@ class IncidentWatch:
         """Look once."""
         with contextlib.suppress(RuntimeError):  # the loop is shutting its threads down
             glance = await asyncio.to_thread(self._reader.look)
-            self._sink.apply(SOURCE, Replace(INCIDENTS, glance.incidents))
-            self._sink.happened(self._news(glance.incidents.values(), self._clock.now()))
+            self._sink.apply(SOURCE, Replace(INCIDENTS, glance.rows))
+            self._sink.happened(self._news(glance.rows.values(), self._clock.now()))
             if self._altered is not None:
                 self._sink.apply(SOURCE, Replace(ALTERED, await asyncio.to_thread(self._altered.look)))
             state = SourceState.FAILED if glance.problem else SourceState.LIVE

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from cache.faults import DatabaseFault, Fault, fault_of, what_failed
-from cache.ledger.database import check_newer
 from cache.ledger.ledger import Ledger
+from cache.ledger.looking import LedgerReader
 from cache.ledger.records import LedgerRefused
 from cache.ledger.statements import IS_DECLARED, LAST_TOLD, TELL, TOLD, TOLD_AS
 from cache.plain import plain
-from cache.reading import connect_to_read
-from cache.versions import LEDGER_FILE
 from services.clock import Clock
 from services.model.actor import Actor
 from services.model.incident import (
@@ -32,15 +26,12 @@ from services.model.incident import (
     IncidentSeverity,
     fold,
 )
-from services.model.text import SafeText
 from services.sanitize import safe_text
 
 INCIDENTS_SINCE = 2
 """The version of the ledger that has incidents first."""
 
-_BUSY_SECONDS = 1.0
 BesideIncident = Callable[[sqlite3.Connection, int], object]
-NONE: Mapping[str, Incident] = MappingProxyType({})
 
 
 class Said(Struct, frozen=True):
@@ -111,80 +102,18 @@ class IncidentBook:
         return self._ledger.write(tell)
 
 
-class Glance(Struct, frozen=True):
-    """What a look at the ledger found: the incidents, and one sentence on what is wrong with them ("" for nothing)."""
-
-    incidents: Mapping[str, Incident] = NONE
-    problem: SafeText = SafeText("")
-
-
-class IncidentReader:
-    """Looks at the incidents of a ledger without ever changing it; one connection is kept open between looks.
-
-    Blocks for as long as the disk takes: call it on a thread. Raises nothing.
-    """
+class IncidentReader(LedgerReader[Incident]):
+    """Looks at the incidents of a ledger, by their ids."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / LEDGER_FILE
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self._mark: tuple[int, int] = (0, 0)
-        self._glance = Glance()
-
-    def look(self) -> Glance:
-        """Return the incidents as they are now; unchanged ones are the same objects as the last time."""
-        with self._lock:
-            try:
-                return self._look()
-            except FileNotFoundError as error:
-                self._shut()
-                return self._failed(error) if self._glance.incidents else Glance()
-            except (sqlite3.Error, OSError, DatabaseFault) as error:
-                self._shut()
-                return self._failed(error)
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._shut()
-
-    def _look(self) -> Glance:
-        inode = self._path.stat().st_ino
-        if self._connection is None or self._mark[0] != inode:
-            self._shut()
-            self._connection = connect_to_read(self._path, _BUSY_SECONDS)
-            self._mark = (inode, -1)
-        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        if self._mark == (inode, version) and not self._glance.problem:
-            return self._glance
-        known = check_newer(self._connection)
-        if known < 1:
-            raise DatabaseFault(Fault.DAMAGED, "it is empty")
-        if known < INCIDENTS_SINCE:
-            return Glance()
-        rows = self._connection.execute(TOLD).fetchall()
-        events = [event for row in rows if (event := _event(row)) is not None]
-        lost = len(rows) - len(events)
-        problem = f"{lost} of {len(rows)} entries on incidents cannot be read." if lost else ""
-        before = self._glance.incidents
-        found = {name: _same(before.get(name), incident) for name, incident in fold(events).items()}
-        self._mark, self._glance = (inode, version), Glance(found, safe_text(problem))
-        return self._glance
-
-    def _failed(self, error: Exception) -> Glance:
-        """Return what was known, and why it is not known to be so any more."""
-        sentence = f"The incidents cannot be read: {what_failed(fault_of(error), self._path)}."
-        return Glance(self._glance.incidents, safe_text(sentence))
-
-    def _shut(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(sqlite3.Error):
-                connection.close()
+        super().__init__(folder, "incidents", INCIDENTS_SINCE, _incidents)
 
 
-def _same(before: Incident | None, now: Incident) -> Incident:
-    return before if before is not None and before == now else now
+def _incidents(connection: sqlite3.Connection) -> tuple[Mapping[str, Incident], str]:
+    rows = connection.execute(TOLD).fetchall()
+    events = [event for row in rows if (event := _event(row)) is not None]
+    lost = len(rows) - len(events)
+    return fold(events), f"{lost} of {len(rows)} entries on incidents cannot be read." if lost else ""
 
 
 def _written(said: Said) -> str:

@@ -36,7 +36,7 @@ def incidents(arguments: argparse.Namespace) -> int:
     glance = reader.look()
     reader.close()
     lens = Lens(now, mask=redact)
-    listed = sorted(glance.incidents.values(), key=worst_first)
+    listed = sorted(glance.rows.values(), key=worst_first)
     if glance.problem:
         sys.stderr.write(f"{glance.problem}\n")
     if arguments.what:

@@ -63,7 +63,7 @@ def test_declared_said_of_and_resolved(folder: Path) -> None:
     writer.say(1, Said(IncidentEventKind.STATUS, ADE, "rolled back", "resolved"))
     found = IncidentReader(folder).look()
     assert found.problem == ""
-    one = found.incidents["INC-1"]
+    one = found.rows["INC-1"]
     assert (one.title, one.severity, one.status, one.owner) == ("checkout 5xx", "P1", "resolved", "mina")
     assert (one.started_at, one.declared_at, one.resolved_at) == (5.0, clock.now(), clock.now())
     assert one.links == (CART,)
@@ -71,14 +71,14 @@ def test_declared_said_of_and_resolved(folder: Path) -> None:
         ("note", ADE, "looking at the proxy"),
         ("status", ADE, "rolled back"),
     ]
-    assert found.incidents["INC-2"].open
+    assert found.rows["INC-2"].open
 
 
 def test_what_was_typed_comes_back_as_it_was(folder: Path) -> None:
     writer = book(folder)
     writer.declare(declared(HOSTILE))
     writer.say(1, note(HOSTILE))
-    one = IncidentReader(folder).look().incidents["INC-1"]
+    one = IncidentReader(folder).look().rows["INC-1"]
     assert (one.title, one.events[1].text) == (HOSTILE, HOSTILE)
 
 
@@ -87,7 +87,7 @@ def test_half_a_character_is_refused_not_lost_in_silence(folder: Path) -> None:
     writer.declare(declared())
     with pytest.raises(LedgerRefused, match="cannot be written down"):
         writer.say(1, note("\ud800"))
-    assert len(IncidentReader(folder).look().incidents["INC-1"].events) == 1
+    assert len(IncidentReader(folder).look().rows["INC-1"].events) == 1
 
 
 def test_saying_the_same_twice_writes_it_once(folder: Path) -> None:
@@ -96,13 +96,13 @@ def test_saying_the_same_twice_writes_it_once(folder: Path) -> None:
     assert [writer.declare(said), writer.declare(said)] == [1, 1]
     once = note("once")
     assert [writer.say(1, once), writer.say(1, once)] == [1, 1]
-    assert len(IncidentReader(folder).look().incidents["INC-1"].events) == 2
+    assert len(IncidentReader(folder).look().rows["INC-1"].events) == 2
 
 
 def test_an_incident_must_be_known(folder: Path) -> None:
     with pytest.raises(LedgerRefused, match="There is no incident INC-7"):
         book(folder).say(7, note("x"))
-    assert IncidentReader(folder).look().incidents == {}
+    assert IncidentReader(folder).look().rows == {}
 
 
 @pytest.mark.parametrize(
@@ -135,14 +135,14 @@ def test_a_ledger_of_version_one_is_carried_forward(folder: Path) -> None:
     connection.execute("PRAGMA user_version = 1")
     connection.commit()
     connection.close()
-    assert IncidentReader(folder).look().incidents == {}
+    assert IncidentReader(folder).look().rows == {}
     assert book(folder).declare(declared()) == 1
-    assert "INC-1" in IncidentReader(folder).look().incidents
+    assert "INC-1" in IncidentReader(folder).look().rows
 
 
 def test_nothing_there_is_no_fault_and_makes_nothing(folder: Path) -> None:
     found = IncidentReader(folder).look()
-    assert (dict(found.incidents), found.problem) == ({}, "")
+    assert (dict(found.rows), found.problem) == ({}, "")
     assert not folder.exists()
 
 
@@ -157,8 +157,8 @@ def test_a_reader_sees_what_another_wrote_and_keeps_what_did_not_change(folder: 
     writer.say(2, note("news"))
     second = reader.look()
     assert second is not first
-    assert second.incidents["INC-1"] is first.incidents["INC-1"]
-    assert len(second.incidents["INC-2"].events) == 2
+    assert second.rows["INC-1"] is first.rows["INC-1"]
+    assert len(second.rows["INC-2"].events) == 2
     reader.close()
 
 
@@ -171,7 +171,7 @@ def test_an_entry_that_makes_no_sense_is_counted_not_fatal(folder: Path) -> None
     connection.close()
     found = IncidentReader(folder).look()
     assert found.problem == "2 of 3 entries on incidents cannot be read."
-    assert list(found.incidents) == ["INC-1"]
+    assert list(found.rows) == ["INC-1"]
 
 
 def test_a_damaged_ledger_keeps_what_was_known_and_says_so(folder: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_damaged_ledger_keeps_what_was_known_and_says_so(folder: Path) -> None
     (folder / "ledger.db-wal").unlink(missing_ok=True)
     (folder / "ledger.db-shm").unlink(missing_ok=True)
     found = reader.look()
-    assert list(found.incidents) == ["INC-1"]
+    assert list(found.rows) == ["INC-1"]
     assert "The incidents cannot be read" in found.problem
     with pytest.raises(LedgerRefused, match="damaged"):
         book(folder).declare(declared())
@@ -204,7 +204,7 @@ def test_a_locked_ledger_refuses_and_then_takes_it(folder: Path, monkeypatch: py
     other.execute("ROLLBACK")
     other.close()
     assert writer.say(1, said) == 1
-    assert [event.text for event in IncidentReader(folder).look().incidents["INC-1"].events] == ["", said.text]
+    assert [event.text for event in IncidentReader(folder).look().rows["INC-1"].events] == ["", said.text]
 
 
 def test_a_full_disk_refuses_and_room_heals(folder: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_full_disk_refuses_and_room_heals(folder: Path) -> None:
     with pytest.raises(LedgerRefused, match="the disk is full"):
         writer.say(1, said)
     assert writer.say(1, said) == 1
-    assert len(IncidentReader(folder).look().incidents["INC-1"].events) == 2
+    assert len(IncidentReader(folder).look().rows["INC-1"].events) == 2
 
 
 PROCESS = """
@@ -260,8 +260,8 @@ def test_consoles_that_declare_at_once_get_numbers_of_their_own(folder: Path) ->
     assert sorted(numbers) == list(range(1, 61))
     found = IncidentReader(folder).look()
     assert found.problem == ""
-    assert all(len(one.events) == 2 for one in found.incidents.values())
-    assert all(one.events[0].actor.console == one.events[1].text[-1] for one in found.incidents.values())
+    assert all(len(one.events) == 2 for one in found.rows.values())
+    assert all(one.events[0].actor.console == one.events[1].text[-1] for one in found.rows.values())
 
 
 def test_what_a_killed_console_was_told_is_there(folder: Path) -> None:
@@ -273,7 +273,7 @@ def test_what_a_killed_console_was_told_is_there(folder: Path) -> None:
     assert process.stdout.readline() == "1\n"
     os.kill(process.pid, signal.SIGKILL)
     process.wait(60)
-    assert len(IncidentReader(folder).look().incidents["INC-1"].events) == 2
+    assert len(IncidentReader(folder).look().rows["INC-1"].events) == 2
     assert book(folder).declare(declared()) == 2
 
 
@@ -305,5 +305,5 @@ def test_a_ledger_that_is_removed_is_no_end_of_its_incidents(folder: Path) -> No
     reader.look()
     (folder / "ledger.db").unlink()
     found = reader.look()
-    assert list(found.incidents) == ["INC-1"]
+    assert list(found.rows) == ["INC-1"]
     assert "is not there" in found.problem

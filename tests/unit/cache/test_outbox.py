@@ -259,7 +259,7 @@ def test_a_ledger_of_version_two_keeps_all_it_has_and_gets_an_outbox(tmp_path: P
     assert [row.subject for row in place.rows()] == [message(1).subject]
     verdict = place.ledger.verify()
     assert (verdict.ok, verdict.entries) == (True, 3)
-    assert [one.title for one in IncidentReader(folder).look().incidents.values()] == ["checkout fails"]
+    assert [one.title for one in IncidentReader(folder).look().rows.values()] == ["checkout fails"]
     place.close()
 
 

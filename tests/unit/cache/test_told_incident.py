@@ -39,7 +39,7 @@ class Told(Place):
         assert self.box.settle(claim.message.id, step, claim.lease)
 
     def incident(self) -> Incident:
-        return self.incidents.look().incidents["INC-1"]
+        return self.incidents.look().rows["INC-1"]
 
     def said(self) -> list[str]:
         return [words(one) for one in self.incident().events if one.kind is IncidentEventKind.TOLD]
