@@ -25,13 +25,107 @@ MANY = 0.25
 Rank = Callable[[Any], Any]
 
 
-class Ordering:
-    """The order of one table's keys: filtered, sorted, and held while the operator is at it.
+class Selection:
+    """Which rows of a table are listed, what they are sorted by, and how many there are of each severity.
 
     `rank` gives an object's sort key; `subject` what a filter looks at, `severity` (where it can be had for less than
     from the subject) what the counts do; `keep`, where given, which objects are listed at all (the others are only
-    counted). While held, rows stay where they are: new ones come at the end, gone ones stay (see `gone`), and `moved`
-    counts those that would stand elsewhere.
+    counted). What `scope` leaves out is counted in `hidden`, what `test` leaves out is not.
+    """
+
+    def __init__(
+        self,
+        rank: Rank,
+        subject: Callable[[Any], Subject],
+        keep: Callable[[Any], bool] | None,
+        severity: Callable[[Any], Severity] | None,
+    ) -> None:
+        self.rank = rank
+        self.test: Test | None = None
+        self.scope: Test | None = None
+        self._subject = subject
+        self._keep = keep
+        self._severity = severity or (lambda obj: subject(obj).severity)
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin with no rows."""
+        self.ranks: dict[str, Any] = {}
+        self.severities: dict[str, Severity] = {}
+        self.listed: set[str] = set()
+        self.counts: dict[Severity, int] = {}
+        self.hidden: dict[Severity, int] = {}
+        self.total = 0
+
+    def emptied(self) -> Selection:
+        """Return another one that goes by the same, without any rows yet."""
+        made = Selection(self.rank, self._subject, self._keep, self._severity)
+        made.test, made.scope = self.test, self.scope
+        return made
+
+    def rank_anew(self, rank: Rank, rows: Mapping[str, Any]) -> None:
+        """Sort by another key."""
+        self.rank = rank
+        self.ranks = {key: rank(rows[key]) for key in self.ranks}
+
+    def add(self, rows: Mapping[str, Any]) -> None:
+        """Take rows that were not there before."""
+        if self.scope is None and self.test is None and self._keep is None:
+            self._admit_all(rows)
+            return
+        for key, obj in rows.items():
+            self._admit(key, obj)
+
+    def replace(self, key: str, obj: Any) -> bool:  # noqa: ANN401 - rows of every table go through here
+        """Take a row's new state, None when it is gone; returns whether this may change the order."""
+        rank = self.ranks.get(key)
+        listed = key in self.listed
+        self._dismiss(key)
+        if obj is None:
+            return listed
+        self._admit(key, obj)
+        return listed != (key in self.listed) or rank != self.ranks.get(key)
+
+    def _admit_all(self, rows: Mapping[str, Any]) -> None:
+        """Do what `_admit` does, for rows of which none is left out: ten thousand come at once at the start."""
+        rank, severity = self.rank, self._severity
+        severities = {key: severity(obj) for key, obj in rows.items()}
+        self.severities |= severities
+        self.counts = dict(Counter(self.counts) + Counter(severities.values()))
+        self.ranks |= {key: rank(obj) for key, obj in rows.items()}
+        self.listed.update(rows)
+        self.total += len(rows)
+
+    def _admit(self, key: str, obj: Any) -> None:  # noqa: ANN401
+        severity = self.severities[key] = self._severity(obj)
+        subject = self._subject(obj) if self.scope is not None or self.test is not None else None
+        if self.scope is not None and subject is not None and not self.scope(subject):
+            self.hidden[severity] = self.hidden.get(severity, 0) + 1
+            return
+        self.total += 1
+        self.counts[severity] = self.counts.get(severity, 0) + 1
+        tested = self.test is None or subject is None or self.test(subject)
+        if tested and (self._keep is None or self._keep(obj)):
+            self.listed.add(key)
+        self.ranks[key] = self.rank(obj)
+
+    def _dismiss(self, key: str) -> None:
+        severity = self.severities.pop(key, None)
+        if severity is None:
+            return
+        if self.ranks.pop(key, None) is None:
+            self.hidden[severity] -= 1
+        else:
+            self.total -= 1
+            self.counts[severity] -= 1
+        self.listed.discard(key)
+
+
+class Ordering:
+    """The order of what is listed of one table: sorted, and held while the operator is at it.
+
+    While held, rows stay where they are: new ones come at the end, gone ones stay (see `gone`), and `moved` counts
+    those that would stand elsewhere.
     Pure: the caller says when it is.
     """
 
@@ -46,22 +140,31 @@ class Ordering:
         self.gone: dict[str, Any] = {}
         self.moved = 0
         self.fresh_crit = 0
-        self.counts: dict[Severity, int] = {}
-        self.hidden: dict[Severity, int] = {}
-        self.total = 0
-        self._rank = rank
-        self._subject = subject
-        self._keep = keep
-        self._severity = severity or (lambda obj: subject(obj).severity)
+        self._selection = Selection(rank, subject, keep, severity)
         self._reverse = False
-        self._test: Test | None = None
-        self._outside: Test | None = None
         self._rows: Mapping[str, Any] = {}
-        self._ranks: dict[str, Any] = {}
-        self._severities: dict[str, Severity] = {}
-        self._inside: set[str] = set()
         self._held_until = 0.0
         self._stale = False
+
+    @property
+    def counts(self) -> Mapping[Severity, int]:
+        """How many rows of each severity are in scope."""
+        return self._selection.counts
+
+    @property
+    def hidden(self) -> Mapping[Severity, int]:
+        """How many rows of each severity the scope leaves out."""
+        return self._selection.hidden
+
+    @property
+    def total(self) -> int:
+        """How many rows are in scope."""
+        return self._selection.total
+
+    def object(self, key: str) -> Any:  # noqa: ANN401
+        """Return the object of a key, also of one that is gone but still stands in the held order."""
+        found = self._rows.get(key)
+        return self.gone.get(key) if found is None else found
 
     def hold(self, now: float, seconds: float = HOLD) -> None:
         """Keep rows in their places until `seconds` from now."""
@@ -87,13 +190,13 @@ class Ordering:
 
     def sort_by(self, rank: Rank, reverse: bool = False) -> None:
         """Sort by another key, at once: the operator asked."""
-        self._rank, self._reverse = rank, reverse
-        self._ranks = {key: rank(self._rows[key]) for key in self._inside}
+        self._reverse = reverse
+        self._selection.rank_anew(rank, self._rows)
         self._sort()
 
     def show_only(self, test: Test | None, scope: Test | None) -> None:
         """Filter anew, at once. What `scope` leaves out is counted in `hidden`; what `test` leaves out is not."""
-        self._test, self._outside = test, scope
+        self._selection.test, self._selection.scope = test, scope
         self._take_all(self._rows)
         self._sort()
 
@@ -107,7 +210,7 @@ class Ordering:
         else:
             places = False
             for key in changed:
-                places = self._take(key, rows.get(key)) or places
+                places = self._selection.replace(key, rows.get(key)) or places
         if not places:
             return False
         if not self.held(now) or not self.order:
@@ -120,14 +223,12 @@ class Ordering:
 
         What filters and sorts must stay the same until then.
         """
-        anew = Ordering(self._rank, self._subject, self._keep, self._severity)
-        anew._test, anew._outside, anew._reverse = self._test, self._outside, self._reverse
-        anew._rows = rows
+        anew = self._selection.emptied()
         items, runs = iter(rows.items()), list[list[tuple[Any, str]]]()
         while helping := dict(islice(items, HELPING)):
-            anew._take_more(helping)
+            anew.add(helping)
             runs.append(
-                sorted(((anew._ranks[key], key) for key in helping if key in anew._inside), reverse=self._reverse)
+                sorted(((anew.ranks[key], key) for key in helping if key in anew.listed), reverse=self._reverse)
             )
             yield
         while len(runs) > 1:
@@ -136,94 +237,41 @@ class Ordering:
             yield
         order = [key for _, key in runs[0]] if runs else []
         yield
-        self._rows, self._ranks, self._severities, self._inside = rows, anew._ranks, anew._severities, anew._inside
-        self.counts, self.hidden, self.total = anew.counts, anew.hidden, anew.total
-        self.order, self.gone, self.moved, self.fresh_crit, self._stale = order, {}, 0, 0, False
-
-    def object(self, key: str) -> Any:  # noqa: ANN401 - rows of every table go through here
-        """Return the object of a key, also of one that is gone but still stands in the held order."""
-        found = self._rows.get(key)
-        return self.gone.get(key) if found is None else found
+        self._rows, self._selection = rows, anew
+        self._stand(order)
 
     def _take_all(self, rows: Mapping[str, Any]) -> None:
-        self._ranks, self._severities, self._inside = {}, {}, set()
-        self.counts, self.hidden, self.total = {}, {}, 0
-        self._take_more(rows)
+        self._selection.clear()
+        self._selection.add(rows)
 
-    def _take_more(self, rows: Mapping[str, Any]) -> None:
-        """Take rows that were not there before."""
-        if self._outside is None and self._test is None and self._keep is None:
-            self._admit_all(rows)
-            return
-        for key, obj in rows.items():
-            self._admit(key, obj)
+    def _sort(self) -> bool:
+        before = self.order
+        self._stand(self._sorted())
+        return before != self.order
 
-    def _admit_all(self, rows: Mapping[str, Any]) -> None:
-        """Do what `_admit` does, for rows of which none is left out: ten thousand come at once at the start."""
-        rank, severity = self._rank, self._severity
-        severities = {key: severity(obj) for key, obj in rows.items()}
-        self._severities |= severities
-        self.counts = dict(Counter(self.counts) + Counter(severities.values()))
-        self._ranks |= {key: rank(obj) for key, obj in rows.items()}
-        self._inside.update(rows)
-        self.total += len(rows)
-
-    def _take(self, key: str, obj: Any) -> bool:  # noqa: ANN401
-        rank = self._ranks.get(key)
-        inside = key in self._inside
-        self._dismiss(key)
-        if obj is None:
-            return inside
-        self._admit(key, obj)
-        return inside != (key in self._inside) or rank != self._ranks.get(key)
-
-    def _admit(self, key: str, obj: Any) -> None:  # noqa: ANN401
-        severity = self._severities[key] = self._severity(obj)
-        subject = self._subject(obj) if self._outside is not None or self._test is not None else None
-        if self._outside is not None and subject is not None and not self._outside(subject):
-            self.hidden[severity] = self.hidden.get(severity, 0) + 1
-            return
-        self.total += 1
-        self.counts[severity] = self.counts.get(severity, 0) + 1
-        tested = self._test is None or subject is None or self._test(subject)
-        if tested and (self._keep is None or self._keep(obj)):
-            self._inside.add(key)
-        self._ranks[key] = self._rank(obj)
-
-    def _dismiss(self, key: str) -> None:
-        severity = self._severities.pop(key, None)
-        if severity is None:
-            return
-        if self._ranks.pop(key, None) is None:
-            self.hidden[severity] -= 1
-        else:
-            self.total -= 1
-            self.counts[severity] -= 1
-        self._inside.discard(key)
+    def _stand(self, order: list[str]) -> None:
+        """Let every row take its place."""
+        self.order, self.gone, self.moved, self.fresh_crit, self._stale = order, {}, 0, 0, False
 
     def _sorted(self) -> list[str]:
         """Sort from the order that stands, new keys in the server's: it is nearly right, so the sort is nearly free."""
-        ranks, inside = self._ranks, self._inside
-        base = [key for key in self.order if key in inside]
-        if len(base) < len(inside):
+        ranks, listed = self._selection.ranks, self._selection.listed
+        base = [key for key in self.order if key in listed]
+        if len(base) < len(listed):
             standing = set(base)
-            base += [key for key in ranks if key in inside and key not in standing]
+            base += [key for key in ranks if key in listed and key not in standing]
         return sorted(base, key=lambda key: (ranks[key], key), reverse=self._reverse)
-
-    def _sort(self) -> bool:
-        before, self.order = self.order, self._sorted()
-        self.gone, self.moved, self.fresh_crit, self._stale = {}, 0, 0, False
-        return before != self.order
 
     def _patch(self) -> bool:
         """Keep places: gone rows stay, new ones come last; count what would stand elsewhere."""
+        listed, ranks = self._selection.listed, self._selection.ranks
         standing = set(self.order)
-        arrived = [key for key in self._inside if key not in standing]
-        arrived.sort(key=lambda key: (self._ranks[key], key))
+        arrived = [key for key in listed if key not in standing]
+        arrived.sort(key=lambda key: (ranks[key], key))
         ideal = self._sorted()
         self.order = [*self.order, *arrived]
-        self.fresh_crit += sum(1 for key in arrived if self._severities[key] is Severity.CRIT)
-        alive = [key for key in self.order if key in self._inside]
+        self.fresh_crit += sum(1 for key in arrived if self._selection.severities[key] is Severity.CRIT)
+        alive = [key for key in self.order if key in listed]
         self.moved = sum(1 for one, other in zip(alive, ideal, strict=True) if one != other)
         self._stale = self.moved > 0 or len(alive) != len(self.order)
         return bool(arrived)

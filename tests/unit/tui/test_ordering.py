@@ -72,6 +72,16 @@ def test_a_filter_hides_rows_but_not_the_counts() -> None:
     assert table.counts[Severity.CRIT] == 1
 
 
+def test_a_row_that_a_filter_hides_is_counted_on_after_another_order_was_asked_for() -> None:
+    table, rest = ordering(), dict.fromkeys("bcdefgh", Severity.OK)
+    table.update(things(web=Severity.CRIT, a=Severity.OK, **rest), None, 0)
+    table.show_only(parse_filter("web"), None)
+    table.sort_by(lambda thing: thing.name)
+    table.update(things(web=Severity.CRIT, a=Severity.WARN, **rest), {"a"}, 1.0)
+    assert (table.order, table.total, dict(table.hidden)) == (["web"], 9, {})
+    assert table.counts == {Severity.CRIT: 1, Severity.WARN: 1, Severity.OK: 7}
+
+
 def test_what_the_scope_leaves_out_is_counted_as_hidden() -> None:
     table = ordering()
     table.show_only(None, parse_filter("b"))
