@@ -63,7 +63,7 @@ class Room:
         await self.deck.press(*("space" if letter == " " else letter for letter in text))
 
     def incident(self, number: int = 1) -> Incident:
-        found = self.reader.look().incidents[f"INC-{number}"]
+        found = self.reader.look().rows[f"INC-{number}"]
         assert isinstance(found, Incident)
         return found
 
