@@ -9,13 +9,16 @@ from msgspec import structs
 from cache.state.records import Place
 from services.alerts.matchers import spelled_all
 from services.model.alert import Alert, AlertPeer, AlertState, Silence
+from services.model.severity import Severity
 from services.ports import Changes
 from tui.console import Console
+from tui.presenters.alert_peers import VIEW as PEERS_VIEW
 from tui.presenters.alert_peers import present_row
 from tui.presenters.alert_sources import ALERTS, PEERS, SILENCES, evidence_of, silent_words, why_silent
 from tui.presenters.alerts import ALERTS_VIEW, present_alert_row
 from tui.presenters.freshness import Reading
 from tui.presenters.lens import Lens
+from tui.presenters.terms import Subject
 from tui.presenters.view import View
 from tui.screens.table import TableScreen
 from widgets.viewmodels import Row
@@ -28,7 +31,7 @@ class AlertTableScreen(TableScreen):
         if view.id == ALERTS_VIEW.id:
             view = structs.replace(view, row=self._alert_row)
         elif view.table == PEERS:
-            view = structs.replace(view, row=self._peer_row)
+            view = structs.replace(view, row=self._peer_row, subject=self._peer_subject)
         super().__init__(console, view, place)
 
     def _alert_row(self, key: str, alert: Alert, lens: Lens) -> Row:
@@ -38,14 +41,21 @@ class AlertTableScreen(TableScreen):
         return present_alert_row(key, alert, lens, silences, found[0] if found else None)
 
     def _peer_row(self, key: str, peer: AlertPeer, lens: Lens) -> Row:
+        return present_row(key, peer, lens, self._why_silent(peer))
+
+    def _peer_subject(self, peer: AlertPeer) -> Subject:
+        subject = PEERS_VIEW.subject(peer)
+        return structs.replace(subject, severity=Severity.WARN) if self._why_silent(peer) else subject
+
+    def _why_silent(self, peer: AlertPeer) -> str:
         source = f"{peer.kind}/{peer.name.removesuffix(f' ({peer.kind})')}"
-        return present_row(key, peer, lens, why_silent(source, self.console.feed.snapshot(), lens.now))
+        return why_silent(source, self.console.feed.snapshot(), self.console.clock.now())
 
     def take(self, changes: Changes) -> None:
         """Take what has changed; other suspects or silences change rows that are the same, and so does an answer."""
         super().take(changes)
         if self.view.table == PEERS and changes.sources:
-            self.driver.show(None)
+            self.driver.reconsider()
         if self.view.table != ALERTS:
             return
         if changes.keys.get(SILENCES, frozenset()) != frozenset() or self.console.suspicion().look():
