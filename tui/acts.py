@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from services.actions.registry import BY_ID, LISTED
-from services.model.ref import Ref
+from services.model.alert import Alert, Silence
+from services.model.ref import SILENCES, Ref, ref_of
 from tui.navigation import Navigation
 from tui.presenters.banner import Notice, present_found_out, present_left_open
 from tui.rights import Rights, hands_are_there
+from tui.screens.cursor import CursorScreen
 from widgets.viewmodels import BarVM
 
 if TYPE_CHECKING:
@@ -21,11 +23,15 @@ if TYPE_CHECKING:
     from services.model.action import Altered, Ended, Plan
     from services.ports import Changes
     from tui.acting import Acting
-    from tui.flows import Flow
+    from tui.flows import Flow, Run
+    from widgets.live_table import LiveTable
 
     _Base = Navigation
 else:
     _Base = object
+
+
+_SILENCE = (SILENCES.group, SILENCES.kind)
 
 
 def _load_hands() -> None:
@@ -44,7 +50,7 @@ class Done(Struct, frozen=True):
 
 
 class Acts(_Base):
-    """The part of the app that acts. `confirming` is the flow whose plan is on screen, `running` those that run."""
+    """The part of the app that acts. `confirming` is the flow whose plan is on screen, `running` is what was begun."""
 
     if TYPE_CHECKING:
 
@@ -64,7 +70,7 @@ class Acts(_Base):
 
     def begin_acting(self) -> None:
         """Begin with nothing done."""
-        self.running: list[Flow] = []
+        self.running: list[Run] = []
         self.done: list[Done] = []
         self.rights = Rights(self.console_state.clock, self.work, self._rights_changed)
         self._greyed: tuple[str, ...] = ()
@@ -72,7 +78,7 @@ class Acts(_Base):
 
     def act(self, name: str) -> None:
         """Begin an action on what is shown under the cursor at this moment, or say why that key is off."""
-        from tui.flows import act
+        from tui.beginning import act
 
         if self._slipped() or self._others_marked():
             return
@@ -87,10 +93,16 @@ class Acts(_Base):
         """Note what is under the cursor as a key is taken: until it is answered another thing may have been painted."""
         self._aim = self._seen()
 
+    @property
+    def _aimed_table(self) -> LiveTable | None:
+        """The table whose row a key is about, where the screen has one."""
+        driver = self.front.driver if isinstance(self.front, CursorScreen) else None
+        return driver.widget if driver is not None else None
+
     def _seen(self) -> tuple[object, ...]:
-        front = self.front
-        table = getattr(getattr(front, "driver", None), "widget", None)
-        return (front, getattr(table, "target_key", ""), front.seen_identity() if front is not None else "")
+        front, table = self.front, self._aimed_table
+        key = table.target_key if table is not None else ""
+        return (front, key, front.seen_identity() if front is not None else "")
 
     def _slipped(self) -> bool:
         """Tell whether something else came under the cursor since the key was taken, and say so."""
@@ -101,9 +113,8 @@ class Acts(_Base):
 
     def _others_marked(self) -> bool:
         """Tell whether other rows are marked than the one under the cursor, and say so."""
-        table = getattr(getattr(self.front, "driver", None), "widget", None)
-        marked = table.marks if table is not None else frozenset()
-        others = marked - {table.target_key} if table is not None else marked
+        table = self._aimed_table
+        others = table.marks - {table.target_key} if table is not None else frozenset()
         if others:
             rows = "1 other row is" if len(others) == 1 else f"{len(others)} other rows are"
             self.say(f"{rows} marked, and an action takes one row: esc takes the marks away")
@@ -117,7 +128,7 @@ class Acts(_Base):
         from tui.aiming import freeze
 
         subject = front.subject()
-        target = freeze(getattr(subject, "lead", subject), console.feed.snapshot()) if subject is not None else None
+        target = freeze(subject, console.feed.snapshot()) if subject is not None else None
         acting = console.acting() if console.acting is not None else None
         if target is not None and acting is not None:
             self.rights.look(target, acting.forbidden)
@@ -150,29 +161,27 @@ class Acts(_Base):
     def _aimed_at(self) -> Ref | None:
         """Return the object under the cursor, or the one that an alert there speaks of."""
         subject = self.front.subject() if self.front is not None else None
-        subject = getattr(subject, "lead", subject)
-        ref = getattr(getattr(subject, "workload", subject), "ref", None)
-        if ref is None and hasattr(subject, "entity") and self._handed:
+        if isinstance(subject, Alert) and self._handed:
             from tui.aiming import freeze
 
             target = freeze(subject, self.console_state.feed.snapshot())
-            ref = target.ref if target is not None else None
-        return ref if isinstance(ref, Ref) else None
+            return target.ref if target is not None else None
+        return ref_of(subject)
 
     def why_not_act(self, name: str) -> str | None:
         """Return why an action is off here, "" where it may begin, None where it is not for what is shown."""
         front = self.front
         subject = front.subject() if front is not None else None
-        ref = getattr(getattr(subject, "workload", subject), "ref", None)
-        if ref is None:
-            if hasattr(subject, "entity") or hasattr(subject, "lead"):
-                return ""
-            return "" if hasattr(subject, "created_by") and ("", "Silence") in BY_ID[name].fits else None
-        return "" if (ref.group, ref.kind) in BY_ID[name].fits else None
+        if isinstance(subject, Alert):
+            return ""
+        kind = _SILENCE if isinstance(subject, Silence) else None
+        if (ref := ref_of(subject)) is not None:
+            kind = (ref.group, ref.kind)
+        return "" if kind in BY_ID[name].fits else None
 
     def do_actions(self) -> None:
         """Show everything that can be done to the thing under the cursor."""
-        from tui.flows import open_menu
+        from tui.beginning import open_menu
 
         if not self._slipped() and not self._others_marked():
             open_menu(self)  # type: ignore[arg-type]
@@ -223,7 +232,7 @@ class Acts(_Base):
             if leave:
                 self.leave()
 
-        names = ", ".join(flow.words for flow in self.running)
+        names = ", ".join(run.words for run in self.running)
         lens = self.console_state.lens()
         lines = (
             *sentence_lines(lens.text(f"Still running: {names}.", 300)),
@@ -237,7 +246,7 @@ class Acts(_Base):
 
     def put_back(self, left: Altered) -> None:
         """Begin the inverse of what was left altered."""
-        from tui.flows import acting_of, undo
+        from tui.beginning import acting_of, undo
 
         acting = acting_of(self)  # type: ignore[arg-type]
         if acting is not None:

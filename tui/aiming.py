@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from services.model.action import Plan, Target
 from services.model.alert import Alert, AlertState, Silence
-from services.model.ref import ALERTS, CRONJOBS, JOBS, NODES, PODS, SILENCES, WORKLOAD_KINDS, Ref, Resource
+from services.model.ref import ALERTS, CRONJOBS, JOBS, NODES, PODS, SILENCES, WORKLOAD_KINDS, Ref, Resource, ref_of
 from services.model.source import CONNECTION
 from services.model.workload import Rollout
 from services.ports import Snapshot
@@ -78,8 +78,8 @@ def freeze(subject: object, snapshot: Snapshot) -> Target | None:
         found = target_of(subject, snapshot)
         return None if found is None else freeze(row_of(found[0], snapshot), snapshot)
     workload = subject.workload if isinstance(subject, Rollout) else subject
-    ref = getattr(workload, "ref", None)
-    if not isinstance(ref, Ref) or not ref.uid:
+    ref = ref_of(workload)
+    if ref is None or not ref.uid:
         return None
     resource = RESOURCES.get((ref.group, ref.kind))
     status = snapshot.sources.get(CONNECTION)

@@ -27,6 +27,7 @@ from tui.presenters.freshness import still_well
 from tui.saying import Saying
 from tui.scoping import Scoping
 from tui.screens.base import BaseScreen
+from tui.screens.cursor import CursorScreen
 from tui.screens.deck import DeckScreen
 from tui.sharemode import ShareMode
 from tui.tells import Tells
@@ -164,11 +165,10 @@ class QuarterdeckApp(
     async def on_event(self, event: events.Event) -> None:
         """Note each key before anything else: rows hold their places while the operator is at it."""
         if isinstance(event, events.Key) and (front := self.front) is not None:
-            driver = getattr(front, "driver", None)
             self.hide_since()
             self.rights.used()
-            if driver is not None:
-                driver.ordering.hold(self.console_state.clock.now())
+            if isinstance(front, CursorScreen) and front.driver is not None:
+                front.driver.ordering.hold(self.console_state.clock.now())
         await super().on_event(event)
 
     async def _take(self, event: events.Key | events.Paste) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.errors import Problem
-from tui.flows import acting_of
+from tui.beginning import acting_of
 
 if TYPE_CHECKING:
     from tui.app import QuarterdeckApp

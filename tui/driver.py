@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import structs
 
-from services.model.ref import Ref
+from services.model.ref import ref_of
 from services.ports import Snapshot
 from tui.presenters.lens import Lens
 from tui.presenters.ordering import LARGE, Ordering
@@ -198,8 +198,7 @@ class TableDriver:
                 return Row(key, ())
             built = self._row(key, obj, lens)
             (self._ticking.add if ticks(built) else self._ticking.discard)(key)
-            ref = getattr(obj, "ref", None)
-            identity = ref.uid if isinstance(ref, Ref) else ""
+            identity = ref.uid if (ref := ref_of(obj)) is not None else ""
             return structs.replace(built, identity=identity, dimmed=built.dimmed or key not in self._rows)
 
         if extra:

@@ -1,4 +1,4 @@
-"""From a key to a result: the target frozen, the plan read, the answer given, the run watched, the end told."""
+"""From a frozen target to a result: the plan read, the answer given, the run watched, the end told."""
 
 from __future__ import annotations
 
@@ -7,26 +7,21 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from msgspec import structs
-
 from services.actions.guard import OLDEST, Consent, Deny, consents
-from services.actions.registry import BY_ID, Listed, listed_for
+from services.actions.registry import Listed
 from services.actions.runner import Orders
 from services.errors import Problem
-from services.model.action import Ended, Outcome, Plan, Progress, Target, Undo
-from services.model.ref import ALERTS
+from services.model.action import Ended, Outcome, Plan, Progress, Target
 from services.ports import Snapshot
-from tui.aiming import OF_ALERTING, Aim, Watched, aims, freeze, moved, replaced, row_of
-from tui.bindings import printed
+from tui.aiming import OF_ALERTING, Watched, moved
 from tui.blocked import show_blocked
 from tui.presenters.action import Where, asks_for, named, present_end, present_plan, present_progress, present_title
 from tui.presenters.lens import Lens, age
 from tui.presenters.steps import present_steps
-from tui.screens.cursor import CursorScreen
-from widgets.dialog import ChoiceMenu, MessageDialog, sentence_lines
-from widgets.form import Field, FormDialog
+from widgets.dialog import MessageDialog, sentence_lines
+from widgets.form import Field
 from widgets.plan_dialog import PlanDialog, RunDialog
-from widgets.viewmodels import Choice, KeyHint, Line, Span, Tone
+from widgets.viewmodels import KeyHint, Line, Span, Tone
 
 if TYPE_CHECKING:
     from tui.acting import Acting, Planned, Words
@@ -35,126 +30,17 @@ if TYPE_CHECKING:
 CONFIRM, STOP = "y", "s"
 STOPPED = "stopped, as asked"
 
-
-def acting_of(app: QuarterdeckApp) -> Acting | None:
-    """Return the console's hands, or say why it has none."""
-    console = app.console_state
-    hands = console.acting() if console.acting is not None else None
-    if hands is None:
-        app.say("nothing can be done here: no cluster is connected yet")
-    return hands
+_LEAVE = KeyHint("esc", "leave")
+_GOES_ON = KeyHint("esc", "leave it running")
 
 
-def open_menu(app: QuarterdeckApp) -> None:
-    """Show every action of the thing under the cursor, with its key, and grey with its reason where it is off."""
-    front, acting = app.front, acting_of(app)
-    if front is None or acting is None:
-        return
-    subject, snapshot = front.acted_on(), app.console_state.feed.snapshot()
-    found = aims(subject, snapshot, acting.cluster)
-    if not found:
-        app.say("there is no object under the cursor that anything could be done to")
-        return
-    if unseen := replaced(found[0].target, subject, front.seen_identity()):
-        app.say(unseen)
-        return
-    lens = app.console_state.lens()
-    offered = {one.id: (one, aim) for aim in found for one in listed_for(aim.target.ref.group, aim.target.ref.kind)}
-
-    def chosen(answer: str | None) -> None:
-        if answer:
-            listed, aim = offered[answer]
-            begin(app, acting, listed, aim.target, aim.given)
-
-    def choice(one: Listed, aim: Aim, forbidden: Mapping[str, str]) -> Choice:
-        grey = forbidden.get(one.id) or _grey(acting, one, aim.row, snapshot)
-        text = one.text if aim is found[0] else f"{named(aim.target, lens)}: {one.text}"
-        return Choice(one.id, one.label, text, one.key, lens.text(grey))
-
-    def show(forbidden: Mapping[str, str] | None, _problem: Problem | None) -> None:
-        if app.front is not front or app.screen is not front or app.asked_menu is not asked:
-            return
-        choices = [choice(one, aim, forbidden or {}) for one, aim in offered.values()]
-        title = (Span("Actions", Tone.STRONG), Span(f"  {named(found[0].target, lens)}", Tone.MUTED))
-        app.push_screen(ChoiceMenu(title, choices, empty="nothing can be done to it"), chosen)
-
-    async def forbidden() -> Mapping[str, str]:
-        return {name: why for aim in found for name, why in (await acting.forbidden(aim.target)).items()}
-
-    asked = app.asked_menu = object()
-    app.work(forbidden, show)
-
-
-def act(app: QuarterdeckApp, name: str) -> None:
-    """Begin an action on the thing that is shown under the cursor at this very moment."""
-    listed = BY_ID[name]
-    if isinstance(app.front, CursorScreen) and app.front.target() is None:
-        app.say(f"{listed.label}: nothing is under the cursor")
-        return
-    if app.why_not_act(name) is None and (cousin := app.console_state.keymap.hint_of(listed.key)):
-        app.say(f"{printed(listed.key)} {cousin}")
-        return
-    front, acting = app.front, acting_of(app)
-    if front is None or acting is None:
-        return
-    snapshot = app.console_state.feed.snapshot()
-    subject = front.acted_on()
-    found = aims(subject, snapshot, acting.cluster)
-    aim = next((one for one in found if (one.target.ref.group, one.target.ref.kind) in listed.fits), None)
-    if aim is None:
-        what = found[-1].target.ref.kind if found else "what is under the cursor"
-        app.say(f"{listed.label}: not for {what}")
-        return
-    if grey := _grey(acting, listed, aim.row, snapshot) or replaced(aim.target, subject, front.seen_identity()):
-        app.say(f"{listed.label}: {grey}")
-        return
-    begin(app, acting, listed, aim.target, aim.given)
-
-
-def begin(app: QuarterdeckApp, acting: Acting, listed: Listed, target: Target, given: Mapping[str, str]) -> None:
-    """Ask for what an action needs to know, then plan it; what is put back knows it already."""
-    if listed.id == "shell":
-        from tui.shell import open_shell
-
-        open_shell(app, acting, listed, target, given)
-        return
-    why = {"comment"} if acting.policy.wants_reason(listed.id) else set()
-    missing = [one for one in listed.parameters if (one.required or one.name in why) and not given.get(one.name)]
-    if not missing or given.keys() & {"wanted", "until", "ids"}:
-        Flow(app, acting, listed, target, given).ask()
-        return
-    if listed.id == "silence" and target.resource == ALERTS:
-        from tui.silencing import Silencing
-
-        Silencing(app, acting.policy, target, given, Flow.after(app, acting, listed, target)).ask()
-        return
-    from tui.prefilled import fields_of
-
-    fields = fields_of(listed, target, given, missing, app.console_state.feed.snapshot())
-    values: dict[str, str] = {}
-
-    def filled(found: Mapping[str, str]) -> None:
-        from tui.silencing import lacking
-
-        lacks = lacking(acting.policy, listed.id, found["comment"]) if found.get("comment") else ""
-        values.update({name: text.strip() for name, text in found.items() if text.strip()})
-        if lacks:
-            form.refuse(lacks)
-        else:
-            form.accept()
-
-    def left(confirmed: bool | None) -> None:
-        if confirmed:
-            Flow(app, acting, listed, target, {**given, **values}).ask()
-
-    lens = app.console_state.lens()
-    title = (Span(listed.label.capitalize(), Tone.STRONG), Span(f"  {named(target, lens)}", Tone.MUTED))
-    form = FormDialog(title, fields, filled, key=CONFIRM, label="look at the plan")
-    app.push_screen(form, left)
+def _about(listed: Listed, target: Target) -> str:
+    """Return under what a reason that was typed is kept, until the action is over."""
+    return f"{listed.id} {target.ref.uid}"
 
 
 class Flow:
-    """One action from its plan to its end. All of it runs on the screen's loop; the work itself on the service's."""
+    """One action from its target to the plan that is confirmed. All of it runs on the screen's loop."""
 
     def __init__(
         self, app: QuarterdeckApp, acting: Acting, listed: Listed, target: Target, given: Mapping[str, str]
@@ -164,12 +50,7 @@ class Flow:
         self._listed = listed
         self._target = target
         self._given = given
-        self._seen: list[Progress] = []
         self._dialog: PlanDialog | None = None
-        self._run: RunDialog | None = None
-        self._ended: Ended | None = None
-        self._words: Words | None = None
-        self._stopped = ""
         self._watched: Watched | None = None
         self._before = app.console_state.feed.snapshot()
 
@@ -179,12 +60,6 @@ class Flow:
     ) -> Callable[[Mapping[str, str]], None]:
         """Return what begins it with the answers of a form."""
         return lambda given: cls(app, acting, listed, target, given).ask()
-
-    @property
-    def _what(self) -> str:
-        return f"{self._listed.id} {self._target.ref.uid}"
-
-    # The plan
 
     def ask(self) -> None:
         """Ask the server what it would change; leaving the dialog asks no further."""
@@ -227,8 +102,6 @@ class Flow:
         title = (Span(f"{self._listed.label.capitalize()}: not here", Tone.STRONG),)
         self._app.push_screen(MessageDialog(title, sentence_lines(lens.text(sentence, 600))))
 
-    # The confirmation
-
     def _confirm(self, found: Planned) -> None:
         app, plan = self._app, found.plan
         assert not isinstance(found.verdict, Deny)  # noqa: S101 - asked for by the caller
@@ -238,7 +111,8 @@ class Flow:
         wanted = asks_for(plan, allow, reason=policy.wants_reason(plan.action), ticket=policy.ticket)
         said = self._given.get("comment", "").strip()
         asked = [one for one in wanted if one[0] != "reason" or not said]
-        kept = app.reasons.get(self._what, "")
+        about = _about(self._listed, self._target)
+        kept = app.reasons.get(about, "")
         fields = [Field(name, label, kept if name == "reason" else "", (), True) for name, label in asked]
 
         def submit(values: Mapping[str, str]) -> None:
@@ -252,9 +126,9 @@ class Flow:
 
         def left(answer: bool | None) -> None:
             app.confirming = None
-            app.reasons[self._what] = dialog.values.get("reason", "")
+            app.reasons[about] = dialog.values.get("reason", "")
             if answer and confirmed:
-                self._begin(Orders(plan, confirmed[0]))
+                self.begin(Orders(plan, confirmed[0]))
 
         confirmed: list[Consent] = []
         title, lines = present_title(plan, where, lens), present_plan(plan, allow, where, lens)
@@ -290,13 +164,51 @@ class Flow:
             command = f"{scope.kubectl(plan.target.ref.namespace)} {command}"
         return Where(scope.cluster, scope.environment, command, self._acting.tells(plan))
 
-    # The run
-
-    def _begin(self, orders: Orders) -> None:
-        app, lens = self._app, self._app.console_state.lens()
+    def begin(self, orders: Orders) -> None:
+        """Run what was confirmed."""
         where = self._where(orders.plan)
+        Run(self._app, self._acting, orders, where, listed=self._listed, target=self._target, over=self.over).begin()
+
+    def over(self, run: Run, ended: Ended) -> None:
+        """Take the end of the run; one that was begun for the sake of another goes back to that."""
+
+
+class Run:
+    """One confirmed plan until its end, which is said where the operator is by then; the service thread does the work.
+
+    `over` is told of its end; of one that nobody knows it is not.
+    """
+
+    def __init__(
+        self,
+        app: QuarterdeckApp,
+        acting: Acting,
+        orders: Orders,
+        where: Where,
+        *,
+        listed: Listed,
+        target: Target,
+        over: Callable[[Run, Ended], None],
+    ) -> None:
+        self._app = app
+        self._acting = acting
+        self._orders = orders
+        self._where = where
+        self._listed = listed
+        self._target = target
+        self._then = over
+        self._seen: list[Progress] = []
+        self._dialog: RunDialog | None = None
+        self._ended: Ended | None = None
+        self._words: Words | None = None
+        self._stopped = ""
+
+    def begin(self) -> None:
+        """Show the run, and let the service thread do it."""
+        app, orders = self._app, self._orders
         stays = {STOP: self._stop} if orders.plan.steps else {}
-        run = self._run = RunDialog(present_title(orders.plan, where, lens), (), (_GOES_ON,), stays=stays)
+        title = present_title(orders.plan, self._where, app.console_state.lens())
+        dialog = self._dialog = RunDialog(title, (), (_GOES_ON,), stays=stays)
         loop = asyncio.get_running_loop()
 
         async def note(progress: Progress) -> None:
@@ -304,15 +216,12 @@ class Flow:
                 loop.call_soon_threadsafe(self._progress, progress)
 
         def left(answer: str | None) -> None:
-            self._run = None
-            self._answered(answer or "", where)
+            self._dialog = None
+            self._answered(answer or "")
 
         app.running.append(self)
-        app.push_screen(run, left)
-        app.work(
-            lambda: self._acting.run(orders, note, lambda: self._stopped),
-            lambda ended, problem: self._over(ended, problem, orders, where),
-        )
+        app.push_screen(dialog, left)
+        app.work(lambda: self._acting.run(orders, note, lambda: self._stopped), self._over)
 
     @property
     def words(self) -> str:
@@ -321,34 +230,46 @@ class Flow:
 
     def _progress(self, progress: Progress) -> None:
         self._seen.append(progress)
-        if self._run is not None and self._ended is None:
+        if self._dialog is not None and self._ended is None:
             lens = self._app.console_state.lens()
             table = present_steps(progress.steps, lens, running=True) if progress.steps else None
             stop = (KeyHint(STOP, "stop"),) if progress.steps and not self._stopped else ()
-            self._run.show(present_progress(self._seen, lens), (*stop, _GOES_ON), table=table)
+            self._dialog.show(present_progress(self._seen, lens), (*stop, _GOES_ON), table=table)
 
     def _stop(self) -> None:
         """Ask for nothing more; what was asked for goes on."""
         self._stopped = STOPPED
 
-    def _over(self, ended: Ended | None, problem: Problem | None, orders: Orders, where: Where) -> None:
-        app = self._app
+    def leave(self) -> bool:
+        """Close what shows the run; False where that was left already."""
+        if self._dialog is None:
+            return False
+        self._dialog.answer("")
+        return True
+
+    def _over(self, ended: Ended | None, problem: Problem | None) -> None:
         with contextlib.suppress(ValueError):
-            app.running.remove(self)
+            self._app.running.remove(self)
         if ended is None:
             said = problem.sentence if problem is not None else "the service thread has ended"
-            ended = Ended(Outcome.UNKNOWN, said)
+            self._end(Ended(Outcome.UNKNOWN, said))
+        else:
+            self._end(ended)
+            self._then(self, ended)
+
+    def _end(self, ended: Ended) -> None:
+        app, plan = self._app, self._orders.plan
         self._ended = ended
         if ended.outcome is not Outcome.CANCELLED:
-            app.reasons.pop(self._what, None)
-        app.log_action(orders.plan, where.command, ended)
-        if self._run is None:
+            app.reasons.pop(_about(self._listed, self._target), None)
+        app.log_action(plan, self._where.command, ended)
+        if self._dialog is None:
             app.say(f"{self.words}: {ended.outcome.value}: {ended.text}")
             return
         lens = app.console_state.lens()
-        self._words = self._acting.words_of(orders, ended)
+        self._words = self._acting.words_of(self._orders, ended)
         lines: list[Line] = [*present_progress(self._seen, lens, over=True), (), *present_end(ended, lens)]
-        self._run.show([*lines, *self._told(lens)], self._keys(ended))
+        self._dialog.show([*lines, *self._told(lens)], self._keys(ended))
 
     def _told(self, lens: Lens) -> list[Line]:
         """Return what is told of it, as its readers will see it, or has been told already."""
@@ -365,38 +286,16 @@ class Flow:
         keys += [KeyHint("U", "undo")] if ended.undo is not None else []
         return (*keys, KeyHint("c", "copy the command"), KeyHint("esc", "close"))
 
-    def _answered(self, key: str, where: Where) -> None:
+    def _answered(self, key: str) -> None:
         if key == "c":
-            self._app.copy(where.command)
+            self._app.copy(self._where.command)
         elif key == "T" and (words := self._words) is not None:
             from tui.telling import tell_words
 
             tell_words(self._app, words)
         elif key == "U" and self._ended is not None and self._ended.undo is not None:
+            from tui.beginning import undo
+
             undo(self._app, self._acting, self._ended.undo)
         elif self._ended is None and not key:
             self._app.say(f"{self.words} goes on; its end will be said here")
-
-
-def undo(app: QuarterdeckApp, acting: Acting, inverse: Undo) -> None:
-    """Begin the inverse of what was done, on the same object, guarded and confirmed like everything else."""
-    now = app.console_state.clock.now()
-    if inverse.until and now > inverse.until:
-        app.say(f"the time to {inverse.words} is over")
-        return
-    target = Target(inverse.ref, inverse.resource, as_of=now)
-    row = row_of(inverse.ref, app.console_state.feed.snapshot())
-    frozen = freeze(row, app.console_state.feed.snapshot()) if row is not None else None
-    if frozen is not None and frozen.ref.uid == inverse.ref.uid:
-        target = structs.replace(frozen, ref=inverse.ref)
-    begin(app, acting, BY_ID[inverse.action], target, inverse.parameters)
-
-
-def _grey(acting: Acting, listed: Listed, row: object, snapshot: Snapshot) -> str:
-    from services.actions.registry import action
-
-    return acting.why_not(listed.id) or action(listed.id).available(row, snapshot)
-
-
-_LEAVE = KeyHint("esc", "leave")
-_GOES_ON = KeyHint("esc", "leave it running")

@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING
 
 from services.actions.keepers import HOLDABLE
 from services.actions.registry import BY_ID
-from services.actions.runner import Orders
-from services.errors import Problem
 from services.model.action import Ended, Outcome, Plan, Target
 from services.model.severity import Severity
-from tui.flows import Flow
-from tui.presenters.action import Where
+from tui.flows import Flow, Run
 from widgets.plan_dialog import PlanDialog
 from widgets.viewmodels import KeyHint
 
@@ -41,8 +38,7 @@ class HoldingFlow(Flow):
         super().__init__(app, acting, BY_ID[HOLD], target, {})
         self._again = again
 
-    def _over(self, ended: Ended | None, problem: Problem | None, orders: Orders, where: Where) -> None:
-        super()._over(ended, problem, orders, where)
-        if ended is not None and ended.outcome is Outcome.OK and self._run is not None:
-            self._run.answer("")
+    def over(self, run: Run, ended: Ended) -> None:
+        """Go back, unless the operator is elsewhere by now."""
+        if ended.outcome is Outcome.OK and run.leave():
             self._app.call_later(self._again)

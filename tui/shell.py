@@ -64,7 +64,8 @@ def open_shell(app: QuarterdeckApp, acting: Acting, listed: Listed, target: Targ
 class ShellFlow(Flow):
     """An action whose middle is the operator's: the console stands aside until the shell has ended."""
 
-    def _begin(self, orders: Orders) -> None:
+    def begin(self, orders: Orders) -> None:
+        """Lend the terminal in the middle of the run."""
         loop, app = asyncio.get_running_loop(), self._app
         environment = {**os.environ, **self._acting.kubectl_environment}
 
@@ -74,7 +75,7 @@ class ShellFlow(Flow):
             return await asyncio.wrap_future(answer)
 
         cast(Shell, action(orders.plan.action)).lend(terminal)
-        super()._begin(orders)
+        super().begin(orders)
 
 
 def _lend(app: QuarterdeckApp, words: Sequence[str], environment: Mapping[str, str], answer: Future[Left]) -> None:

@@ -6,7 +6,7 @@ from services.actions.reading import at, entries, slashed
 from services.actions.spec import Document, Hands
 from services.errors import Problem
 from services.model.action import Fact, Right, Target
-from services.model.ref import ARGO_ROLLOUTS, DAEMONSETS, DEPLOYMENTS, PODS, STATEFULSETS, Resource
+from services.model.ref import ARGO_ROLLOUTS, DAEMONSETS, DEPLOYMENTS, PODS, STATEFULSETS, Resource, ref_of
 from services.model.severity import Severity
 from services.model.workload import Rollout
 from services.ports import Snapshot
@@ -26,7 +26,7 @@ def rollout_of(row: object, snapshot: Snapshot) -> Rollout | None:
     """Return the workload's joined row, from the row itself or by its identity; None where there is none."""
     if isinstance(row, Rollout):
         return row
-    ref = getattr(row, "ref", None)
+    ref = ref_of(row)
     rows = snapshot.tables.get("rollouts", {})
     found = rows.get(f"{ref.kind}/{ref.key}") if ref is not None else None
     return found if isinstance(found, Rollout) else None

@@ -58,6 +58,12 @@ class Ref(Struct, frozen=True, gc=False, order=True):
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
+def ref_of(row: object) -> Ref | None:
+    """Return the identity of an object, whatever kind of row it is; None of what is no object of a cluster."""
+    ref = getattr(row, "ref", None)
+    return ref if isinstance(ref, Ref) else None
+
+
 PODS = Resource("", "v1", "pods", "Pod")
 NODES = Resource("", "v1", "nodes", "Node", namespaced=False)
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)

@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from services.model.alert import Alert
 from services.model.incident import Incident
 from services.model.message import MessageKind
-from services.model.ref import Ref
+from services.model.ref import Ref, ref_of
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind
 from services.model.workload import Rollout
@@ -74,12 +74,12 @@ def topic_of(subject: object, scene: Scene, incidents: Iterable[Incident] = (), 
         values = {**about.values, "what": f"{subject.id} {subject.title}", "state": subject.status.value}
         values |= {"since": stamp(subject.started_at), "cluster": subject.cluster or scene.cluster}
         return Topic(subject.id, values, about.severity, subject.id, "", None, subject)
-    ref = subject if isinstance(subject, Ref) else getattr(subject, "ref", None)
+    ref = subject if isinstance(subject, Ref) else ref_of(subject)
     if isinstance(subject, Rollout):
         topic = _of_rollout(subject, events)
     elif isinstance(subject, Alert):
         topic = _of_alert(subject)
-    elif isinstance(ref, Ref) and ref.name:
+    elif ref is not None and ref.name:
         topic = Topic(what(ref), {}, Severity.NOTICE, what(ref), ref.namespace, ref)
     else:
         topic = Topic(f"cluster {scene.cluster}", {})

@@ -36,6 +36,7 @@ NOT_BEFORE_THE_FIRST_FRAME = (
     "services.prometheus",
     "services.rehearsal",
     "sqlite_utils",
+    "tui.beginning",
     "tui.flows",
     "tui.palette",
     "tui.screens.alert_pane",
