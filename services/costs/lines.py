@@ -108,7 +108,9 @@ def spend(
     crosses, at = _crossing(amount, rate, now, end, (warning, critical))
     sure = min(guessed.amount, amount)
     told = meter.measured(period)
-    return Spend(period, start, end, amount, sure, guessed.seconds, warning, critical, crosses, at, told), shares
+    absent = max(0.0, min(meter.born, now) - start)
+    spent = Spend(period, start, end, amount, sure, guessed.seconds, warning, critical, crosses, at, told, absent)
+    return spent, shares
 
 
 def _crossing(amount: int, rate: int, now: float, end: float, limits: tuple[int, int]) -> tuple[int, float]:

@@ -120,8 +120,9 @@ class Spend(Struct, frozen=True, gc=False):
     """What a period has cost so far, against its limits (micro-USD; 0: no limit).
 
     `guessed` is the part of `amount` for hours that nobody watched, estimated from the rates around them;
-    `unwatched` how many seconds those are, `measured` how many more Prometheus told of afterwards. `crosses` is the
-    limit that the present rate reaches before `end`, and `crosses_at` when (0: none).
+    `unwatched` how many seconds those are, `measured` how many more Prometheus told of afterwards, `absent` how many
+    there was no cluster for yet. `crosses` is the limit that the present rate reaches before `end`, and `crosses_at`
+    when (0: none).
     """
 
     period: CostPeriod
@@ -135,6 +136,7 @@ class Spend(Struct, frozen=True, gc=False):
     crosses: int = 0
     crosses_at: float = 0.0
     measured: float = 0.0
+    absent: float = 0.0
 
     @property
     def severity(self) -> Severity:

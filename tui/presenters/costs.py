@@ -75,7 +75,7 @@ def present_cost_lines(summary: CostSummary, width: int, lens: Lens) -> tuple[Li
 
     One part that has no room at the right of its line stands beside the movers; what is idle may be left out.
     """
-    left = [_spend(spend, lens) for spend in summary.spends]
+    left = [_spend(spend, width, lens) for spend in summary.spends]
     right = [_rate(summary), _step(summary, lens), _idle(summary)]
     room = width - _cells(left[0]) - _cells(right[0]) - 4 if left else 0
     bars = Span(f"  {spark(summary, lens, min(room, TREND))}" if room >= LEAST_BARS else "")
@@ -135,14 +135,15 @@ def _idle(summary: CostSummary) -> Line:
     return (Span(f"idle {100 * summary.idle // summary.rate} %", Tone.MUTED),)
 
 
-def _spend(spend: Spend, lens: Lens) -> Line:
+def _spend(spend: Spend, width: int, lens: Lens) -> Line:
     severity = spend.severity
     tone = TONES[severity]
     name = WORDS[spend.period].removeprefix("this ")
     spans = [Span(f"{name:<6}", Tone.MUTED), Span(f"{dollars(spend.amount):>8}  ", tone or Tone.PLAIN)]
     spans += against(spend, lens)
     if spend.amount and spend.guessed / spend.amount >= GUESSED_FROM:
-        spans.append(Span(f"  {extrapolated(spend)}", Tone.MUTED))
+        more = Span(f"  {extrapolated(spend)}", Tone.MUTED)
+        spans += [more] if _cells((*spans, more)) <= width else []
     return tuple(spans)
 
 
@@ -231,8 +232,13 @@ def present_cost_detail(summary: CostSummary, table: Mapping[str, CostLine], len
 
 def _known(spend: Spend, now: float) -> str:
     """Return who knows what of a period: "this month: 2 h watched, 22 h told by Prometheus, 481 h extrapolated"."""
-    watched = max(0.0, now - spend.start - spend.unwatched - spend.measured)
-    parts = ((watched, "watched"), (spend.measured, "told by Prometheus"), (spend.unwatched, "extrapolated"))
+    watched = max(0.0, now - spend.start - spend.unwatched - spend.measured - spend.absent)
+    parts = (
+        (watched, "watched"),
+        (spend.measured, "told by Prometheus"),
+        (spend.unwatched, "extrapolated"),
+        (spend.absent, "before there was a cluster"),
+    )
     return f"{WORDS[spend.period]}: " + ", ".join(f"{age(seconds)} {how}" for seconds, how in parts if seconds >= 60)
 
 

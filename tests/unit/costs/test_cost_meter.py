@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 
 from services.costs.allocation import Rates
 from services.costs.drift import Level, Reading, moved_most, scaled_back
+from services.costs.lines import spend
 from services.costs.meter import LONGEST, Meter
 from services.costs.periods import HOUR, Guess, Seen, bounds, guess
-from services.model.cost import CostEntry, CostHour, CostKind, CostPeriod, CostShare
+from services.model.cost import CostEntry, CostHour, CostKind, CostPeriod, CostShare, CostSummary, Spend
 from services.model.ref import Ref
 from services.model.timeline import Event, EventKind
+from tui.presenters.costs import present_cost_detail, present_cost_lines
+from tui.presenters.lens import Lens
+from widgets.viewmodels import text_of
 
 CART = CostShare(CostKind.WORKLOAD, "shop", "", "Deployment", "cart")
 IDLE = CostShare(CostKind.IDLE, name="idle")
@@ -197,3 +201,26 @@ def test_what_the_cluster_tells_of_its_last_hour_is_compared_with() -> None:
         12,
     )
     assert scaled_back(seen, (scaled(7300, 12, "5"), scaled(6000, 12, "")), 3600.0) == seen
+
+
+def test_what_was_before_the_cluster_was_watched_by_nobody() -> None:
+    now = SATURDAY + HOUR
+    meter = Meter(now - 600, born=SATURDAY + 1800)
+    watched(meter, now - 600, now, {CART: 3_600_000})
+    spent, _ = spend(meter, CostPeriod.DAY, now, 3_600_000, {})
+    assert (spent.absent, spent.unwatched) == (3 * HOUR + 1800, 1200.0)
+    later, _ = spend(Meter(SATURDAY, born=0.0), CostPeriod.DAY, now, 0, {})
+    assert later.absent == 0.0
+    lens = Lens(now)
+    summary = CostSummary(at=now, rate=3_600_000, idle=0, spends=(spent,))
+    said = [text_of(line) for line in present_cost_detail(summary, {}, lens).lines]
+    (past,) = [line for line in said if line.startswith("PAST")]
+    assert past.endswith("today: 10m watched, 20m extrapolated, 3h30m before there was a cluster")
+
+
+@pytest.mark.parametrize(("width", "whole"), [(30, False), (45, True)])
+def test_a_part_that_has_no_room_is_left_out_whole(width: int, whole: bool) -> None:
+    spent = Spend(CostPeriod.DAY, SATURDAY, SATURDAY + 86400, 9_000_000, 8_000_000, 60.0, 0, 100_000_000)
+    line, *_ = present_cost_lines(CostSummary(at=SATURDAY, rate=1, idle=0, spends=(spent,)), width, Lens(SATURDAY))
+    assert text_of(line).rstrip().startswith("today    $9.00  limit 100")
+    assert ("extrapolated" in text_of(line)) is whole
