@@ -28,6 +28,9 @@ POLLED_FOR = 60.0
 YOUNG = 120.0
 """Seconds after its start during which a server may have yet to learn what fires."""
 
+SETTLES, BEGUN = "settles", "started a moment ago"
+_SHORT = {SETTLES: "settling", BEGUN: "just started"}
+
 _SILENCE = {
     Freshness.LOADING: "has not answered yet",
     Freshness.NEVER: "was not asked yet",
@@ -142,7 +145,7 @@ def evidence_of(snapshot: Snapshot, now: float, expected: Iterable[str] = ()) ->
         sick_rules=sum(peer.sick_rules for peer in heard),
         waiting=sum(one.freshness in (Freshness.LOADING, Freshness.NEVER) for one in read_of.values()),
         doubt=_doubt([f"{name} {why}" for name, why in doubted]),
-        doubt_in_short=_doubt(sorted({why for _, why in doubted})),
+        doubt_in_short=_doubt(sorted({_SHORT[why] for _, why in doubted})),
     )
 
 
@@ -157,9 +160,9 @@ def _doubted(heard: Sequence[AlertPeer], now: float) -> list[tuple[str, str]]:
     reasons = []
     for peer in heard:
         if peer.state == "settling":
-            reasons.append((peer.name, "settles"))
+            reasons.append((peer.name, SETTLES))
         elif 0 < now - peer.started_at < YOUNG:
-            reasons.append((peer.name, "started a moment ago"))
+            reasons.append((peer.name, BEGUN))
         else:
             return []
     return reasons

@@ -179,18 +179,18 @@ LIVE, FAILED = SourceState.LIVE, SourceState.FAILED
     ("peers", "doubt", "short"),
     [
         ([peer("a")], "", ""),
-        ([peer("a", NOW - YOUNG + 1)], "a started a moment ago", "started a moment ago"),
-        ([peer("a", state="settling")], "a settles", "settles"),
+        ([peer("a", NOW - YOUNG + 1)], "a started a moment ago", "just started"),
+        ([peer("a", state="settling")], "a settles", "settling"),
         ([peer("a", NOW - 5), peer("b")], "", ""),
         (
             [peer("a", NOW - 5), peer("b", NOW - 6)],
             "a started a moment ago and b started a moment ago",
-            "started a moment ago",
+            "just started",
         ),
         (
             [peer("a", NOW - 5), peer("b", state="settling")],
             "a started a moment ago and b settles",
-            "settles and started a moment ago",
+            "just started and settling",
         ),
         ([peer("a", 0.0)], "", ""),
     ],
