@@ -55,13 +55,17 @@ class Within(Struct, frozen=True):
 
 
 class Estimate(Struct, frozen=True):
-    """What is known: the summary and the lines, or why there is nothing to say."""
+    """What is known: the summary and the lines, or why there is nothing to say.
+
+    `kept_from` is when what was kept begins, where that is all that is known (0: the cluster itself was asked).
+    """
 
     summary: CostSummary | None = None
     lines: Mapping[str, CostLine] = {}
     why: str = ""
     stale: bool = False
     within: Within | None = None
+    kept_from: float = 0.0
 
 
 class Kept:
@@ -138,7 +142,7 @@ def from_history(setup: Setup, now: float) -> Estimate:
         sheet.add(share)
     at = last.hour + min(3600.0, now - last.hour)
     summary = CostSummary(at, rates.total, idle_rate(rates), tuple(one for one, _ in spent), meter.trend())
-    return Estimate(summary, sheet.lines(), stale=now - last.hour > OLDEST + 3600)
+    return Estimate(summary, sheet.lines(), stale=now - last.hour > OLDEST + 3600, kept_from=meter.born)
 
 
 async def ask(setup: Setup, clock: Clock, arguments: argparse.Namespace) -> Estimate:
@@ -196,6 +200,10 @@ def as_table(setup: Setup, found: Estimate, by: CostBy, listed: Sequence[CostLin
     for one in summary.spends:
         words = text_of(against(one, lens))
         lines.append(f"{WORDS[one.period]:<11}{dollars(one.amount):>9}  {words}  {extrapolated(one)}".rstrip())
+    if any(one.start < found.kept_from for one in summary.spends):
+        lines.append(
+            f"counted from {moment(found.kept_from, lens.now)}, when it was first watched; --live asks further"
+        )
     if (part := found.within) is not None:
         asked = lens.now - part.since
         lines.append(f"{f'in {age(asked)}':<11}{dollars(part.amount):>9}  known of {age(part.known)} of it".rstrip())
@@ -224,6 +232,7 @@ def as_json(setup: Setup, found: Estimate, by: CostBy, listed: Sequence[CostLine
         document["hourly"] = summary.rate / MICRO
         document["idle_hourly"] = summary.idle / MICRO
         document["prices"] = lens.text(summary.prices)
+        document["counted_from"] = found.kept_from
         document["periods"] = [_period(one) for one in summary.spends]
         document["lines"] = [_facts(line, lens) for line in listed]
     return json.dumps(document, indent=2) + "\n"

@@ -12,7 +12,7 @@ from services.config_costs import CostSettings
 from services.model.cost import CostBy, CostEntry, CostHour, CostKind, CostPeriod, CostShare
 from tests.unit.costs.estate import spend_of
 from tui.commands import costs
-from tui.presenters.lens import Lens
+from tui.presenters.lens import Lens, moment
 
 NOW = 1_793_416_447.0
 HOUR = int(NOW) // 3600 * 3600
@@ -70,6 +70,7 @@ def test_it_is_printed_for_people_and_for_scripts(monkeypatch: pytest.MonkeyPatc
     text = costs.as_table(SETUP, found, CostBy.TEAM, listed, Lens(NOW))  # type: ignore[arg-type]
     assert "in 2h00m       $2.50  known of 1h10m of it" in text
     assert "extrapolated" in text
+    assert f"counted from {moment(HOUR - 3600, NOW)}, when it was first watched; --live asks further" in text
     assert "retail" in text
     said = json.loads(costs.as_json(SETUP, found, CostBy.TEAM, listed, Lens(NOW)))  # type: ignore[arg-type]
     assert said["within"] == {"since": NOW - 7200, "amount": 2.5, "known_seconds": 4200}
