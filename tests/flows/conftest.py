@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from cache.live import LiveState
 from cache.state.records import Place
 from screenshots import scene, scene_runtime
 from services.clock import ManualClock
+from services.rehearsal.server import Rehearsal
+from tests.flows.program import estate_served
 from tui.app import QuarterdeckApp
 from tui.console import Console, Scope
 from tui.glyphs import UNICODE, Glyphs
@@ -109,3 +112,25 @@ def open_deck() -> Open:
             yield deck
 
     return opened
+
+
+FROM_OUTSIDE = ("KUBECONFIG", "QUARTERDECK_CONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy")
+"""What the environment of whoever runs the tests may say, and no test may hear."""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine of its own: home, state folder and configuration below `tmp_path`."""
+    for name in FROM_OUTSIDE:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def estate() -> Iterator[Rehearsal]:
+    """A tiny estate with a bad release, served over its real wire."""
+    with estate_served() as served:
+        yield served

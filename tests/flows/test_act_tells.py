@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from services.rehearsal.server import Rehearsal
-from tests.flows.program import estate_served, kubeconfig_of
+from tests.flows.program import kubeconfig_of
 from tests.unit.notifications.vendor import HANG, OK, vendor
 from tui.cli import main
 
@@ -24,20 +23,10 @@ timeout = 60
 """
 
 
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    with estate_served() as served:
-        yield served
-
-
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
-    (tmp_path / "config.toml").write_text(CONFIG)
-    return tmp_path
+def home(home: Path) -> Path:
+    (home / "config.toml").write_text(CONFIG)
+    return home
 
 
 async def test_it_tells_and_what_it_left_is_listed(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from services.rehearsal.server import Rehearsal
-from tests.flows.program import Program, estate_served, kubeconfig_of, program
+from tests.flows.program import Program, kubeconfig_of, program
 from widgets.form import FormDialog
 from widgets.plan_dialog import PlanDialog, RunDialog
 
@@ -18,20 +17,10 @@ service = "monitoring/alertmanager:9093"
 """
 
 
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    with estate_served() as served:
-        yield served
-
-
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
-    (tmp_path / "config.toml").write_text(THROUGH)
-    return tmp_path
+def home(home: Path) -> Path:
+    (home / "config.toml").write_text(THROUGH)
+    return home
 
 
 async def acknowledged(console: Program, *words: str) -> None:

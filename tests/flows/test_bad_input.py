@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from services.rehearsal.server import Rehearsal
 from tests.flows.mishap import PATIENCE, console, kubeconfig, leave, run, shows
-from tests.flows.program import estate_served, kubeconfig_of
+from tests.flows.program import kubeconfig_of
 
 SCREENLESS = "use `quarterdeck status`"
-
-
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    with estate_served() as served:
-        yield served
 
 
 def refused(home: Path, *words: str, **more: str) -> str:

@@ -6,7 +6,6 @@ import shlex
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,17 +15,11 @@ from cache.ledger.ledger import Ledger
 from services.clock import ManualClock
 from services.rehearsal.server import Rehearsal
 from tests.flows.mishap import PATIENCE, SOON, console, leave, run, shows
-from tests.flows.program import estate_served, kubeconfig_of
+from tests.flows.program import kubeconfig_of
 from tests.unit.cache.estate import filled
 
 LIVE = ("live", "need you", "CrashLoop")
 GARBAGE = b"not a database " * 4000
-
-
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    with estate_served() as served:
-        yield served
 
 
 @pytest.fixture

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +14,7 @@ from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind
 from services.model.workload import Rollout
-from services.rehearsal.server import Options, Rehearsal
+from services.rehearsal.server import Rehearsal
 from tests.unit.kubernetes.estate_of import workload
 from tui import __version__
 from tui.cli import main, parser
@@ -35,28 +32,9 @@ contexts: [{name: here, context: {cluster: c, user: u}}]
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
-    (tmp_path / "kubeconfig").write_text(KUBECONFIG)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    """Serve a tiny estate from a loop of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    served = Rehearsal(Options(scenario="bad-deploy", seed=5, size="tiny", life=False))
-    asyncio.run_coroutine_threadsafe(served.__aenter__(), loop).result(60)
-    yield served
-    asyncio.run_coroutine_threadsafe(served.__aexit__(None, None, None), loop).result(60)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(60)
+def home(home: Path) -> Path:
+    (home / "kubeconfig").write_text(KUBECONFIG)
+    return home
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
@@ -127,6 +105,10 @@ def test_live_status_follows_the_server(home: Path, estate: Rehearsal, capsys: p
     told = json.loads(said(capsys))
     assert told["verdict"] == "failing"
     assert any("CrashLoop" in row["what"] for row in told["workloads"])
+    assert told["narrowed"] == ""
+    assert main(["rollouts", "--live", "--kubeconfig", kubeconfig, "--context", estate.address.contexts["narrow"]]) < 2
+    namespace = estate.address.narrow_namespaces[0]
+    assert f"seen with narrow rights: {namespace}; nodes forbidden" in said(capsys)
     assert main(["rollouts", "--live", "--kubeconfig", kubeconfig]) == 1
     assert "CRIT" in said(capsys)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +23,7 @@ from services.config import load
 from services.notifications import outlet as outlets
 from services.notifications.outlet import Outlet
 from services.rehearsal.server import Rehearsal
-from tests.flows.program import Program, estate_served, kubeconfig_of, program
+from tests.flows.program import Program, kubeconfig_of, program
 from tests.unit.notifications.telling import MINA, message
 from tests.unit.notifications.vendor import ECHO, Mailbox, Vendor, certificate, mail_server, vendor
 from tui import beside, clipboard
@@ -105,12 +105,6 @@ def found(texts: list[str], *more: str) -> list[tuple[str, str]]:
         for canary in canaries(*more)
         if (at := text.find(canary)) >= 0
     ]
-
-
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    with estate_served() as served:
-        yield served
 
 
 class Home(SimpleNamespace):

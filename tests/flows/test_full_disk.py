@@ -17,7 +17,7 @@ from cache.ledger.records import EntryKind, LedgerRefused
 from services.clock import SystemClock
 from services.model.actor import Actor
 from services.rehearsal.server import Rehearsal
-from tests.flows.program import Program, estate_served, kubeconfig_of, program
+from tests.flows.program import Program, kubeconfig_of, program
 from tui import beside
 from widgets.draft_dialog import DraftDialog
 from widgets.form import FormDialog
@@ -40,26 +40,16 @@ sys.stdin.readline()
 """
 
 
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    with estate_served() as served:
-        yield served
-
-
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
+def folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CANARY_SLACK_URL", "http://127.0.0.1:9/services/T/B/canary")
-    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr(beside, "AFTER", 0.05)
     monkeypatch.setattr("cache.ledger.database.BUSY_SECONDS", 0.05)
-    (tmp_path / "config.toml").write_text(CONFIG)
-    ledger = Ledger(tmp_path / "state", SystemClock())
+    (home / "config.toml").write_text(CONFIG)
+    ledger = Ledger(home / "state", SystemClock())
     ledger.record(EntryKind.NOTE, WHO, "begin")
     ledger.close()
-    return tmp_path / "state"
+    return home / "state"
 
 
 def fill(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[str]:

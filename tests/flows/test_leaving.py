@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -11,17 +10,11 @@ import pytest
 from cache.ledger.ledger import Ledger
 from services.clock import SystemClock
 from services.rehearsal.server import Rehearsal
-from tests.flows.program import estate_served, kubeconfig_of, program
+from tests.flows.program import kubeconfig_of, program
 from tui import app as apps
 from tui import flows
 from widgets import dialog as dialogs
 from widgets.plan_dialog import PlanDialog, RunDialog
-
-
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    with estate_served() as served:
-        yield served
 
 
 async def test_who_leaves_is_told_what_goes_on_and_the_next_start_finds_it_out(

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from services.rehearsal.server import Rehearsal
 from tests.budgets.pty import TRUECOLOR, Terminal
-from tests.flows.program import estate_served, kubeconfig_of
+from tests.flows.program import kubeconfig_of
 
 PLUGIN = """#!/bin/sh
 if [ -f "{home}/signed-in" ]; then
@@ -29,12 +27,6 @@ echo "answered: $answer"
 touch "{home}/signed-in"
 """
 PATIENCE = 90.0
-
-
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    with estate_served() as served:
-        yield served
 
 
 class Night:

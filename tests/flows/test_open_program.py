@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,27 +14,16 @@ import pytest
 from textual import events
 
 from services.rehearsal.server import Rehearsal
-from tests.flows.program import estate_served, kubeconfig_of, program
+from tests.flows.program import kubeconfig_of, program
 from tui.cli import main
 
 
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    with estate_served() as served:
-        yield served
-
-
 @pytest.fixture
-def home(tmp_path: Path, estate: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(home: Path, estate: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine of its own, on which the estate's monitoring is configured."""
-    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("QUARTERDECK_PROMETHEUS_URLS", estate.address.prometheus)
     monkeypatch.setenv("QUARTERDECK_ALERTMANAGER_URLS", ",".join(estate.address.alertmanagers))
-    return tmp_path
+    return home
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from cache.ledger.outbox_reader import OutboxReader
 from services.clock import SystemClock
 from services.model.message import OutboxState
 from services.rehearsal.server import Rehearsal
-from tests.flows.program import estate_served, kubeconfig_of, program
+from tests.flows.program import kubeconfig_of, program
 from tests.unit.notifications.telling import MINA, message
 from tests.unit.notifications.vendor import OK, said, vendor
 from tui import beside, reload
@@ -22,24 +21,13 @@ from tui import beside, reload
 PATH = "/services/T0CANARY/B0CANARY/canarypath"
 
 
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    with estate_served() as served:
-        yield served
-
-
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine of its own with a channel; returns its state folder, in which three messages wait."""
-    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    state = tmp_path / "state"
-    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(state))
+    state = home / "state"
     monkeypatch.setattr(beside, "AFTER", 0.05)
     monkeypatch.setattr(reload, "EVERY", 0.05)
-    path = tmp_path / "config" / "quarterdeck" / "config.toml"
+    path = home / "config" / "quarterdeck" / "config.toml"
     path.parent.mkdir(parents=True)
     path.write_text('[notify.room]\nto = ["#incidents"]\nurl = "env:CANARY_SLACK_URL"\n')
     ledger = Ledger(state, SystemClock())

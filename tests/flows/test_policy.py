@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from textual.screen import Screen
 
 from services.config import load
 from services.rehearsal.server import Rehearsal
-from tests.flows.program import Program, estate_served, kubeconfig_of, program
+from tests.flows.program import Program, kubeconfig_of, program
 from tui import reload
 from tui.cli import main
 from widgets.dialog import ChoiceMenu, MessageDialog
@@ -34,19 +33,7 @@ HOURS = f'hours = "{ANOTHER_DAY}-{ANOTHER_DAY} 00:00-00:01"'
 ARM_FIRST = "arm_first = true"
 
 
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    with estate_served() as served:
-        yield served
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def written(home: Path, rules: str) -> Path:

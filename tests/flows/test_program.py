@@ -5,36 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cache.state.store import StateStore
 from services.rehearsal.server import Rehearsal
-from tests.flows.program import estate_served, kubeconfig_of, program
+from tests.flows.program import kubeconfig_of, program
 from tui import assembly as assembly_module
 from tui.assembly import Assembly
 from tui.palette import go
 from tui.presenters.goto import read_going
 from tui.stay import Stay
-
-
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    with estate_served() as served:
-        yield served
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine of its own: state folder and configuration below `tmp_path`."""
-    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
-    return tmp_path
 
 
 async def test_a_service_thread_that_dies_is_said_and_its_questions_are_answered(

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from services.rehearsal.server import Rehearsal
-from tests.flows.program import Program, estate_served, kubeconfig_of, program
+from tests.flows.program import Program, kubeconfig_of, program
 from tui import assembly, reload
 from tui.screens.logs import LogScreen
 from tui.themes import CONTEXT_COLOURS
 
 
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    with estate_served() as served:
-        yield served
-
-
 @pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def config(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine of its own, looked at often; returns the path of its configuration."""
-    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr(assembly, "HISTORY_AFTER", 0.05)
     monkeypatch.setattr(reload, "EVERY", 0.05)
-    path = tmp_path / "config" / "quarterdeck" / "config.toml"
+    path = home / "config" / "quarterdeck" / "config.toml"
     path.parent.mkdir(parents=True)
     return path
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,26 +13,10 @@ import yaml
 from screenshots import scene, scene_runtime
 from services.rehearsal.server import Rehearsal
 from tests.flows.conftest import Open
-from tests.flows.program import Program, estate_served, kubeconfig_of, program
+from tests.flows.program import Program, kubeconfig_of, program
 from tui import palette
 from tui.console import Scope
 from tui.presenters.goto import read_going
-
-
-@pytest.fixture(scope="module")
-def estate() -> Iterator[Rehearsal]:
-    with estate_served() as served:
-        yield served
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("KUBECONFIG", "QUARTERDECK_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
-    return tmp_path
 
 
 def configure(home: Path, text: str) -> None:
