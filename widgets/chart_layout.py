@@ -115,6 +115,10 @@ def _said(text: str, width: int, rows: int, signs: Signs) -> Iterator[InkLine]:
         yield fit_spans((Span(part.rstrip(), Tone.MUTED),), width, ellipsis=signs.ellipsis)
 
 
+def _blank(width: int) -> InkLine:
+    return (Ink(" " * width, Tone.PLAIN, Layer.NONE),)
+
+
 def _whole(head: Line, width: int) -> Line:
     """Return the head without the parts at its end that there is no room for: half a number is none."""
     kept = list(head)
@@ -129,12 +133,10 @@ class _Plot(Struct, frozen=True):
 
 
 def _plot(vm: ChartVM, width: int, rows: int, pen: Pen) -> _Plot:
-    scale = scale_of(
-        (*vm.values, *vm.lows, *vm.highs), [limit.value for limit in vm.limits], vm.unit, min(4, max(2, rows // 2))
-    )
-    limits = {_row_of(scale.share(limit.value), rows): limit for limit in vm.limits if drawn(limit.value, scale)}
-    alarm = min((row for row, limit in limits.items() if limit.alarms), default=rows)
-    limits = {row: limit for row, limit in limits.items() if row or limit.value <= scale.low}
+    """Draw the line over its limits and marks, with what the rows stand for beside it where there is room."""
+    ticks = min(4, max(2, rows // 2))
+    scale = scale_of((*vm.values, *vm.lows, *vm.highs), [limit.value for limit in vm.limits], vm.unit, ticks)
+    limits, alarm = _limits_by_row(vm, scale, rows)
     labels = {_row_of(scale.share(tick), rows): measured(tick, vm.unit) for tick in scale.ticks}
     labels |= {row: measured(limit.value, vm.unit) for row, limit in limits.items()}
     gutter = max(cells_of(text) for text in labels.values()) + 1
@@ -151,6 +153,16 @@ def _plot(vm: ChartVM, width: int, rows: int, pen: Pen) -> _Plot:
         beside = (Ink(fill(labels.get(row, ""), gutter - 1, right=True) + " ", Tone.MUTED),) if gutter else ()
         lines.append((*beside, Ink("".join(cells[row]), tone)))
     return _Plot(tuple(lines), gutter)
+
+
+def _limits_by_row(vm: ChartVM, scale: Scale, rows: int) -> tuple[dict[int, Limit], int]:
+    """Return the limits by the rows they run through, and the row above which all is alarming.
+
+    In the lowest row, where the line lies, one is drawn only where it is the lower edge of the scale.
+    """
+    found = {_row_of(scale.share(limit.value), rows): limit for limit in vm.limits if drawn(limit.value, scale)}
+    alarm = min((row for row, limit in found.items() if limit.alarms), default=rows)
+    return {row: limit for row, limit in found.items() if row or limit.value <= scale.low}, alarm
 
 
 def _rule(cells: list[str], limit: Limit | None, marked: Collection[int], pen: Pen) -> None:
@@ -245,10 +257,6 @@ def _axis(vm: ChartVM, gutter: int, width: int, signs: Signs) -> InkLine:
     if used <= edge:
         spans += [Span(" " * (edge - used)), Span(right, Tone.MUTED)]
     return fit_spans(spans, width, ellipsis=signs.ellipsis)
-
-
-def _blank(width: int) -> InkLine:
-    return (Ink(" " * width, Tone.PLAIN, Layer.NONE),)
 
 
 def joined_marks(marks: Sequence[Mark], apart: float) -> tuple[Mark, ...]:

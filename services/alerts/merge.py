@@ -6,7 +6,7 @@ value and the rule. Alerts are not replicated between Alertmanagers, so all of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from services.alertmanager.decode import GivenAlert, Notifying
 from services.alertmanager.fingerprint import fingerprint
@@ -18,7 +18,11 @@ from services.model.alert import Alert, AlertState, Entity, Onset, Pairs
 
 Subject = Callable[[Pairs, Scope], Entity]
 Told = tuple[str, GivenAlert]
+"""The name of an Alertmanager, and what it says of an alert."""
+
 Ruled = tuple[str, Rule, RuleAlert]
+"""The name of a Prometheus, the rule that an alert comes from, and what it says of the alert."""
+
 Names = tuple[str, ...]
 
 FARTHEST = 1e11
@@ -75,21 +79,16 @@ class Merge:
 
     def lapses(self) -> dict[str, float]:
         """Return when Alertmanagers will let alerts go unless they are sent again, by `Alert.key`."""
-        result = {}
-        for found in self._joined.values():
-            for joined in found:
-                if joined.told:
-                    result[self._key(joined)] = max(given.ends_at for _, given in joined.told)
-        return result
+        return {self._key(one): max(given.ends_at for _, given in one.told) for one in self._all() if one.told}
 
     def rows(self, subject: Subject, heartbeats: frozenset[str] = HEARTBEATS) -> dict[str, Alert]:
         """Return the alerts as rows; `subject` tells what labels speak of."""
-        result = {}
+        rows = (self._row(joined, subject, heartbeats) for joined in self._all())
+        return {row.key: row for row in rows}
+
+    def _all(self) -> Iterator[Joined]:
         for found in self._joined.values():
-            for joined in found:
-                row = self._row(joined, subject, heartbeats)
-                result[row.key] = row
-        return result
+            yield from found
 
     def _at(self, labels: Pairs, scope: Scope) -> Joined:
         """Return the alert with these labels; a server that serves several clusters knows those of any of them."""
@@ -126,16 +125,10 @@ class Merge:
         """
         lost = [
             joined
-            for found in self._joined.values()
-            for joined in found
+            for joined in self._all()
             if not joined.told and not joined.dropped and any(alert.firing for _, _, alert in joined.ruled)
         ]
-        unclaimed = {
-            labels: joined
-            for labels, found in self._joined.items()
-            for joined in found
-            if joined.told and not joined.ruled
-        }
+        unclaimed = {joined.labels: joined for joined in self._all() if joined.told and not joined.ruled}
         if not lost or not unclaimed:
             return
         by_names = ByNames(unclaimed)
@@ -157,7 +150,7 @@ class Merge:
         onset, onset_from = self._onset(joined, rule, fired_at)
         severity = known.get("severity", "")
         expression = rule.expression if rule is not None else ""
-        newest = max(told, key=lambda one: one[1].updated_at)[1] if told else None
+        newest = max((given for _, given in told), key=lambda given: given.updated_at, default=None)
         return Alert(
             key=self._key(joined),
             fingerprint=self._fingerprint(joined),
@@ -179,7 +172,7 @@ class Merge:
             silenced_by=_union([given.silenced_by for _, given in told]),
             inhibited_by=_union([given.inhibited_by for _, given in told]),
             receivers=_union([given.receivers for _, given in told]),
-            peers=_union([(one[0],) for one in told] + [(one[0],) for one in ruled]),
+            peers=_union([(name,) for name, _ in told] + [(name,) for name, _, _ in ruled]),
             heartbeat=is_heartbeat(name, severity, expression, heartbeats),
         )
 
