@@ -123,6 +123,8 @@ async def test_a_filter_finds_what_was_recorded_long_ago(open_deck: Open, tmp_pa
         await read(one)
         assert [text for text in texts(screen) if text not in ("day", "gap")] == ["changed: thread"]
         await one.press("escape")
+        await one.tick(11)
+        assert len(screen.driver.ordering.order) == len(screen.driver.rows) > 300, "esc brings all back"
         await read(one)
         await one.press("slash", *"kind:config", "enter")
         await read(one)

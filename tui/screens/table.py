@@ -169,13 +169,14 @@ class TableScreen(CursorScreen):
         self.bar.open(self._filter)
 
     def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
-        """Filter as the operator types."""
-        test, wrong = self.parse(message.text)
+        """Filter as the operator types.
+
+        Textual calls the handlers of a class and of all its bases: what another one filters goes into `_apply_filter`.
+        """
+        _, wrong = self.parse(message.text)
         self.bar.set_error(wrong)
         if not wrong:
-            self._filter = message.text
-            self.driver.filter(test, self.console.scope.test)
-            self._show_pane()
+            self._set_filter(message.text)
 
     def on_filter_bar_submitted(self, message: FilterBar.Submitted) -> None:
         """Keep the filter and go back to the rows."""

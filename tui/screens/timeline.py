@@ -36,7 +36,6 @@ from tui.presenters.timeline import (
 )
 from tui.presenters.view import View, picture_of
 from tui.screens.table import TableScreen
-from widgets.prompt import FilterBar
 from widgets.viewmodels import Face, PaneVM
 
 PAGE = 300
@@ -177,17 +176,10 @@ class TimelineScreen(TableScreen):
         self.bar.set_error(wrong)
         if self.is_attached:
             self._show_moments()
+            self.driver.filter(None, None)  # the operator asked: what is left takes its place at once
         if self._asked != self._words:
             self._oldest, self._more = None, self.past is not None
             self._read()
-
-    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
-        """Filter as the operator types."""
-        _, wrong = self.parse(message.text)
-        self.bar.set_error(wrong)
-        if not wrong:
-            self._filter = message.text
-            self._apply_filter()
 
     def do_faults(self) -> None:
         """Show only what was bad, or all again."""
