@@ -52,12 +52,12 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield the length-delimited fields of a message; others are skipped (protobuf encoding, wire types)."""
     position = 0
     while position < len(message):
-        key, position = _varint(message, position)
+        key, position = varint(message, position)
         wire = key & 7
         if wire == 0:
-            _, position = _varint(message, position)
+            _, position = varint(message, position)
         elif wire == 2:
-            size, position = _varint(message, position)
+            size, position = varint(message, position)
             if position + size > len(message):
                 raise ValueError("the message is cut short")
             yield key >> 3, message[position : position + size]
@@ -68,7 +68,8 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
             raise ValueError(f"wire type {wire} is not known")
 
 
-def _varint(message: bytes, position: int) -> tuple[int, int]:
+def varint(message: bytes, position: int) -> tuple[int, int]:
+    """Return the number that begins at a position, and the position behind it (base 128 varints). Raises ValueError."""
     value = shift = 0
     while True:
         if position >= len(message) or shift > 63:

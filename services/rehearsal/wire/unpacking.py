@@ -10,7 +10,7 @@ import msgspec
 
 from services.rehearsal.clock import micro_stamp, stamp
 from services.rehearsal.jsonic import Json, decode
-from services.rehearsal.wire.protobuf import MAGIC
+from services.rehearsal.wire.protobuf import MAGIC, varint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,30 +115,18 @@ def _wires(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Yield every field of a message: numbers as they are, everything else as bytes (protobuf encoding, wire types)."""
     position = 0
     while position < len(message):
-        key, position = _varint(message, position)
+        key, position = varint(message, position)
         number, wire = key >> 3, key & 7
         if wire == 0:
-            value, position = _varint(message, position)
+            value, position = varint(message, position)
             yield number, value
             continue
         size = {1: 8, 5: 4}.get(wire, -1)
         if wire == 2:
-            size, position = _varint(message, position)
+            size, position = varint(message, position)
         if size < 0:
             raise ValueError(f"wire type {wire} is not known")
         if position + size > len(message):
             raise ValueError("the message is cut short")
         yield number, message[position : position + size]
         position += size
-
-
-def _varint(message: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if position >= len(message) or shift > 63:
-            raise ValueError("the message is cut short")
-        byte = message[position]
-        value |= (byte & 0x7F) << shift
-        position, shift = position + 1, shift + 7
-        if not byte & 0x80:
-            return value, position
