@@ -64,6 +64,15 @@ def test_a_row_that_went_stays_in_its_place_while_held() -> None:
     assert table.object("a") is None
 
 
+def test_a_row_that_came_back_while_held_is_not_gone() -> None:
+    table = ordering()
+    table.update(things(a=Severity.OK, b=Severity.OK), None, 0)
+    table.hold(0)
+    table.update({}, None, 1.0)
+    table.update(things(a=Severity.OK, b=Severity.OK), None, 2.0)
+    assert (table.order, table.gone) == (["a", "b"], {}), "as after another context was entered"
+
+
 def test_a_filter_hides_rows_but_not_the_counts() -> None:
     table = ordering()
     table.update(things(a=Severity.CRIT, b=Severity.OK), None, 0)
