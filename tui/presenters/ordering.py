@@ -277,7 +277,7 @@ class Ordering:
         return bool(arrived)
 
     def _keep_gone(self, previous: Mapping[str, Any]) -> None:
-        """Remember the last objects of the rows that stand in the order but are gone from the table, until they return."""
+        """Remember the last objects of rows that stand in the order but went from the table, until they return."""
         self.gone = {key: obj for key, obj in self.gone.items() if key not in self._rows}
         for key in self.order:
             if key not in self._rows and key not in self.gone and key in previous:
