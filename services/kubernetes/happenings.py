@@ -234,19 +234,35 @@ def health_events(before: Rollout, row: Rollout, trouble: Trouble | None, seen_a
                 seen_at=seen_at,
             )
         )
-    if finished(before.workload, row.workload) and row.done and row.severity > LEAST:
+    if _ended_well(before, row):
         progressing = condition(row.workload, "Progressing")
         at = progressing.updated_at if progressing is not None else 0.0
-        events.append(_completed(row.workload, row.revision, at, seen_at))
+        if not at or seen_at - at <= BACKFILL:
+            events.append(_completed(row.workload, row.revision, at, seen_at))
     return [structs.replace(event, severity=Severity.OK) for event in events]
+
+
+def _ended_well(before: Rollout, row: Rollout) -> bool:
+    """Return whether a roll-out has ended between the two, or what was still wrong at its end is over.
+
+    A Deployment goes on saying that its roll-out ended: that is told once, since the revision names it.
+    """
+    if not row.done or row.severity <= LEAST:
+        return False
+    healed = row.ref.kind == "Deployment" and before.severity <= LEAST
+    return finished(before.workload, row.workload) or (healed and is_complete(row.workload))
+
+
+def is_complete(workload: Workload) -> bool:
+    """Return whether a Deployment says that its roll-out is complete."""
+    progressing = condition(workload, "Progressing")
+    return progressing is not None and progressing.reason == COMPLETE
 
 
 def finished(before: Workload, now: Workload) -> bool:
     """Return whether a roll-out ended between the two: other than mere scaling, which a Deployment does not mark."""
     if now.ref.kind == "Deployment":
-        ended = condition(now, "Progressing")
-        ending = condition(before, "Progressing")
-        return ended is not None and ended.reason == COMPLETE and (ending is None or ending.reason != COMPLETE)
+        return is_complete(now) and not is_complete(before)
     if now.ref.kind == "StatefulSet":
         return before.update_revision != before.current_revision and now.update_revision == now.current_revision
     return before.updated < before.desired and now.updated >= now.desired == before.desired

@@ -111,6 +111,28 @@ def test_scaling_is_no_roll_out() -> None:
     assert ends == [NOW - 3600], "the end that was known before"
 
 
+def test_an_end_that_comes_before_the_last_ill_pod_is_gone_is_told_once_it_is() -> None:
+    joined = shop()
+    told = [event.text for event in events(joined, EventKind.ROLLOUT)]
+    rolled = workload(revision="3", generation=3, observed_generation=3)
+    joined.put("replicasets.apps", replicaset(3, created_at=NOW))
+    joined.put("deployments.apps", structs.replace(rolled, conditions=rolling(), updated=1))
+    joined.put("pods", crashing("a"))
+    joined.live.publish()
+    ended = Condition("Progressing", "True", "NewReplicaSetAvailable", changed_at=NOW - 9, updated_at=NOW - 2)
+    rolled = structs.replace(rolled, conditions=(ended,), resource_version="11")
+    joined.put("deployments.apps", rolled)
+    assert "rev 3 complete" not in [event.text for event in events(joined, EventKind.ROLLOUT)]
+    joined.drop("pods", "shop/cart-a")
+    new = [event for event in events(joined, EventKind.ROLLOUT) if event.text not in told]
+    assert ("rev 3 complete", NOW - 2) in [(event.text, event.at) for event in new]
+    joined.put("pods", crashing("a"))
+    joined.live.publish()
+    joined.drop("pods", "shop/cart-a")
+    again = [event.text for event in events(joined, EventKind.ROLLOUT)]
+    assert again.count("rev 3 complete") == 1
+
+
 @pytest.mark.parametrize(
     ("before", "now", "ended"),
     [
