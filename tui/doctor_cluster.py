@@ -214,12 +214,23 @@ async def _server(
     except Problem as problem:
         if problem.status != HTTPStatus.FORBIDDEN:
             known = problem.status == HTTPStatus.UNAUTHORIZED
-            return [check("credentials" if known else "server", CheckState.FAIL, problem.sentence), *_skipped(*_BEYOND)]
+            failed = check("credentials" if known else "server", CheckState.FAIL, problem.sentence, _login(problem))
+            return [failed, *_skipped(*_BEYOND)]
     took = (time.monotonic() - started) * 1000
     rows = [check("server", CheckState.OK, f"{transport.host} answered{by} in {took:.0f} ms{version}")]
     rows.append(await _asked("ready", transport, "/readyz", deadline, "the server says it is ready"))
     rows += await _rights(transport, deadline, scope)
     return [*rows, await _metrics(transport, deadline)]
+
+
+def _login(problem: Problem) -> str:
+    """Return what a person is asked to do by a credential plugin, as it said it; "" where none asks."""
+    from services.kubernetes.exec_plugin import LoginNeeded
+
+    if not isinstance(problem, LoginNeeded):
+        return ""
+    asked = (f"open {problem.link}" if problem.link else "", f"code {problem.code}" if problem.code else "")
+    return ", ".join(part for part in asked if part) or "log in, then try again"
 
 
 async def _asked(name: str, transport: Transport, path: str, deadline: float, said: str) -> Check:

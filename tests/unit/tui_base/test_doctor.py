@@ -129,6 +129,17 @@ async def test_a_missing_plugin_is_found_without_running_anything(tmp_path: Path
     assert [row.state for row in rows if row.name == "server"] == [CheckState.SKIPPED]
 
 
+async def test_a_plugin_that_needs_a_person_says_what_to_open(tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin"
+    words = "open https://login.example.org/device and enter the code ABCD-1234"
+    plugin.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 1\n")
+    plugin.chmod(0o755)
+    spec = f'exec: {{apiVersion: client.authentication.k8s.io/v1, command: "{plugin}", interactiveMode: Never}}'
+    rows = await examine_cluster("", kubeconfig(tmp_path, spec), {"PATH": "/usr/bin:/bin"}, 5.0)
+    (row,) = [row for row in rows if row.name == "credentials" and row.state is CheckState.FAIL]
+    assert row.remedy == "open https://login.example.org/device, code ABCD-1234"
+
+
 async def test_a_wrong_context_and_a_missing_kubeconfig_are_one_row_each(tmp_path: Path) -> None:
     for context, files in (("nowhere", kubeconfig(tmp_path, "token: abc")), ("", [str(tmp_path / "none")])):
         (row,) = await examine_cluster(context, files, {}, 1.0)
