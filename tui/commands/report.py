@@ -29,7 +29,7 @@ from tui.presenters import rollouts
 from tui.presenters.alert_lines import alert_facts, alert_line, counted, evidence_facts, firing_of, in_namespace
 from tui.presenters.alert_sources import ALERTS, SILENCES, clear_words, silent_words
 from tui.presenters.altered import altered_facts, present_left
-from tui.presenters.freshness import Freshness, Reading
+from tui.presenters.freshness import Freshness, Reading, narrowness
 from tui.presenters.lens import WORDS, Lens, plural
 from tui.presenters.outbox import came_to_nothing, present_untold
 from tui.presenters.summary import Summary, sum_up
@@ -67,6 +67,8 @@ def report(arguments: argparse.Namespace) -> int:
     altered = _altered(setup.folder, clusters, arguments.namespace) if arguments.command == "status" else ()
     untold = _untold(setup.folder) if arguments.command == "status" else ()
     summary = _earned(sum_up(snapshot, clock.now(), scope), arguments.namespace)
+    asked = (arguments.namespace,) if arguments.namespace else ()
+    summary = structs.replace(summary, narrowed=narrowness(snapshot.sources.values(), asked))
     told = Told(summary, rows, firing, snapshot.tables.get(SILENCES, {}), altered, untold)
     show = _json if arguments.output == "json" else _table
     sys.stdout.write(show(arguments.command, told, Lens(clock.now(), mask=redact), setup))
@@ -127,7 +129,8 @@ def _table(command: str, told: Told, lens: Lens, setup: Setup) -> str:
 def verdict(summary: Summary, lens: Lens) -> str:
     """Return the first line: what is failing, or what "all clear" stands on, or what could not be asked."""
     clear = exit_code(summary) == ExitCode.OK
-    parts = [*_of_cluster(summary, lens, clear=clear), *_of_alerts(summary, lens)]
+    seen = [f"seen with narrow rights: {lens.text(summary.narrowed)}"] if summary.narrowed else []
+    parts = [*_of_cluster(summary, lens, clear=clear), *seen, *_of_alerts(summary, lens)]
     if clear:
         return f"all clear: {'; '.join(parts)}"
     return "; ".join(parts) if summary.broken else f"could not tell: {'; '.join(parts)}"
@@ -166,6 +169,7 @@ def _json(command: str, told: Told, lens: Lens, setup: Setup) -> str:
         "context": lens.text(setup.identity.context),
         "verdict": {0: "all-clear", 1: "failing"}.get(exit_code(summary), "unknown"),
         "verdict_text": verdict(summary, lens),
+        "narrowed": lens.text(summary.narrowed),
         "freshness": summary.reading.freshness.value,
         "reason": lens.text(summary.reading.reason),
         "counts": {WORDS[severity].lower(): count for severity, count in sorted(summary.counts.items()) if count},

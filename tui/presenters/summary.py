@@ -28,6 +28,7 @@ class Summary(Struct, frozen=True):
     """Counts by severity of what is in scope and of what the scope hides, and how far they may be believed.
 
     `rollouts` are the counts of workloads alone. `alerts` and `evidence` are None where no server is asked for alerts.
+    `narrowed` says what this user's rights leave out, where that is to be told with it.
     """
 
     reading: Reading
@@ -38,6 +39,7 @@ class Summary(Struct, frozen=True):
     rollouts: Mapping[Severity, int] = {}
     alerts: AlertCounts | None = None
     evidence: Evidence | None = None
+    narrowed: str = ""
 
     @property
     def failing(self) -> bool:
