@@ -34,14 +34,20 @@ def present_because(rollout: Rollout, cause: str, lens: Lens) -> list[Line]:
     return lines
 
 
+def present_ready(rollout: Rollout, lens: Lens) -> str:
+    """Return "0 of 3 ready for 6m"; where all are ready, the time is that of the trouble or of the roll-out alone."""
+    workload = rollout.workload
+    state = f"{workload.ready} of {workload.desired} ready"
+    if not rollout.since or rollout.severity > Severity.NOTICE:
+        return state
+    return f"{state}{', like this' if workload.ready >= workload.desired else ''} for {lens.age(rollout.since)}"
+
+
 def present_facts(rollout: Rollout, lens: Lens) -> list[Line]:
     """Return why a workload is as it is, what changed, and how far it is: nothing that is not known."""
     workload = rollout.workload
-    state = f"{workload.ready} of {workload.desired} ready"
-    if rollout.since and rollout.severity <= Severity.NOTICE:
-        state += f" for {lens.age(rollout.since)}"
     word = Span(f" {WORDS[rollout.severity]}  ", TONES[rollout.severity])
-    lines = [labelled("STATE", lens.badge(rollout.severity), word, Span(state))]
+    lines = [labelled("STATE", lens.badge(rollout.severity), word, Span(present_ready(rollout, lens)))]
     lines += present_because(rollout, _cause(rollout), lens)
     changed = change(rollout, lens)
     if changed:

@@ -17,7 +17,7 @@ from services.ports import Snapshot
 from tui.presenters.alert_detail import change_line, links_of
 from tui.presenters.alert_sources import ALERTS
 from tui.presenters.alert_words import score_line, since_words, value_words
-from tui.presenters.detail import labelled, present_because
+from tui.presenters.detail import labelled, present_because, present_ready
 from tui.presenters.lens import TONES, WORDS, Lens, age, clock, countdown, moment
 from tui.presenters.rollouts import change as change_of_rollout
 from tui.presenters.workload import health_words
@@ -74,12 +74,9 @@ def present_explanation(row: Rollout | None, known: Known, lens: Lens) -> list[L
 
 
 def _state(row: Rollout, lens: Lens) -> Line:
-    workload, tone = row.workload, TONES[row.severity]
-    state = f"{workload.ready} of {workload.desired} ready"
-    if row.since and row.severity <= Severity.NOTICE:
-        state += f" for {lens.age(row.since)}"
-    spans = [lens.badge(row.severity), Span(f" {WORDS[row.severity]}  ", tone), Span(state)]
-    if not row.done and workload.delivery is None:
+    tone = TONES[row.severity]
+    spans = [lens.badge(row.severity), Span(f" {WORDS[row.severity]}  ", tone), Span(present_ready(row, lens))]
+    if not row.done and row.workload.delivery is None:
         status = row.status.partition("rollout to finish: ")[2] or row.status
         spans.append(Span(f"   {lens.text(status.rstrip('.'), 160)}", Tone.MUTED))
     if row.deadline_at and not row.done:

@@ -35,7 +35,8 @@ def present_head(rollout: Rollout | None, lens: Lens) -> list[Line]:
     lines = present_facts(rollout, lens)
     workload = rollout.workload
     if workload.change_cause:
-        lines.append(labelled("CAUSE", Span(lens.text(workload.change_cause, 200))))
+        noted = Span(lens.text(workload.change_cause, 200))
+        lines.append(labelled("NOTED", noted, Span("  change-cause", Tone.MUTED)))
     return lines
 
 

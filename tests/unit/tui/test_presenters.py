@@ -19,6 +19,7 @@ from services.ports import Snapshot
 from tui.glyphs import ASCII
 from tui.presenters import rollouts
 from tui.presenters.deck import present_strip, present_timeline, present_too_small
+from tui.presenters.detail import present_ready
 from tui.presenters.freshness import (
     WATCHED_FOR,
     Freshness,
@@ -235,6 +236,19 @@ def test_what_a_rollout_has_left_and_what_changed() -> None:
     assert all(
         span.text.isascii() for line in rollouts.present_pane_row("k", row, Lens(NOW, ASCII)).details for span in line
     )
+
+
+@pytest.mark.parametrize(
+    ("ready", "severity", "shown"),
+    [
+        (0, Severity.CRIT, "0 of 3 ready for 6m"),
+        (3, Severity.CRIT, "3 of 3 ready, like this for 6m"),
+        (3, Severity.OK, "3 of 3 ready"),
+    ],
+)
+def test_what_has_been_so_for_how_long(ready: int, severity: Severity, shown: str) -> None:
+    row = msgspec.structs.replace(scene.rollout("shop", "cart", ready, 3), severity=severity, since=NOW - 360)
+    assert present_ready(row, LENS) == shown
 
 
 def test_recovered_rows_are_seen_for_five_minutes() -> None:
