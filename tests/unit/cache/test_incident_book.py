@@ -34,11 +34,6 @@ CART = IncidentLink("shop/cart CrashLoop", Ref("c1", "apps", "Deployment", "shop
 HOSTILE = 'x\x1b]52;c;QUJD\x07\x00\u202e"; DROP TABLE incident_events; -- [bold]\n#'
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "quarterdeck"
-
-
 def book(folder: Path, clock: ManualClock | None = None) -> IncidentBook:
     clock = clock or ManualClock()
     return IncidentBook(Ledger(folder, clock), clock)

@@ -38,11 +38,6 @@ def opened(folder: Path) -> Ledger:
     return ledger
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "quarterdeck"
-
-
 def filled(folder: Path, intents: int = 5) -> Path:
     ledger = opened(folder)
     for _ in range(intents):

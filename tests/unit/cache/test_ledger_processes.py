@@ -16,12 +16,6 @@ from cache.ledger.chain import GENESIS, Link, follows, last_good
 from cache.ledger.records import EntryKind, Result
 from tests.unit.cache.test_ledger import MINA, ROLL_BACK, opened
 
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "quarterdeck"
-
-
 PROCESS = """
 import sys
 from pathlib import Path

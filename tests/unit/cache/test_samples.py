@@ -25,11 +25,6 @@ DAY = 86400.0
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "quarterdeck"
-
-
-@pytest.fixture
 def store(folder: Path) -> StateStore:
     return opened(folder)
 
