@@ -33,6 +33,20 @@ def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+def test_another_current_context_moves_nothing_and_a_new_token_is_taken(tmp_path: Path) -> None:
+    path = Path(config(tmp_path, {"token": "old"}))
+    identity = identify([path])
+    document = yaml.safe_load(path.read_text())
+    document["contexts"].insert(0, {"name": "other", "context": {"cluster": "k2", "user": "u2", "namespace": "n"}})
+    document["clusters"].append({"name": "k2", "cluster": {"server": "https://other.example:6443"}})
+    document["users"] = [{"name": "u2", "user": {"token": "theirs"}}, {"name": "u", "user": {"token": "new"}}]
+    path.write_text(yaml.safe_dump(document | {"current-context": "other"}))  # kubectl config use-context other
+    again = load(identity, {})
+    assert again.token is not None
+    assert (again.server, again.token.reveal()) == ("https://api.example:6443", "new")
+    assert identify([path]).context == "other"
+
+
 @pytest.mark.parametrize(
     "shape", ["token", "token-file", "basic", "certificate-data", "certificate-file", "ca", "insecure"]
 )
