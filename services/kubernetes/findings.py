@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from services.kubernetes.podstatus import CONFIG_REASONS
+from services.kubernetes.podstatus import CONFIG_REASONS, IMAGE_REASONS
 from services.kubernetes.rollout_status import TIMED_OUT, condition, rollout_status
 from services.model.cluster import KubeEvent
 from services.model.workload import ContainerState, Pod, ReplicaSetInfo, Workload
@@ -20,7 +20,6 @@ TELLING = frozenset({"FailedCreate", "Unhealthy", "FailedMount", "FailedAttachVo
 """Reasons of Warning events that explain what no status says: refused pods of controllers without conditions, probes,
 volumes, networks."""
 
-_PULL = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 _LOST = frozenset({"Unknown", "NodeLost"})
 
 
@@ -95,7 +94,7 @@ def _refusal(words: str, since: float, reason: str) -> Finding:
 
 
 def _pull(pods: Sequence[Pod]) -> Finding | None:
-    bad = [pod for pod in pods if pod.status.removeprefix("Init:") in _PULL]
+    bad = [pod for pod in pods if pod.status.removeprefix("Init:") in IMAGE_REASONS]
     if not bad:
         return None
     words = next((pod.trouble.message for pod in bad if pod.trouble is not None and pod.trouble.message), "")

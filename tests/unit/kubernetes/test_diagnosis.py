@@ -75,6 +75,14 @@ CASES = [
         "ImagePull: not found",
     ),
     (
+        "a signature that is not trusted",
+        workload(ready=2, available=2, updated=1, conditions=rolling()),
+        [],
+        [pod(status="SignatureValidationFailed", severity=Severity.CRIT, ready=0, trouble=None)],
+        Severity.CRIT,
+        "ImagePull fails",
+    ),
+    (
         "configuration",
         workload(ready=0, available=0, conditions=rolling()),
         [],
