@@ -43,8 +43,10 @@ def try_demo(program: Path, folder: Path, state: dict[str, str]) -> None:
         try:
             line = served.stdout.readline() if served.stdout is not None else ""
         finally:
-            served.send_signal(signal.SIGINT)
+            served.send_signal(signal.SIGTERM)
     assert line.startswith("kubeconfig "), line
+    assert served.returncode == 128 + signal.SIGTERM
+    assert not Path(line.split()[1]).exists(), "what it made is taken away with it"
 
 
 def main() -> None:

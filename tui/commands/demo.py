@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -88,6 +89,22 @@ def _monitoring(said: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _served() -> int:
+    """Stay until ctrl-c, a hang-up or a termination; returns the exit code, so that the folder is taken away too."""
+    heard: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, end)
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            select.select([], [], [], 3600)
+    return ExitCode.of_signal(heard[0]) if heard else ExitCode.OK
+
+
 def demo(arguments: argparse.Namespace) -> int:
     """Open the screen on an estate, or serve one; returns the exit code."""
     with estate(arguments) as said:
@@ -98,10 +115,7 @@ def demo(arguments: argparse.Namespace) -> int:
                 sys.stdout.write(f"{name}={urls}\n")
             sys.stdout.write(f"try: kubectl --kubeconfig {said['kubeconfig']} get pods -A\nCtrl-C ends it.\n")
             sys.stdout.flush()
-            with contextlib.suppress(KeyboardInterrupt):
-                while True:
-                    select.select([], [], [], 3600)
-            return ExitCode.OK
+            return _served()
         from tui.commands.run import run
 
         for name, urls in _monitoring(said).items():
