@@ -137,9 +137,17 @@ def present_row(key: str, rollout: Rollout, lens: Lens) -> Row:
     return Row(key, tuple(cells[column.key] for column in COLUMNS), dimmed=dimmed)
 
 
+def _four(shown: str) -> str:
+    """Return an age in the four cells that the pane has for it: "1h04" instead of "1h04m", "3d" instead of "3d14h"."""
+    if len(shown) <= 4:
+        return shown
+    return shown.removesuffix("m") if shown.endswith("m") else f"{shown.partition('d')[0]}d"
+
+
 def present_pane_row(key: str, rollout: Rollout, lens: Lens) -> Row:
     """Return a row of the pane, with the change and the last words below those in trouble."""
     cells = _cells(rollout, lens)
+    cells["age"] = Span(_four(cells["age"].text))
     return Row(
         key,
         tuple(cells[column.key] for column in PANE_COLUMNS),

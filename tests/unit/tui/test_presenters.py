@@ -251,6 +251,15 @@ def test_what_has_been_so_for_how_long(ready: int, severity: Severity, shown: st
     assert present_ready(row, LENS) == shown
 
 
+@given(st.floats(0, 1e9))
+def test_the_age_fits_into_the_pane_whole(seconds: float) -> None:
+    row = msgspec.structs.replace(scene.rollout("shop", "cart", 0, 3), severity=Severity.CRIT, since=NOW - seconds)
+    column = next(at for at, one in enumerate(rollouts.PANE_COLUMNS) if one.key == "age")
+    shown = rollouts.present_pane_row("k", row, LENS).cells[column].text
+    assert len(shown) <= rollouts.PANE_COLUMNS[column].width
+    assert age(seconds).startswith(shown)
+
+
 def test_recovered_rows_are_seen_for_five_minutes() -> None:
     row = scene.workloads()["Deployment/identity/login"]
     assert rollouts.recovering(row, LENS)
