@@ -27,7 +27,8 @@ _MADE_FROM: Mapping[Table, tuple[Table, ...]] = {
 class Recorder:
     """Saves one identity's live state, at most every `every` seconds and at the end; on the service thread.
 
-    Make one when the cluster is entered, and `close` it before live state is cleared for another.
+    Make one when the cluster is entered, and `close` it before live state is cleared for another. `whole` says whether
+    all that this identity may see is watched: rows of some namespaces alone would pass for the cluster's.
     """
 
     def __init__(
@@ -37,12 +38,15 @@ class Recorder:
         identity: str,
         clock: Clock,
         as_of: Callable[[Snapshot, Table], float] | None = None,
+        *,
+        whole: Callable[[], bool] = lambda: True,
     ) -> None:
         self._live = live
         self._store = store
         self._identity = identity
         self._clock = clock
         self._as_of = as_of or vouched_at
+        self._whole = whole
         self._unsaved: set[Table] = set(PACKED)
         self._marks = HealthMarks(store, identity)
         self._unmarked: set[Key] | None = None
@@ -69,15 +73,19 @@ class Recorder:
             as_of = self._as_of(snapshot, table)
             if rows is None or as_of <= 0:
                 continue
-            if table in self._unsaved:
-                self._store.save(self._identity, table, rows, as_of)
-            elif as_of > self._vouched.get(table, 0.0):
-                self._store.vouch(self._identity, table, as_of)
-            self._unsaved.discard(table)
-            self._vouched[table] = as_of
+            if table in ALERTING or self._whole():
+                self._keep(table, rows, as_of)
             if table == ROLLOUTS:
                 self._marks.take(rows, self._unmarked, as_of)
                 self._unmarked = set()
+
+    def _keep(self, table: Table, rows: Mapping[Key, Any], as_of: float) -> None:
+        if table in self._unsaved:
+            self._store.save(self._identity, table, rows, as_of)
+        elif as_of > self._vouched.get(table, 0.0):
+            self._store.vouch(self._identity, table, as_of)
+        self._unsaved.discard(table)
+        self._vouched[table] = as_of
 
     def close(self) -> None:
         """Save for the last time and let another console write this identity's history."""

@@ -57,6 +57,22 @@ def test_rows_are_saved_once_they_are_whole(store: StateStore, tmp_path: Path) -
     assert ages(tmp_path) == {"pods": (NOW, 2)}
 
 
+def test_what_some_namespaces_hold_does_not_pass_for_the_cluster(store: StateStore, tmp_path: Path) -> None:
+    live, watched = LiveState(ManualClock()), ["shop"]
+    recorder = Recorder(live, store, ALICE, ManualClock(), whole=lambda: not watched)
+    live.apply("kubernetes/pods", Replace("pods", {"shop/a": pod("a")}))
+    heard(live, "kubernetes/pods", NOW)
+    recorder.save()
+    assert store.flush()
+    assert ages(tmp_path) == {}
+    watched.clear()
+    live.apply("kubernetes/pods", Replace("pods", {"shop/a": pod("a"), "shop/b": pod("b")}))
+    heard(live, "kubernetes/pods", NOW + 5)
+    recorder.save()
+    assert store.flush()
+    assert ages(tmp_path) == {"pods": (NOW + 5, 2)}
+
+
 def test_unchanged_rows_are_vouched_for_and_not_written_again(store: StateStore, tmp_path: Path) -> None:
     live = LiveState(ManualClock())
     recorder = Recorder(live, store, ALICE, ManualClock())
