@@ -46,6 +46,7 @@ class Command(Struct, frozen=True):
 
 
 TABLES = ("deck", "table", "workload", "costs")
+EXPLAINED = ("alert", "workload")
 DOCUMENTS = ("text", "logs")
 OBJECTS = (*TABLES, "alert")
 FILTERED = ("deck", "table", "costs", "outbox", *DOCUMENTS)
@@ -69,9 +70,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("logs", ("l",), "logs", "logs of all its pods and containers", Group.LOOK, OBJECTS, 5),
     Command("previous_logs", ("p",), "previous logs", "logs of the run before", Group.LOOK, OBJECTS),
     Command("diff", ("D",), "diff", "what changed between two revisions", Group.LOOK, ("workload",), 5),
-    Command("window", ("W",), "window", "how far back: 1h, 6h, 24h, 7d", Group.LOOK, ("alert", "workload"), 5),
-    Command("copy_runbook", ("r",), "copy runbook", "copy the link of the runbook", Group.LOOK, ("alert",), 6),
-    Command("copy_dashboard", ("b",), "copy dashboard", "copy the link of the dashboard", Group.LOOK, ("alert",), 7),
+    Command("window", ("W",), "window", "how far back: 1h, 6h, 24h, 7d", Group.LOOK, EXPLAINED, 5),
+    Command("copy_runbook", ("r",), "copy runbook", "copy the link of the runbook", Group.LOOK, EXPLAINED, 6),
+    Command("copy_dashboard", ("b",), "copy dashboard", "copy the link of the dashboard", Group.LOOK, EXPLAINED, 7),
     Command("expand", ("e",), "expand", "this pane alone, and back", Group.LOOK, ("deck",)),
     Command("freeze", ("z",), "freeze", "hold the display still, go on watching", Group.LOOK, TABLES),
     Command("mark", ("space",), "mark", "mark the row, to find it again", Group.LOOK, TABLES),

@@ -63,7 +63,8 @@ async def test_the_links_are_a_key_away(
 
 
 @pytest.mark.parametrize("text", ["payments/deploy/checkout", "payments/checkout"])
-async def test_a_workload_lands_on_its_explanation(open_deck: Open, text: str) -> None:
+async def test_a_workload_lands_on_its_explanation(open_deck: Open, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[str] = []
     async with open_deck(**with_alerts()) as deck:
         deck.app.open_what(text)
         await deck.settle()
@@ -71,6 +72,9 @@ async def test_a_workload_lands_on_its_explanation(open_deck: Open, text: str) -
         assert deck.app.front.place == "workload"
         for words in ("payments/checkout", "BECAUSE", "SUSPECT", "ALERT", "CheckoutErrorRate"):
             assert words in deck.text
+        monkeypatch.setattr(deck.app, "copy", copied.append)
+        await deck.press("r", "b")
+        assert copied == [scene_alerts.RUNBOOK, scene_alerts.DASHBOARD]
 
 
 async def test_of_several_the_worst_is_opened_and_that_is_said(open_deck: Open) -> None:

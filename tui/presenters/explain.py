@@ -14,7 +14,7 @@ from services.model.metric import Golden
 from services.model.severity import Severity
 from services.model.workload import Pod, Revision, Rollout
 from services.ports import Snapshot
-from tui.presenters.alert_detail import change_line, links_of
+from tui.presenters.alert_detail import Links, change_line, links_of
 from tui.presenters.alert_sources import ALERTS
 from tui.presenters.alert_words import score_line, since_words, value_words
 from tui.presenters.detail import labelled, present_because, present_ready
@@ -70,7 +70,7 @@ def present_explanation(row: Rollout | None, known: Known, lens: Lens) -> list[L
     lines = [_state(row, lens), *_alert(known.alerts, lens), *present_because(row, because(row), lens), *known.delivery]
     lines += _changed(row, known, lens)
     lines += [*_suspects(known.suspects, row, lens), *_you_can(row, known, lens)]
-    return [*lines, *_more_alerts(known.alerts, lens), *_links(known.alerts, lens)]
+    return [*lines, *_more_alerts(known.alerts, lens), *_links(known, lens)]
 
 
 def _state(row: Rollout, lens: Lens) -> Line:
@@ -110,13 +110,25 @@ def _named(alert: Alert, lens: Lens) -> tuple[Span, ...]:
     return lens.badge(alert.severity), Span(f" {lens.text(alert.name, 80)}", TONES[alert.severity]), Span(said)
 
 
-def _links(alerts: Sequence[Alert], lens: Lens) -> list[Line]:
-    """Return where the alerts say that more is to be read: the first runbook and the first dashboard."""
+def told_links(alerts: Sequence[Alert]) -> Links:
+    """Return where alerts say that more is to be read: the first runbook and the first dashboard of any, raw."""
     known = [links_of(alert) for alert in alerts]
     runbook = next((one.runbook for one in known if one.runbook), "")
-    board = next((one.dashboard for one in known if one.dashboard), "")
-    links = (("RUNBOOK", runbook), ("BOARD", board))
-    return [labelled(label, Span(lens.text(link, 1000))) for label, link in links if link]
+    return Links(runbook, next((one.dashboard for one in known if one.dashboard), ""))
+
+
+def _links(known: Known, lens: Lens) -> list[Line]:
+    links = told_links(known.alerts)
+    listed = (("RUNBOOK", "copy_runbook", links.runbook), ("BOARD", "copy_dashboard", links.dashboard))
+    return [
+        labelled(
+            label,
+            Span(lens.text(link, 1000)),
+            Span(f"  {known.keys[key]} copies" if known.keys.get(key) else "", Tone.KEY),
+        )
+        for label, key, link in listed
+        if link
+    ]
 
 
 def _changed(row: Rollout, known: Known, lens: Lens) -> list[Line]:

@@ -16,14 +16,17 @@ from services.model.metric import Golden
 from services.model.ref import Ref
 from services.model.workload import Pod, Revision, Rollout
 from services.ports import Changes
+from tui.bindings import Command
 from tui.console import Console
 from tui.measurements import NOT_YET
+from tui.presenters.alert_detail import Links
 from tui.presenters.chart import WINDOWS, golden_charts
 from tui.presenters.explain import (
     Known,
     alerts_of,
     present_explanation,
     present_measured,
+    told_links,
     trouble_of,
     with_asked,
 )
@@ -35,7 +38,7 @@ from widgets.chart_layout import ChartVM
 from widgets.viewmodels import BarVM, Line
 
 CHARTS = ("errors", "p95", "rate", "cpu", "memory")
-KEYS = ("rollback", "actions", "logs", "previous_logs", "diff", "incident")
+KEYS = ("rollback", "actions", "logs", "previous_logs", "diff", "incident", "copy_runbook", "copy_dashboard")
 REFRESH = 30.0
 """Seconds between two looks at the values while the screen is open."""
 
@@ -95,8 +98,7 @@ class ExplainScreen(WorkloadScreen):
     def _known(self, rollout: Rollout | None) -> Known:
         if rollout is None:
             return Known()
-        asked = self.alert.key if self.alert is not None else ""
-        alerts = sorted(alerts_of(rollout, self.console.feed.snapshot()), key=lambda one: one.key != asked)
+        alerts = self._alerts(rollout)
         keymap = self.console.keymap
         revisions: Sequence[Revision] = tuple(self._content["revisions"].values())
         return Known(
@@ -107,6 +109,11 @@ class ExplainScreen(WorkloadScreen):
             kubectl=self.console.scope.kubectl(self.ref.namespace),
             keys={name: keymap.key(name) for name in KEYS},
         )
+
+    def _alerts(self, rollout: Rollout) -> list[Alert]:
+        """Return the alerts that fire about the workload, the one that was asked about first."""
+        asked = self.alert.key if self.alert is not None else ""
+        return sorted(alerts_of(rollout, self.console.feed.snapshot()), key=lambda one: one.key != asked)
 
     def _suspects(self, rollout: Rollout, alerts: Sequence[Alert]) -> Sequence[Suspect]:
         """Return the suspects of the alert that was asked about, else of the alerts there are, else of the trouble."""
@@ -162,6 +169,24 @@ class ExplainScreen(WorkloadScreen):
         self._golden = None
         self._show_charts()
         self._measure()
+
+    def _links(self) -> Links:
+        return told_links(self._alerts(row)) if (row := self.rollout) is not None else Links()
+
+    def why_not(self, command: Command) -> str | None:
+        """Say why a command is off here; links that no alert names are nothing to copy."""
+        if command.id in ("copy_runbook", "copy_dashboard"):
+            links = self._links()
+            return "" if (links.runbook if command.id == "copy_runbook" else links.dashboard) else None
+        return super().why_not(command)
+
+    def do_copy_runbook(self) -> None:
+        """Copy the link of the runbook."""
+        self.quarterdeck.copy(self._links().runbook)
+
+    def do_copy_dashboard(self) -> None:
+        """Copy the link of the dashboard."""
+        self.quarterdeck.copy(self._links().dashboard)
 
     def do_explain(self) -> None:
         """Say that this is it."""
