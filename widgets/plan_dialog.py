@@ -118,8 +118,14 @@ class PlanDialog(FormDialog):
         self._show_keys()
         super().opened()
 
+    @property
+    def _at_end(self) -> bool:
+        """Whether the last page of all is shown."""
+        order = self.table.vm.order if self.table.display else ()
+        return self.text.top == self.text.last_top and (not order or self.table.target_key == order[-1])
+
     def _show_keys(self) -> None:
-        more = (KeyHint("pgdn", "more"),) if self._cut else ()
+        more = (KeyHint("pgup", "back") if self._at_end else KeyHint("pgdn", "more"),) if self._cut else ()
         self.set_hints((*more, *self._extra.values(), KeyHint("esc", "cancel")))
 
     @property
@@ -136,6 +142,7 @@ class PlanDialog(FormDialog):
             turned.action_page_down()
         else:
             turned.action_page_up()
+        self.call_after_refresh(self._show_keys)
 
     def list_steps(self, table: TableVM) -> None:
         """Show a table below the plan; called before it is opened."""

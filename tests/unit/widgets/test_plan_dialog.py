@@ -31,7 +31,10 @@ async def test_a_plan_is_read_to_its_end(lines: int, more: bool) -> None:
             await pilot.press("pagedown")
         assert f"the words of fact {lines - 1} " in _shown(app)
         assert ("fact 0 " in _shown(app)) is not more
+        assert "pgdn more" not in _shown(app), "there is no more"
+        assert ("pgup back" in _shown(app)) is more
         assert dialog.armed, "turning pages leaves the answers where they are"
         for _ in range(5):
             await pilot.press("pageup")
         assert "fact 0 " in _shown(app)
+        assert ("pgdn more" in _shown(app)) is more
