@@ -1,11 +1,11 @@
-"""Two deliveries by Argo Rollouts wait for a person: a canary at its first pause, a preview that nobody promoted."""
+"""Deliveries by Argo Rollouts wait for a person: canaries at their first pause, a preview that nobody promoted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from services.rehearsal import resources
-from services.rehearsal.estate.delivery import BLUE_GREEN, CANARY
+from services.rehearsal.estate.delivery import BLUE_GREEN, CANARY, FOLLOWED, FOLLOWING, ROUTED
 from services.rehearsal.scenarios.registry import Scenario
 from services.rehearsal.simulation import operations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from services.rehearsal.simulation.engine import Engine
 
 RELEASED = 240.0
-"""Seconds ago at which both got their new version."""
+"""Seconds ago at which all got their new version."""
 
 
 def _script(engine: Engine, plan: Blueprint) -> None:
     world, namespace, deployer = engine.world, next(iter(plan.teams)), plan.deployers[0]
 
     def release() -> None:
-        for name in (CANARY, BLUE_GREEN):
+        for name in (CANARY, BLUE_GREEN, FOLLOWING, ROUTED):
             image = f"{plan.registry}/{namespace}/{name}:v1.1.0"
-            operations.set_image(
-                world, resources.ROLLOUTS, namespace, name, image=image, cause=f"release {name} v1.1.0", actor=deployer
-            )
+            where = (resources.DEPLOYMENTS, FOLLOWED) if name == FOLLOWING else (resources.ROLLOUTS, name)
+            cause = f"release {name} v1.1.0"
+            operations.set_image(world, where[0], namespace, where[1], image=image, cause=cause, actor=deployer)
 
     world.after(SCENARIO.past - RELEASED, release)
 

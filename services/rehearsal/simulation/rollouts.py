@@ -11,8 +11,9 @@ from services.rehearsal import resources
 from services.rehearsal.clock import parse_stamp, stamp
 from services.rehearsal.estate.templates import template_hash
 from services.rehearsal.jsonic import Json, clone
-from services.rehearsal.simulation import pods
+from services.rehearsal.simulation import following, pods
 from services.rehearsal.simulation.sameness import same_template
+from services.rehearsal.simulation.shares import routed, share
 
 if TYPE_CHECKING:
     from services.rehearsal.simulation.kubelet import Kubelet
@@ -71,6 +72,8 @@ class RolloutController:
         if rollout is None:
             return
         rollout.setdefault("status", {})
+        if not following.lend(self._world, rollout):
+            return
         scene = self._scene(rollout)
         self._begin(scene)
         if scene.settled:
@@ -139,6 +142,8 @@ class RolloutController:
             status.pop(key, None)
         status["currentStepIndex"] = len(scene.steps)
         self._scale(scene.new, scene.replicas)
+        if routed(scene.rollout):
+            share(self._world, scene.rollout, 0, canary=_hash(scene.new), stable=_hash(scene.new))
         delayed = [one for one in scene.others if self._kept(one)]
         for one in scene.others:
             if one not in delayed:
@@ -186,7 +191,9 @@ class RolloutController:
         _phase(scene, "Degraded", f"RolloutAborted: Rollout aborted update to revision {revision}")
 
     def _weigh(self, scene: Scene, weight: int) -> bool:
-        """Give the canary its share of the pods; return whether they are there."""
+        """Give the canary its share of the pods, or of the traffic; return whether it has it."""
+        if routed(scene.rollout):
+            return self._route(scene, weight)
         canary = math.ceil(scene.replicas * weight / 100)
         self._scale(scene.new, canary)
         ready = _available(scene.new) >= canary
@@ -196,6 +203,18 @@ class RolloutController:
             if scene.stable is None or one["metadata"]["uid"] != scene.stable["metadata"]["uid"]:
                 self._scale(one, 0)
         return ready and (scene.stable is None or _running(scene.stable) <= scene.replicas - canary)
+
+    def _route(self, scene: Scene, weight: int) -> bool:
+        """Let a router send the canary its share once its pods are there; the stable version keeps all of its own."""
+        canary = math.ceil(scene.replicas * weight / 100)
+        stable = scene.stable or scene.new
+        ready = _available(scene.new) >= canary
+        if ready or not weight:
+            share(self._world, scene.rollout, weight, canary=_hash(scene.new), stable=_hash(stable))
+        self._scale(scene.new, canary)
+        for one in scene.others:
+            self._scale(one, scene.replicas if one["metadata"]["uid"] == stable["metadata"]["uid"] else 0)
+        return ready
 
     def _advance(self, scene: Scene) -> None:
         """Do the present step of a canary, or all that is left."""
@@ -294,6 +313,7 @@ class RolloutController:
         if "blueGreen" in rollout["spec"]["strategy"]:
             status.pop("currentStepIndex", None)
             status.setdefault("blueGreen", {})["activeSelector"] = status.get("stableRS", "")
+        following.give_back(rollout)
         self._world.store.update(resources.ROLLOUTS, rollout)
 
 
