@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PLUGIN = "argo rollouts"
+"""The one plugin of kubectl that commands are shown for."""
+
 
 class ServiceThread(Protocol):
     """What screens need of the runtime."""
@@ -96,6 +99,13 @@ class Scope(Struct, frozen=True):
         """Return the start of an exact kubectl command for this cluster."""
         command = f"kubectl --context {quote(self.context)}"
         return f"{command} -n {quote(namespace)}" if namespace else command
+
+    def command(self, namespace: str, words: str) -> str:
+        """Return an exact command; kubectl takes no flags before the name of a plugin."""
+        start = self.kubectl(namespace)
+        if not words.startswith(PLUGIN):
+            return f"{start} {words}"
+        return f"{start.replace('kubectl', f'kubectl {PLUGIN}', 1)} {words.removeprefix(PLUGIN).lstrip()}"
 
 
 class Steering(Protocol):

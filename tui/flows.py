@@ -161,7 +161,7 @@ class Flow:
         scope = self._app.console_state.scope
         command = plan.command
         if plan.target.resource not in OF_ALERTING:
-            command = f"{scope.kubectl(plan.target.ref.namespace)} {command}"
+            command = scope.command(plan.target.ref.namespace, command)
         return Where(scope.cluster, scope.environment, command, self._acting.tells(plan))
 
     def begin(self, orders: Orders) -> None:

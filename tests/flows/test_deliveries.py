@@ -37,7 +37,7 @@ async def test_an_abort_is_followed_by_the_undo_that_the_screen_offers(
             menu = console.app.screen
             assert isinstance(menu, ChoiceMenu)
             menu.answer("abort")
-            await console.until_seen(f"Abort {name}", "the spec still names", "argo rollouts abort", "retry")
+            await console.until_seen(f"Abort {name}", "the spec still names", "kubectl argo rollouts -", "retry")
             await confirmed(console, "serves everything", "roll it back to revision 1")
             await console.until_seen("Degraded: RolloutAborted", "undo to revision 1   R undoes it", "x retry")
             await console.press("R")

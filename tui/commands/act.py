@@ -238,7 +238,7 @@ async def _carry_out(
     lens = Lens(SystemClock().now(), mask=redact)
     command = plan.command
     if plan.target.resource not in (ALERTS, SILENCES):
-        command = f"{scope.kubectl(plan.target.ref.namespace)} {command}"
+        command = scope.command(plan.target.ref.namespace, command)
     where = Where(scope.cluster, scope.environment, command, acting.tells(plan))
     machine = arguments.output == "json"
     if not machine:
