@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct, structs
 
-from services.actions.guard import OLDEST, Allow, Circumstances, Deny, may_begin
+from services.actions.guard import OLDEST, Allow, Circumstances, Deny, kind_of, may_begin
 from services.actions.registry import BY_ID, listed_for
 from services.actions.registry import action as action_of
 from services.actions.runner import Locks, Orders, Runner, resolve
@@ -148,7 +148,7 @@ class Acting:
         rights = list(dict.fromkeys(needed.values()))
         answers = dict(zip(rights, await asyncio.gather(*map(self._hands.can, rights)), strict=True))
         return {
-            name: f"you may not {right.verb} {right.resource.plural}"
+            name: f"you may not {right.verb} {kind_of(right)}"
             + (f" ({answers[right].reason})" if answers[right].reason else "")
             for name, right in needed.items()
             if not answers[right].allowed

@@ -88,11 +88,15 @@ def may_begin(action: str, policy: Policy, found: Circumstances) -> str:
 def _rights(found: Circumstances) -> str:
     for right, answer in found.rights:
         if not answer.allowed:
-            kind = right.resource.plural + (f"/{right.subresource}" if right.subresource else "")
             where = f" in {right.namespace}" if right.namespace else ""
             said = f" ({answer.reason})" if answer.reason else ""
-            return f"you may not {right.verb} {kind}{where}{said}: ask for a role that allows it"
+            return f"you may not {right.verb} {kind_of(right)}{where}{said}: ask for a role that allows it"
     return ""
+
+
+def kind_of(right: Right) -> str:
+    """Return what a right is for as roles name it: "deployments", "pods/exec"."""
+    return right.resource.plural + (f"/{right.subresource}" if right.subresource else "")
 
 
 def _blast(plan: Plan, policy: Policy) -> str:

@@ -229,6 +229,7 @@ def test_only_one_console_writes_and_another_takes_over_without_a_gap(store: Sta
     assert other.flush()
     assert (store.writes(ALICE), other.writes(ALICE)) == (True, False)
     assert other.status.state is HistoryState.READING
+    assert other._writer.due({ALICE}, False, 0.0) > time.monotonic(), "one that only reads has nothing to do at once"
     assert HistoryReader(folder).events(EventQuery(ALICE, 0, NOW + 9)).events == ()
     with FirstPaint(folder) as paint:
         assert paint.place(ALICE) is not None, "the operator's place is written by every console"
