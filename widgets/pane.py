@@ -84,6 +84,8 @@ class Pane(Toned):
     def __init__(self, *children: Widget, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes=classes)
         self._content = list(children)
+        self._framed = list(children)  # those too that are out of sight
+        self._composed = False
         self._sentence = PaneSentence()
         self._sentence.display = False
         self._vm = PaneVM("", ())
@@ -92,25 +94,32 @@ class Pane(Toned):
 
     def compose(self) -> ComposeResult:
         """Put the sentence above what is framed."""
+        self._composed = True
         yield self._sentence
-        yield from self._content
+        yield from self._framed
 
     def compose_add_child(self, widget: Widget) -> None:
         """Frame a widget yielded inside `with Pane():`."""
         self._content.append(widget)
+        self._framed.append(widget)
 
     def frame(self, widget: Widget) -> None:
-        """Frame one more widget, in a pane that is on screen already."""
+        """Frame one more widget."""
         self._content.append(widget)
-        self.mount(widget)
-        self._show_face()
+        self._add(widget)
 
     def put(self, *widgets: Widget) -> None:
         """Frame these instead of what is framed, which stays out of sight; the first of them is the content."""
         for widget in self._content:
             widget.display = False
         self._content = [widgets[0]]
-        self.mount(*(widget for widget in widgets if widget.parent is None))
+        self._add(*(widget for widget in widgets if widget not in self._framed))
+
+    def _add(self, *widgets: Widget) -> None:
+        """Take widgets into the frame now, or when it is laid out."""
+        self._framed += widgets
+        if self._composed:
+            self.mount(*widgets)
         self._show_face()
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
 
     from services.rehearsal.clock import Clock
     from services.rehearsal.store import Store
-
-_PORTS = range(16_000, 32_000)
-"""Below the ephemeral ports, so that a closed port stays free until the server opens it again."""
 
 
 @dataclass(slots=True)
@@ -186,14 +182,17 @@ class Rehearsal:
         host = self.options.host
         authority, tls = pki.issue(folder, host)
         self.server = server = HttpServer(self.api.handle, self.faults.gate, tls)
-        server.listen(host, self.options.port or free_port(host))
+        if self.options.port:
+            server.listen(host, self.options.port)
+        else:
+            server.listen_anywhere(host)
         self._stack.push_async_callback(server.close)
         shown = f"[{host}]" if ":" in host else host
         self.api.address = f"{shown}:{server.port}"
         self.address.url = f"https://{shown}:{server.port}"
         self.address.authority = authority
         self._introduce(folder)
-        await self.watchtower.open(host, free_port)
+        await self.watchtower.open(host)
         self._stack.push_async_callback(self.watchtower.close)
         self.address.prometheus = self.watchtower.urls["prometheus"]
         self.address.alertmanagers = [url for name, url in self.watchtower.urls.items() if name != "prometheus"]
@@ -246,20 +245,6 @@ class Rehearsal:
         """Take connections again on the same port."""
         if self.server is not None:
             await self.server.reopen()
-
-
-def free_port(host: str) -> int:
-    """Return a free port below the ephemeral ones; raise OSError when none is found."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for _ in range(50):
-        port = secrets.choice(_PORTS)
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            return port
-    raise OSError(f"no free port was found on {host}")
 
 
 async def serve(options: Options, stop: asyncio.Event, ready: asyncio.Future[Address] | None = None) -> None:

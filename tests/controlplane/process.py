@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 POLL_S = 0.05
 
@@ -20,15 +23,25 @@ class PlaneError(Exception):
     """The control plane could not do what was asked; the message ends with the tail of the log that explains it."""
 
 
+_RESERVED: list[IO[bytes]] = []
+"""Locked files, one for each port that this process has picked: until it ends, no other picks the same."""
+
+
 def free_port() -> int:
     """Pick a free loopback port below the ephemeral range, so that no outgoing connection takes it during a restart."""
+    folder = Path(tempfile.gettempdir(), f"quarterdeck-ports-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
     for _attempt in range(200):
         port = random.randint(18_000, 31_999)  # noqa: S311 - not a secret
+        file = (folder / str(port)).open("wb")
         with socket.socket() as probe:
             try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 probe.bind(("127.0.0.1", port))
             except OSError:
+                file.close()
                 continue
+        _RESERVED.append(file)
         return port
     raise PlaneError("no free port was found on 127.0.0.1 between 18000 and 31999")
 

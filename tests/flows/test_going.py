@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
 from screenshots import scene, scene_alerts
+from services.clock import ManualClock
 from services.model.workload import Rollout
 from tests.flows.conftest import Deck, Open
 from tui.presenters.banner import Notice
@@ -70,6 +72,26 @@ async def test_a_screen_may_be_told_of_things_before_it_is_laid_out_and_while_it
         assert changes is not None
     deck.app._tick()
     deck.app._accept(changes)
+
+
+def titles(text: str) -> list[str]:
+    """Return the lines of a screen that begin a frame."""
+    return [line for line in text.splitlines() if line.startswith("╭")]
+
+
+@pytest.mark.parametrize("monitored", [False, True])
+async def test_a_control_room_that_is_made_anew_may_be_told_of_things_at_once(open_deck: Open, monitored: bool) -> None:
+    live = await asyncio.to_thread(scene_alerts.whole, ManualClock(scene.NOW)) if monitored else None
+    async with open_deck((160, 48), live) as deck:
+        shown = deck.text
+        for ascii_only in (True, False):
+            deck.app.draw_in(ascii_only=ascii_only)
+            screen = deck.app.screen
+            assert isinstance(screen, BaseScreen)
+            meddle(deck, screen)
+            await deck.settle()
+        assert deck.app.is_running
+        assert sorted(titles(deck.text)) == sorted(titles(shown))
 
 
 async def test_a_dialog_below_another_is_answered_once_it_is_in_front(open_deck: Open) -> None:

@@ -52,12 +52,12 @@ class Watchtower:
         """Listen to the world; it is at rest."""
         self.chronicle.begin()
 
-    async def open(self, host: str, free_port: Callable[[str], int]) -> None:
-        """Open the ports; raise OSError when one is taken."""
+    async def open(self, host: str) -> None:
+        """Open the ports; raise OSError when none is free."""
         shown = f"[{host}]" if ":" in host else host
         for name in ("prometheus", *(f"alertmanager-{number}" for number in range(PEERS))):
             server = HttpServer(self._handler(name), self._gate)
-            server.listen(host, free_port(host))
+            server.listen_anywhere(host)
             self._servers[name] = server
             self.urls[name] = f"http://{shown}:{server.port}"
 

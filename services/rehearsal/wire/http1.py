@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import secrets
 import socket
 import time
 import zlib
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 HEAD_LIMIT = 64 * 1024
 BODY_LIMIT = 4 * 1024 * 1024
 GZIP_FROM = 128 * 1024
+_PORTS = range(16_000, 32_000)
+"""Below the ephemeral ports, so that a closed port stays free until the server opens it again."""
+
 _PIECE = 256 * 1024
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -251,6 +256,14 @@ class HttpServer:
         self._socket = listener
         self.host, self.port = host, listener.getsockname()[1]
         self._accepting = asyncio.get_running_loop().create_task(self._accept(listener))
+
+    def listen_anywhere(self, host: str) -> None:
+        """Open a port that nobody has, by opening it: one that was only seen to be free may be taken by then."""
+        for _ in range(50):
+            with contextlib.suppress(OSError):
+                self.listen(host, secrets.choice(_PORTS))
+                return
+        raise OSError(f"no free port was found on {host}")
 
     async def close(self) -> None:
         """Close the port and cut every connection."""

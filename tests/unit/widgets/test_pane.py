@@ -82,19 +82,19 @@ async def test_rows_stay_below_the_sentence_dimmed_and_come_back() -> None:
         app.table.set_vm(rows("ab"))
         app.pane.set_vm(PaneVM("1", TITLE))
         await pilot.pause()
-        fresh = app.table.strip_of(app.table._lines[1])
+        fresh = app.table.render_line(1)
         app.pane.set_vm(PaneVM("1", TITLE, face=Face.FAILED, message="the API server does not answer"))
         await pilot.pause()
         assert "does not answer" in app.text[1]
         assert "row a" in app.text[3]
-        stale = app.table.strip_of(app.table._lines[1])
+        stale = app.table.render_line(1)
         assert stale.text == fresh.text
         assert next(iter(stale)).style != next(iter(fresh)).style
         assert not next(iter(stale)).style.dim
         app.pane.set_vm(PaneVM("1", TITLE))
         await pilot.pause()
         assert "row a" in app.text[2]
-        assert app.table.strip_of(app.table._lines[1]) == fresh
+        assert app.table.render_line(1) == fresh
 
 
 async def test_first_rows_under_a_failed_face_are_shown() -> None:
