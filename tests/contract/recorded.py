@@ -99,7 +99,7 @@ async def console(kubeconfig: Path, prometheus: str, folder: Path, *namespaces: 
         )
         task = asyncio.ensure_future(alerting.run())
         stack.push_async_callback(_ended, task)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await alerting.past_told.wait()
         yield Console(made, store)
 

@@ -65,7 +65,7 @@ async def test_pending_then_firing_then_ended_is_one_episode_with_the_rules_onse
         await seen.until(lambda: len(seen.events()) == 1, "its begin on the timeline")
         assert (seen.events()[0].at, seen.events()[0].text) == (alert.onset, "ErrorRate firing")
         exporter.set("errors_ratio", 0.0, namespace="shop", app="cart")
-        await seen.until(lambda: seen.states() == {"ErrorRate": "ended"}, "its end", within=40.0)
+        await seen.until(lambda: seen.states() == {"ErrorRate": "ended"}, "its end", within=120.0)
         await seen.until(lambda: len(seen.events()) == 2, "its end on the timeline")
         assert seen.alerts()["ErrorRate"].ended_at > alert.fired_at
 
@@ -107,7 +107,7 @@ async def test_alerts_that_reach_one_peer_only_and_the_missing_heartbeat_are_ala
     rules = group(rule("Watchdog", "vector(1)", labels={"severity": "none"}), rule("Real", "vector(9) > 1"))
     server = monitoring.prometheus([rules], alertmanagers=[first], arguments=RESENDING)
     async with shown({"one": first.url, "two": second.url}, {"main": server.url}, young=0.0, grace=1.0) as seen:
-        await seen.until(lambda: "HeartbeatMissing" in seen.states(), "the missing heartbeat", within=40.0)
+        await seen.until(lambda: "HeartbeatMissing" in seen.states(), "the missing heartbeat", within=120.0)
         assert seen.alerts()["HeartbeatMissing"].label("peer") == "two"
         await seen.until(lambda: "AlertsNotSent" in seen.states(), "what the peer does not get")
         assert seen.alerts()["AlertsNotSent"].label("peer") == "two"

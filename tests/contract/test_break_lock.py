@@ -18,7 +18,7 @@ from tests.controlplane.clusters import Cluster
 async def test_a_lock_is_broken_by_name(cluster: Cluster, namespace: str) -> None:
     target = Target(Ref("c", "apps", "Deployment", namespace, "web", "u-1"), DEPLOYMENTS)
     spot = spot_of(target.ref)
-    async with handed(cluster) as mine, handed(cluster, host="bastion-2") as theirs, asyncio.timeout(60):
+    async with handed(cluster) as mine, handed(cluster, host="bastion-2") as theirs, asyncio.timeout(300):
         with pytest.raises(Refused, match="Nobody holds a lock"):
             await BreakLock().plan(target, {}, mine)
         leases = Leases(theirs, "console-7")

@@ -156,7 +156,7 @@ def test_a_crashing_container_counts_its_restarts(plane: ControlPlane, namespace
 def test_a_slow_container_runs_unready_and_a_good_one_is_ready(plane: ControlPlane, namespace: str) -> None:
     plane.kubectl("-n", namespace, "run", "good", "--image=registry.example/app:1.2.3")
     plane.kubectl("-n", namespace, "run", "slow", "--image=registry.example/app:1.2.3-slow")
-    plane.kubectl("-n", namespace, "wait", "pod/good", "--for=condition=Ready", "--timeout=20s")
+    plane.kubectl("-n", namespace, "wait", "pod/good", "--for=condition=Ready", "--timeout=180s")
     _await(plane, namespace, "pod/slow", "{.status.phase}=Running")
     assert _first_container(plane, namespace, "slow")["ready"] is False
 
@@ -164,25 +164,25 @@ def test_a_slow_container_runs_unready_and_a_good_one_is_ready(plane: ControlPla
 def test_jobs_complete_or_fail_as_their_tag_says(plane: ControlPlane, namespace: str) -> None:
     plane.kubectl("-n", namespace, "create", "job", "good", "--image=registry.example/job:1")
     plane.kubectl("-n", namespace, "create", "job", "bad", "--image=registry.example/job:1-fail")
-    plane.kubectl("-n", namespace, "wait", "job/good", "--for=condition=Complete", "--timeout=30s")
-    plane.kubectl("-n", namespace, "wait", "job/bad", "--for=jsonpath={.status.failed}=1", "--timeout=30s")
+    plane.kubectl("-n", namespace, "wait", "job/good", "--for=condition=Complete", "--timeout=180s")
+    plane.kubectl("-n", namespace, "wait", "job/bad", "--for=jsonpath={.status.failed}=1", "--timeout=180s")
     pods = json.loads(plane.kubectl("-n", namespace, "get", "pods", "-l", "job-name=bad", "-o", "json").stdout)
     assert pods["items"][0]["status"]["phase"] == "Failed"
     assert pods["items"][0]["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 3
 
 
 def test_a_node_falls_ill_by_label_and_recovers_without_it(plane: ControlPlane) -> None:
-    plane.kubectl("wait", "node/worker-04", "--for=condition=Ready", "--timeout=20s")
+    plane.kubectl("wait", "node/worker-04", "--for=condition=Ready", "--timeout=180s")
     plane.kubectl("label", "node", "worker-04", "sick=true")
-    plane.kubectl("wait", "node/worker-04", "--for=condition=Ready=False", "--timeout=20s")
-    plane.kubectl("wait", "node/worker-04", "--for=condition=MemoryPressure", "--timeout=20s")
+    plane.kubectl("wait", "node/worker-04", "--for=condition=Ready=False", "--timeout=180s")
+    plane.kubectl("wait", "node/worker-04", "--for=condition=MemoryPressure", "--timeout=180s")
     plane.kubectl("label", "node", "worker-04", "sick-")
-    plane.kubectl("wait", "node/worker-04", "--for=condition=Ready", "--timeout=20s")
+    plane.kubectl("wait", "node/worker-04", "--for=condition=Ready", "--timeout=180s")
 
 
 def test_logs_of_a_simulated_pod_can_be_read_and_followed(plane: ControlPlane, namespace: str) -> None:
     plane.kubectl("-n", namespace, "run", "app", "--image=registry.example/app:1")
-    plane.kubectl("-n", namespace, "wait", "pod/app", "--for=condition=Ready", "--timeout=20s")
+    plane.kubectl("-n", namespace, "wait", "pod/app", "--for=condition=Ready", "--timeout=180s")
     assert "FATAL" in plane.kubectl("-n", namespace, "logs", "app", "--previous").stdout
     path = f"/api/v1/namespaces/{namespace}/pods/app/log"
     with plane.api().stream("GET", path, params={"follow": "true", "tailLines": "1"}) as answer:
@@ -227,7 +227,7 @@ def test_the_big_plane_has_ten_thousand_pods_that_run(big_plane: ControlPlane) -
 
 
 def _await(plane: ControlPlane, namespace: str, name: str, jsonpath: str) -> None:
-    plane.kubectl("-n", namespace, "wait", name, f"--for=jsonpath={jsonpath}", "--timeout=30s")
+    plane.kubectl("-n", namespace, "wait", name, f"--for=jsonpath={jsonpath}", "--timeout=180s")
 
 
 def _first_container(plane: ControlPlane, namespace: str, pod: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ async def test_a_page_is_rolled_back_and_told_with_four_keys(
     folder = tmp_path_factory.mktemp("state")
     template = manifests.pod_template("basket", GOOD)
     await apply(plane, manifests.workload("Deployment", namespace, "basket", template, replicas=2))
-    await kubectl(plane, "-n", namespace, "rollout", "status", "deployment/basket", "--timeout=110s")
+    await kubectl(plane, "-n", namespace, "rollout", "status", "deployment/basket", "--timeout=180s")
     exporter = monitoring.exporter()
     labels = {"namespace": namespace, "deployment": "basket"}
     exporter.set("failing_ratio", 0.4, **labels)

@@ -46,7 +46,7 @@ async def test_the_demo_is_rolled_back_and_told(tmp_path: Path, monkeypatch: pyt
     config.write_text(CONFIG)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setattr(flows, "PATIENCE", 60.0)
+    monkeypatch.setattr(flows, "PATIENCE", 180.0)
     clock = Hurried()
     with estate_served(clock=clock) as estate:
         monkeypatch.setenv("QUARTERDECK_PROMETHEUS_URLS", estate.address.prometheus)

@@ -35,7 +35,7 @@ async def test_the_explain_screen_names_the_rollout(
     image = f"registry.example/{name}"
     template = manifests.pod_template(name, f"{image}:{good}")
     await apply(plane, manifests.workload("Deployment", namespace, name, template, replicas=2))
-    await kubectl(plane, "-n", namespace, "rollout", "status", f"deployment/{name}", "--timeout=110s")
+    await kubectl(plane, "-n", namespace, "rollout", "status", f"deployment/{name}", "--timeout=180s")
 
     exporter = monitoring.exporter()
     labels = {"namespace": namespace, "deployment": name}
@@ -49,7 +49,7 @@ async def test_the_explain_screen_names_the_rollout(
     exporter.set("failing_ratio", 0.4, **labels)
     await asyncio.to_thread(await_alert, prometheus, alert, "firing")
 
-    monkeypatch.setattr(flows, "PATIENCE", 60.0)
+    monkeypatch.setattr(flows, "PATIENCE", 180.0)
     monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(tmp_path_factory.mktemp("state")))
     monkeypatch.setenv("QUARTERDECK_PROMETHEUS_URLS", prometheus.url)
     monkeypatch.setenv("QUARTERDECK_ALERTMANAGER_URLS", alertmanager.url)

@@ -15,8 +15,8 @@ from tests.contract.watched import Watched, apply, kubectl, same_as_kubectl, tol
 from tests.controlplane.commands import Component
 from tests.controlplane.plane import ControlPlane
 
-SAID_WITHIN = 15.0
-BACK_WITHIN = 30.0
+SAID_WITHIN = 30.0
+BACK_WITHIN = 120.0
 
 
 @pytest.fixture

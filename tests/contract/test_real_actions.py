@@ -111,8 +111,8 @@ def shop(plane: ControlPlane) -> Iterator[str]:
         if image != ":1":
             plane.kubectl("-n", name, "set", "image", *kinds, f"web={IMAGE}{image}")
         for one in kinds:
-            plane.kubectl("-n", name, "rollout", "status", one, "--timeout=60s")
-    plane.kubectl("-n", name, "wait", "--for=condition=Failed", "job/broken", "--timeout=60s")
+            plane.kubectl("-n", name, "rollout", "status", one, "--timeout=180s")
+    plane.kubectl("-n", name, "wait", "--for=condition=Failed", "job/broken", "--timeout=180s")
     yield name
     plane.kubectl("delete", "namespace", name, "--wait=false", check=False)
 
@@ -123,7 +123,7 @@ def _labelled(template: dict[str, Any], value: str) -> dict[str, Any]:
 
 @pytest.fixture
 async def alice(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Operator]:
-    async with operator(plane, tmp_path) as made, asyncio.timeout(90):
+    async with operator(plane, tmp_path) as made, asyncio.timeout(300):
         yield made
 
 
@@ -239,7 +239,7 @@ async def test_a_pod_goes_and_never_its_namesake(
 
     async def born() -> Target:
         await kubectl(plane, "apply", "-f", "-", stdin=json.dumps(pod))
-        await kubectl(plane, "-n", shop, "wait", "--for=condition=Ready", f"pod/{name}", "--timeout=30s")
+        await kubectl(plane, "-n", shop, "wait", "--for=condition=Ready", f"pod/{name}", "--timeout=180s")
         return await alice.target(PODS, shop, name)
 
     target, place = await born(), f"/pods/{name}"

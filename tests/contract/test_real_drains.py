@@ -32,7 +32,7 @@ Nodes = tuple[str, str]
 
 @pytest.fixture
 async def alice(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Operator]:
-    async with operator(plane, tmp_path) as made, asyncio.timeout(120):
+    async with operator(plane, tmp_path) as made, asyncio.timeout(300):
         yield made
 
 
@@ -46,7 +46,7 @@ async def nodes(plane: ControlPlane) -> AsyncIterator[Nodes]:
         node["metadata"] = {**node["metadata"], "name": name, "labels": labels}
         node["spec"] = {"taints": [{"key": "drained", "value": "yes", "effect": "NoSchedule"}]}
         await apply(plane, node)
-    await kubectl(plane, "wait", "--for=condition=Ready", *(f"node/{name}" for name in made), "--timeout=30s")
+    await kubectl(plane, "wait", "--for=condition=Ready", *(f"node/{name}" for name in made), "--timeout=180s")
     yield made
     await kubectl(plane, "delete", "node", *made, "--wait=false")
 
@@ -70,7 +70,7 @@ async def guarded(alice: Operator, plane: ControlPlane, namespace: str, node: st
     """Make two pods behind a budget that needs some of them, and wait until it counts."""
     await apply(plane, manifests.workload("Deployment", namespace, "web", placed("web", node), replicas=2))
     await apply(plane, budget(namespace, "web", needed))
-    await kubectl(plane, "-n", namespace, "rollout", "status", "deployment/web", "--timeout=60s")
+    await kubectl(plane, "-n", namespace, "rollout", "status", "deployment/web", "--timeout=180s")
 
     async def counted() -> bool:
         status = (await alice.hands.get(BUDGETS, namespace, "web-stays")).get("status", {})
@@ -101,8 +101,8 @@ async def test_every_pod_is_judged_as_kubectl_judges_it_and_the_node_is_emptied(
         bare | {"spec": placed("bare", drained)["spec"]},
     )
     for one in ("deployment/cache", "daemonset/agent"):
-        await kubectl(plane, "-n", namespace, "rollout", "status", one, "--timeout=60s")
-    await kubectl(plane, "-n", namespace, "wait", "--for=condition=Ready", "pod/bare", "--timeout=30s")
+        await kubectl(plane, "-n", namespace, "rollout", "status", one, "--timeout=180s")
+    await kubectl(plane, "-n", namespace, "wait", "--for=condition=Ready", "pod/bare", "--timeout=180s")
     target = await alice.target(NODES, "", drained)
     for given, flags in (
         ({}, ()),

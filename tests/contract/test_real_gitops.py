@@ -32,7 +32,7 @@ def argo(plane: ControlPlane) -> Iterator[None]:
     kind = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
     made = json.dumps(kind | {"metadata": {"name": "applications.argoproj.io"}, "spec": spec})
     plane.kubectl("apply", "-f", "-", stdin=made)
-    plane.kubectl("wait", "--for=condition=Established", "crd/applications.argoproj.io", "--timeout=30s")
+    plane.kubectl("wait", "--for=condition=Established", "crd/applications.argoproj.io", "--timeout=180s")
     yield
     plane.kubectl("delete", "crd", "applications.argoproj.io", "--wait=false")
 

@@ -27,7 +27,7 @@ ON_DEPLOYMENTS = {"rollback", "restart", "scale", "pause", "resume", "set-image"
 
 @pytest.fixture
 async def alice(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Operator]:
-    async with operator(plane, tmp_path) as made, asyncio.timeout(120):
+    async with operator(plane, tmp_path) as made, asyncio.timeout(300):
         yield made
 
 
@@ -37,7 +37,7 @@ async def web(plane: ControlPlane, namespace: str, *tags: str, kind: str = "Depl
     for tag in tags or ("1",):
         template = manifests.pod_template("web", f"{IMAGE}:{tag}")
         await apply(plane, manifests.workload(kind, namespace, "web", template, replicas=2, **spec))
-        await kubectl(plane, "-n", namespace, "rollout", "status", f"{kind}/web", "--timeout=60s")
+        await kubectl(plane, "-n", namespace, "rollout", "status", f"{kind}/web", "--timeout=180s")
 
 
 async def test_a_budget_s_no_names_the_budget(alice: Operator, plane: ControlPlane, namespace: str) -> None:
@@ -133,7 +133,7 @@ async def test_keys_that_may_not_be_used_say_so_and_send_nothing(
     group = "rbac.authorization.k8s.io"
     reference = {"apiGroup": group, "kind": "Role", "name": "patches"}
     subjects = [{"apiGroup": group, "kind": "User", "name": "viewer"}]
-    async with operator(plane, tmp_path, "viewer", "carol") as carol, asyncio.timeout(60):
+    async with operator(plane, tmp_path, "viewer", "carol") as carol, asyncio.timeout(300):
         target = await carol.target(DEPLOYMENTS, namespace, "web")
         forbidden = await carol.acting.forbidden(target)
         assert set(forbidden) >= ON_DEPLOYMENTS
@@ -146,7 +146,7 @@ async def test_keys_that_may_not_be_used_say_so_and_send_nothing(
 
     await apply(plane, role | {"metadata": binding["metadata"], "rules": rules})
     await apply(plane, binding | {"roleRef": reference, "subjects": subjects})
-    async with operator(plane, tmp_path, "viewer", "dave") as dave, asyncio.timeout(60):
+    async with operator(plane, tmp_path, "viewer", "dave") as dave, asyncio.timeout(300):
         assert set(await dave.acting.forbidden(target)) & ON_DEPLOYMENTS == {"scale"}
         # the lock is not for this user either: it is done, and said that nobody else is kept away
         ended = await dave.does("pause", target)

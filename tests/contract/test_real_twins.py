@@ -104,12 +104,12 @@ def _seen(plane: ControlPlane, namespace: str) -> None:
             found = json.loads(plane.kubectl("-n", namespace, "get", f"{kind.plural}/{side}", "-o", "json").stdout)
             generation = found["metadata"]["generation"]
             wait = f"--for=jsonpath={{.status.observedGeneration}}={generation}"
-            plane.kubectl("-n", namespace, "wait", wait, f"{kind.plural}/{side}", "--timeout=30s")
+            plane.kubectl("-n", namespace, "wait", wait, f"{kind.plural}/{side}", "--timeout=180s")
 
 
 @pytest.fixture
 async def alice(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Operator]:
-    async with operator(plane, tmp_path) as made, asyncio.timeout(90):
+    async with operator(plane, tmp_path) as made, asyncio.timeout(300):
         yield made
 
 
@@ -191,7 +191,7 @@ async def test_closing_a_node(alice: Operator, plane: ControlPlane) -> None:
         await apply(plane, node)
     try:
         await kubectl(
-            plane, "wait", "--for=condition=Ready", *(f"node/{one}" for one in names.values()), "--timeout=30s"
+            plane, "wait", "--for=condition=Ready", *(f"node/{one}" for one in names.values()), "--timeout=180s"
         )
         for action, taints in (("cordon", 1), ("uncordon", 0)):
 

@@ -43,7 +43,7 @@ STRATEGIC = "application/strategic-merge-patch+json"
 
 @pytest.fixture
 async def hands(cluster: Cluster) -> AsyncIterator[KubernetesHands]:
-    async with handed(cluster) as made, asyncio.timeout(150):
+    async with handed(cluster) as made, asyncio.timeout(300):
         yield made
 
 
@@ -155,7 +155,7 @@ async def test_what_going_back_does_not_bring_back_is_said_before(
     web = manifests.workload("Deployment", namespace, "web", template, replicas=1)
     web["metadata"]["labels"] = {"app": "web"}
     await apply(cluster, config("ConfigMap", "settings", "19"), config("Secret", "keys", "old"), web)
-    await kubectl(cluster, "-n", namespace, "rollout", "status", "deployment/web", "--timeout=60s")
+    await kubectl(cluster, "-n", namespace, "rollout", "status", "deployment/web", "--timeout=180s")
 
     job = {
         "apiVersion": "batch/v1",
@@ -187,7 +187,7 @@ async def test_the_ordered_ready_trap_is_found_and_opens(
 ) -> None:
     template = manifests.pod_template("db", f"{IMAGE}:1")
     await apply(cluster, manifests.workload("StatefulSet", namespace, "db", template, replicas=2, serviceName="db"))
-    await kubectl(cluster, "-n", namespace, "rollout", "status", "statefulset/db", "--timeout=60s")
+    await kubectl(cluster, "-n", namespace, "rollout", "status", "statefulset/db", "--timeout=180s")
     await kubectl(cluster, "-n", namespace, "set", "image", "statefulset/db", f"db={IMAGE}:nopull")
 
     async def stuck() -> bool:
@@ -213,7 +213,7 @@ async def test_the_ordered_ready_trap_is_found_and_opens(
     assert [pod["metadata"]["name"] for pod in blocking] == before == ["db-1"]
     uid = blocking[0]["metadata"]["uid"]
     await hands.send(Write("DELETE", PODS.path(namespace, "db-1"), "delete pod db-1", uid=uid))
-    await kubectl(cluster, "-n", namespace, "rollout", "status", "statefulset/db", "--timeout=60s")
+    await kubectl(cluster, "-n", namespace, "rollout", "status", "statefulset/db", "--timeout=180s")
     assert blocking_pods(workload, await hands.find(PODS, namespace, labelSelector="app=db")) == []
 
 
@@ -275,7 +275,7 @@ async def test_a_drain_judges_like_kubectl_and_empties_the_node(
     try:
         await apply(plane, *_drained(namespace))
         for each in ("deployment/web", "deployment/cache", "daemonset/agent"):
-            await kubectl(plane, "-n", namespace, "rollout", "status", each, "--timeout=60s")
+            await kubectl(plane, "-n", namespace, "rollout", "status", each, "--timeout=180s")
 
         async def seen(**allowed: bool) -> Any:
             pods = await hands.find(PODS, "", fieldSelector="spec.nodeName=drained")

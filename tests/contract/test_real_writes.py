@@ -36,7 +36,7 @@ PAUSES: list[tuple[str, object]] = [
 
 @pytest.fixture
 async def hands(cluster: Cluster) -> AsyncIterator[KubernetesHands]:
-    async with handed(cluster) as made, asyncio.timeout(90):
+    async with handed(cluster) as made, asyncio.timeout(300):
         yield made
 
 
@@ -44,7 +44,7 @@ async def web(cluster: Cluster, namespace: str, replicas: int = 0) -> dict[str, 
     template = manifests.pod_template("web", IMAGE)
     await apply(cluster, manifests.workload("Deployment", namespace, "web", template, replicas=replicas))
     if replicas:
-        await kubectl(cluster, "-n", namespace, "rollout", "status", "deployment/web", "--timeout=60s")
+        await kubectl(cluster, "-n", namespace, "rollout", "status", "deployment/web", "--timeout=180s")
     found: dict[str, Any] = await as_json(cluster, namespace, "deployment", "web")
     return found
 
@@ -151,7 +151,7 @@ def _created(document: dict[str, Any]) -> bytes:
 
 
 async def test_a_user_with_narrow_rights_is_told_so(cluster: Cluster) -> None:
-    async with handed(cluster, "shop-only") as narrow, asyncio.timeout(60):
+    async with handed(cluster, "shop-only") as narrow, asyncio.timeout(300):
         assert (await narrow.introduce()).startswith("shop-only@")
         assert not (await narrow.can(Right("patch", DEPLOYMENTS, SHOP))).allowed
         assert (await narrow.can(Right("get", PODS, SHOP))).allowed

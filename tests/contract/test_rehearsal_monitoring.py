@@ -162,7 +162,7 @@ def test_rules_alerts_and_status_have_the_real_shape(estate: Rehearsed, monitori
         "/api/v1/status/config",
     ):
         assert _covers(estate.get(path), real.get(path)["data"], path) == []
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while not (shown := httpx.get(f"{peer.url}/api/v2/alerts", timeout=5).json()) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert shown

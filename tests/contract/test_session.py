@@ -18,7 +18,7 @@ from tests.contract.watched import Watched, apply, kubectl, watched
 from tests.controlplane.clusters import Cluster
 from tests.controlplane.plane import ControlPlane
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ async def test_a_crashing_pod_is_described_like_kubectl_does(
 ) -> None:
     await kubectl(cluster, "-n", namespace, "run", "bad", f"--image={IMAGE}-crash", "--env=API_TOKEN=hunter22")
     wanted = "--for=jsonpath={.status.containerStatuses[0].restartCount}=2"
-    await kubectl(cluster, "-n", namespace, "wait", "pod/bad", wanted, "--timeout=30s")
+    await kubectl(cluster, "-n", namespace, "wait", "pod/bad", wanted, "--timeout=180s")
     ref = await ref_of(cluster, namespace, "pod", "bad")
     text = "\n".join(await console.session.describe(ref, PODS))
     theirs = await kubectl(cluster, "-n", namespace, "describe", "pod", "bad")
@@ -117,9 +117,9 @@ async def test_history_agrees_with_rollout_history(console: Watched, cluster: Cl
             await kubectl(
                 cluster, "-n", namespace, "annotate", "--overwrite", kind, name, f"kubernetes.io/change-cause=to {tag}"
             )
-            await kubectl(cluster, "-n", namespace, "rollout", "status", f"{kind}/{name}", "--timeout=60s")
+            await kubectl(cluster, "-n", namespace, "rollout", "status", f"{kind}/{name}", "--timeout=180s")
         await kubectl(cluster, "-n", namespace, "rollout", "undo", f"{kind}/{name}")
-        await kubectl(cluster, "-n", namespace, "rollout", "status", f"{kind}/{name}", "--timeout=60s")
+        await kubectl(cluster, "-n", namespace, "rollout", "status", f"{kind}/{name}", "--timeout=180s")
         found = await console.session.history(await ref_of(cluster, namespace, kind, name))
         printed = await kubectl(cluster, "-n", namespace, "rollout", "history", f"{kind}/{name}")
         theirs = [line.split(None, 1) for line in printed.splitlines() if line[:1].isdigit()]
@@ -182,7 +182,7 @@ async def test_logs_are_followed_through_a_restart_of_the_server_without_a_line_
     plane: ControlPlane, namespace: str
 ) -> None:
     await kubectl(plane, "-n", namespace, "run", "app", f"--image={IMAGE}")
-    await kubectl(plane, "-n", namespace, "wait", "pod/app", "--for=condition=Ready", "--timeout=20s")
+    await kubectl(plane, "-n", namespace, "wait", "pod/app", "--for=condition=Ready", "--timeout=180s")
     async with watched(plane.kubeconfig(), "pods") as console, asyncio.timeout(PATIENCE):
         await console.until_live()
         batches = console.session.logs(namespace, {"app": ()}, LogOptions(tail=2))

@@ -90,7 +90,7 @@ async def witnessed(plane: ControlPlane, namespace: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(assembly, "QuarterdeckApp", Watched)
     monkeypatch.setattr(acting, "PlanDialog", partial(PlanDialog, armed_after=1e-6))
     monkeypatch.setattr("services.actions.guard.BURST", 10**9)
-    monkeypatch.setattr(flows, "PATIENCE", 60.0)
+    monkeypatch.setattr(flows, "PATIENCE", 180.0)
     monkeypatch.setenv("QUARTERDECK_STATE_DIR", str(folder / "state"))
     words = ("--kubeconfig", str(plane.kubeconfig()), "-n", namespace, "--view", "rollouts", "--theme", "mono")
     async with flows.program(*words, size=SIZE) as running:

@@ -178,7 +178,7 @@ async def test_a_connection_that_breaks_leaves_nothing_unknown(pair: Pair, at: s
 async def test_a_stalled_server_is_unknown_and_found_out_later(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(silenced, "PATIENCE", 0.5)
     pair.hold(posted("Stalled", app="cart"))
-    async with operator({"am-1": pair.first.url}, timeout=1) as one:
+    async with operator({"am-1": pair.first.url}, timeout=3) as one:
         plan = await one.plan("ack", await one.alert("Stalled"))
         pair.first.stall()
         try:
@@ -189,7 +189,7 @@ async def test_a_stalled_server_is_unknown_and_found_out_later(pair: Pair, monke
             assert "does not say whether it was done" in ended.text
         finally:
             pair.first.resume()
-        until(lambda: len(pair.active(pair.first)) == 1, 10, "what was under way to arrive")
+        until(lambda: len(pair.active(pair.first)) == 1, 60, "what was under way to arrive")
         one.endpoints["am-1"].circuit.answered()
         found = await resolve(action("ack"), plan, one.hands, _quiet)
         assert found.outcome is Outcome.OK

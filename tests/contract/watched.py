@@ -24,7 +24,7 @@ from tests.controlplane.clusters import Cluster
 
 WORKLOADS = ("deployments.apps", "statefulsets.apps", "daemonsets.apps")
 TABLES = ("pods", *WORKLOADS, "replicasets.apps", "nodes", "events", "jobs.batch", "cronjobs.batch", "namespaces")
-PATIENCE = 60.0
+PATIENCE = 120.0
 Row = tuple[object, ...]
 Rows = dict[str, dict[str, Row]]
 

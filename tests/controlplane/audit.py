@@ -56,7 +56,7 @@ def asked(folder: Path, within: str = "", agent: str = OURS) -> list[Asked]:
     ]
 
 
-def until_asked(folder: Path, within: str, count: int, patience: float = 5.0) -> list[Asked]:
+def until_asked(folder: Path, within: str, count: int, patience: float = 30.0) -> list[Asked]:
     """Return what was asked for once there are so many real changes (no dry runs), or after a while what there is."""
     until = time.monotonic() + patience
     while True:

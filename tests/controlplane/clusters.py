@@ -32,7 +32,7 @@ class Cluster(Protocol):
         user: User = "admin",
         stdin: str | None = None,
         check: bool = True,
-        timeout: float = 120.0,
+        timeout: float = 240.0,
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl; raise PlaneError when it fails and ``check`` is on."""
         ...
@@ -56,7 +56,7 @@ class ForeignCluster:
         user: User = "admin",
         stdin: str | None = None,
         check: bool = True,
-        timeout: float = 120.0,
+        timeout: float = 240.0,
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl against it; raise PlaneError when it is missing, or fails while ``check`` is on."""
         binary = shutil.which("kubectl")

@@ -54,7 +54,7 @@ def deliveries(plane: ControlPlane) -> Iterator[Deliveries]:
     definitions = sorted((build.module_folder(build.ROLLOUTS) / CRDS).glob("*-crd.yaml"))
     files = [part for one in definitions for part in ("-f", str(one))]
     plane.kubectl("apply", "--server-side", *files)
-    plane.kubectl("wait", "--for=condition=Established", *files, "--timeout=30s")
+    plane.kubectl("wait", "--for=condition=Established", *files, "--timeout=180s")
     health, metrics = free_port(), free_port()
     command = [
         str(binaries / NAME),

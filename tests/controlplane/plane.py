@@ -140,7 +140,7 @@ class ControlPlane:
         user: User = "admin",
         stdin: str | None = None,
         check: bool = True,
-        timeout: float = 120.0,
+        timeout: float = 240.0,
     ) -> subprocess.CompletedProcess[str]:
         """Run the kubectl of the same version; raise PlaneError with its stderr if it fails and ``check`` is on."""
         done = subprocess.run(

@@ -118,7 +118,7 @@ class Server:
     log: Path
     reaper: Reaper
     ready: Callable[[], bool]
-    ready_within: float = 60.0
+    ready_within: float = 180.0
     env: Mapping[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = None
 

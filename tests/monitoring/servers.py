@@ -27,7 +27,7 @@ ALERTMANAGER = "prometheus-alertmanager"
 PROMTOOL = "promtool"
 BINARIES = (PROMETHEUS, ALERTMANAGER, PROMTOOL)
 HEALTH_TIMEOUT_S = 2.0
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 120.0
 
 Document = Mapping[str, Any]
 
@@ -248,7 +248,7 @@ def rule(alert: str, expr: str, hold: str = "0s", labels: Mapping[str, str] | No
     return {"alert": alert, "expr": expr, "for": hold, "labels": dict(labels or {}), "annotations": notes}
 
 
-def await_alert(prometheus: Monitored, name: str, state: str, seconds: float = 20.0) -> dict[str, Any]:
+def await_alert(prometheus: Monitored, name: str, state: str, seconds: float = 90.0) -> dict[str, Any]:
     """Wait until an alert of that name is in that state ("pending", "firing") and return it as the server tells it."""
     found: list[dict[str, Any]] = []
 
