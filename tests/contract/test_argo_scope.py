@@ -11,7 +11,7 @@ from services.actions.spec import Refused
 from services.kubernetes.writing import WriteFault, WriteProblem
 from services.model.action import Ended, Outcome, Progress
 from services.model.action import Stage as Point
-from services.model.ref import ARGO_ROLLOUTS, DEPLOYMENTS
+from services.model.ref import ARGO_ROLLOUTS, DEPLOYMENTS, REPLICASETS
 from services.model.severity import Severity
 from services.model.workload import Rollout
 from services.ports import Snapshot
@@ -135,6 +135,25 @@ async def test_a_rollout_that_follows_a_deployment_is_changed_there_as_the_plugi
     await kubectl(stage.plane, "-n", stage.namespace, "delete", "deployment/ours-app")
     with pytest.raises(Refused, match=r"deployment .*/ours-app is gone"):
         await stage.plan("rollback")
+
+
+async def test_a_rollout_that_follows_a_replica_set_is_changed_there(stage: Stage) -> None:
+    followed, made = following(stage.namespace, "ours", {"canary": {"steps": STEPS}}, 3)
+    spec = {name: followed["spec"][name] for name in ("replicas", "selector", "template")}
+    made["spec"]["workloadRef"]["kind"] = "ReplicaSet"
+    await apply(stage.plane, followed | {"kind": "ReplicaSet", "spec": spec}, made)
+    await stage.until("ours", "Healthy")
+    plan = await stage.plan("set-image", image=f"{IMAGE}:2")
+    assert [one.path for one in plan.writes] == [f"/apis/apps/v1/namespaces/{stage.namespace}/replicasets/ours-app"]
+    assert [one.resource for one in plan.rights] == [REPLICASETS]
+    await stage.run("set-image", image=f"{IMAGE}:2")
+    await stage.until("ours", "Paused - CanaryPauseStep", "step 1")
+    await stage.run("abort")
+    await stage.until("ours", "Degraded - RolloutAborted")
+    await stage.run("rollback")
+    await stage.until("ours", "Healthy")
+    found = await as_json(stage.plane, stage.namespace, "replicasets.apps", "ours-app")
+    assert found["spec"]["template"]["spec"]["containers"][0]["image"] == f"{IMAGE}:1"
 
 
 async def test_a_rollout_and_the_deployment_that_it_follows_are_one_lock(stage: Stage, tmp_path: Path) -> None:
