@@ -221,7 +221,7 @@ class Assembly(Announcing, Masking, Steers):
             key,
             session=lambda: runtime.session,
             settings=thresholds,
-            whole=lambda: not self.interest.namespaces,
+            namespaces=lambda: self.interest.namespaces,
             beside=(
                 lambda: beside.alerts(self.live, config, identity, self._engine),
                 lambda: beside.costs(self.live, self.store, key),

@@ -42,7 +42,7 @@ class Stay:
         *,
         session: Callable[[], ClusterSession | None],
         settings: RolloutSettings | None = None,
-        whole: Callable[[], bool] = lambda: True,
+        namespaces: Callable[[], tuple[str, ...]] = tuple,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
     ) -> None:
         from services.kubernetes.derivation import Derivation
@@ -55,7 +55,7 @@ class Stay:
         self._leave = live.add_hook(self._derivation.flush)
         self._store = store
         self._key = key
-        self._recorder = Recorder(live, store, key, clock, whole=whole) if store is not None else None
+        self._recorder = Recorder(live, store, key, clock, namespaces=namespaces) if store is not None else None
 
     @property
     def sink(self) -> Sink:

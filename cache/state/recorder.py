@@ -8,6 +8,7 @@ from typing import Any
 from cache.live import LiveState
 from cache.state.marks import HealthMarks
 from cache.state.packing import ALERT_SOURCES, ALERTING, PACKED
+from cache.state.records import narrowed_key
 from cache.state.store import StateStore
 from services.clock import Clock
 from services.model.ref import DAEMONSETS, DEPLOYMENTS, EVENTS, JOBS, NODES, PODS, REPLICASETS, STATEFULSETS
@@ -27,8 +28,8 @@ _MADE_FROM: Mapping[Table, tuple[Table, ...]] = {
 class Recorder:
     """Saves one identity's live state, at most every `every` seconds and at the end; on the service thread.
 
-    Make one when the cluster is entered, and `close` it before live state is cleared for another. `whole` says whether
-    all that this identity may see is watched: rows of some namespaces alone would pass for the cluster's.
+    Make one when the cluster is entered, and `close` it before live state is cleared for another. `namespaces` says
+    which alone are watched, () for all: their rows are kept apart, because they would pass for the cluster's.
     """
 
     def __init__(
@@ -39,14 +40,15 @@ class Recorder:
         clock: Clock,
         as_of: Callable[[Snapshot, Table], float] | None = None,
         *,
-        whole: Callable[[], bool] = lambda: True,
+        namespaces: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._live = live
         self._store = store
         self._identity = identity
         self._clock = clock
         self._as_of = as_of or vouched_at
-        self._whole = whole
+        self._namespaces = namespaces
+        self._narrowed = identity
         self._unsaved: set[Table] = set(PACKED)
         self._marks = HealthMarks(store, identity)
         self._unmarked: set[Key] | None = None
@@ -68,22 +70,36 @@ class Recorder:
         if self._closed:
             return
         snapshot = self._take_stock()
+        self._look_where()
         for table in PACKED:
             rows = rows_of(snapshot, table)
             as_of = self._as_of(snapshot, table)
             if rows is None or as_of <= 0:
                 continue
-            if table in ALERTING or self._whole():
-                self._keep(table, rows, as_of)
+            self._keep(table, rows, as_of)
             if table == ROLLOUTS:
                 self._marks.take(rows, self._unmarked, as_of)
                 self._unmarked = set()
 
+    def _look_where(self) -> None:
+        """Keep rows under another key from now on where other namespaces are watched."""
+        key = narrowed_key(self._identity, self._namespaces())
+        if key != self._narrowed:
+            self._store.attend(key)
+            self._leave_narrowed()
+            self._narrowed = key
+            self._unsaved.update(PACKED)
+
+    def _leave_narrowed(self) -> None:
+        if self._narrowed != self._identity:
+            self._store.leave(self._narrowed)
+
     def _keep(self, table: Table, rows: Mapping[Key, Any], as_of: float) -> None:
+        key = self._identity if table in ALERTING else self._narrowed
         if table in self._unsaved:
-            self._store.save(self._identity, table, rows, as_of)
+            self._store.save(key, table, rows, as_of)
         elif as_of > self._vouched.get(table, 0.0):
-            self._store.vouch(self._identity, table, as_of)
+            self._store.vouch(key, table, as_of)
         self._unsaved.discard(table)
         self._vouched[table] = as_of
 
@@ -95,6 +111,7 @@ class Recorder:
         self.save()
         self._closed = True
         self._leave()
+        self._leave_narrowed()
         self._store.leave(self._identity)
 
     def _take_stock(self) -> Snapshot:

@@ -122,6 +122,12 @@ def identity_key(server: str, ca_fingerprint: str, user: str) -> str:
     return _digest(part.encode("utf-8", "surrogatepass") for part in (server, ca_fingerprint, user))[:32]
 
 
+def narrowed_key(identity: str, namespaces: Iterable[str]) -> str:
+    """Return the key that rows of these namespaces alone are kept under; the identity's own where none is named."""
+    named = sorted(namespaces)
+    return _digest(part.encode("utf-8", "surrogatepass") for part in (identity, *named))[:32] if named else identity
+
+
 def kubeconfig_fingerprint(files: Iterable[tuple[str, bytes]], context: str) -> str:
     """Return what the content of these files (path, bytes; in order) and the asked context ("": current) hash to."""
     parts = [context.encode("utf-8", "surrogatepass")]

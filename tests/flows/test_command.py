@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from cache.state.records import narrowed_key
 from cache.state.store import StateStore
 from services.clock import SystemClock
 from services.model.cluster import Symptom
@@ -113,6 +115,34 @@ def test_live_status_follows_the_server(home: Path, estate: Rehearsal, capsys: p
     assert "CRIT" in said(capsys)
 
 
+def kept(
+    folder: Path, key: str, rollouts: Mapping[str, Rollout], symptoms: Mapping[str, Symptom], as_of: float
+) -> None:
+    """Leave rows behind, as a console does."""
+    store = StateStore(folder, SystemClock())
+    store.start()
+    store.attend(key)
+    store.save(key, "rollouts", rollouts, as_of)
+    store.save(key, "symptoms", symptoms, as_of)
+    assert store.flush()
+    assert store.close()
+
+
+def test_what_was_kept_of_a_namespace_answers_for_it_alone(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, now = str(home / "kubeconfig"), SystemClock().now()
+    setup = prepare(parser().parse_args(["status", "--kubeconfig", path]))
+    old, young = (
+        Rollout(workload(name="old"), Severity.CRIT, "gone", done=False),
+        Rollout(workload(), Severity.OK, "", done=True),
+    )
+    kept(setup.folder, narrowed_key(setup.key, ("shop",)), {"Deployment/shop/cart": young}, {}, now)
+    for words, code in (((), ExitCode.UNKNOWN), (("-n", "data"), ExitCode.UNKNOWN), (("-n", "shop"), ExitCode.OK)):
+        assert main(["status", "--kubeconfig", path, *words]) == code
+    assert "all clear: 1 workload healthy" in said(capsys)
+    kept(setup.folder, setup.key, {"Deployment/shop/old": old}, {}, now - 3600)
+    assert main(["status", "--kubeconfig", path, "-n", "shop"]) == ExitCode.OK, "the younger rows count"
+
+
 def test_a_namespace_is_told_of_alone_and_an_unknown_one_is_no_all_clear(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,13 +150,7 @@ def test_a_namespace_is_told_of_alone_and_an_unknown_one_is_no_all_clear(
     setup = prepare(parser().parse_args(["status", "--kubeconfig", path]))
     cart = Rollout(workload(name="cart"), Severity.OK, "", done=True)
     jobs = Symptom("jobs-failed", Severity.WARN, "1 job failed: data/export", namespaces=("data",))
-    store = StateStore(setup.folder, SystemClock())
-    store.start()
-    store.attend(setup.key)
-    for table, rows in (("rollouts", {"Deployment/shop/cart": cart}), ("symptoms", {jobs.key: jobs})):
-        store.save(setup.key, table, rows, now)
-    assert store.flush()
-    assert store.close()
+    kept(setup.folder, setup.key, {"Deployment/shop/cart": cart}, {jobs.key: jobs}, now)
     for words, code, told in (
         ((), ExitCode.FAILING, "1 job failed"),
         (("-n", "shop"), ExitCode.OK, "all clear: 1 workload healthy"),

@@ -35,7 +35,7 @@ JOINED_AFTER = 0.5
 KNOWN_WITHIN = 5.0
 """Seconds for which alerts wait to learn which cluster they may speak of; then they are asked for without."""
 
-ADVICE = "run with --live, or keep a console open, without -n"
+ADVICE = "run with --live, or keep a console open that watches all of it"
 
 
 def alert_servers(setup: Setup) -> tuple[str, ...]:

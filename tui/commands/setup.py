@@ -17,7 +17,15 @@ from msgspec import Struct, structs
 from cache.folder import state_folder
 from cache.live import LiveState
 from cache.state.first_paint import FirstPaint
-from cache.state.records import Memo, Place, SavedTable, content_hash, identity_key, kubeconfig_fingerprint
+from cache.state.records import (
+    Memo,
+    Place,
+    SavedTable,
+    content_hash,
+    identity_key,
+    kubeconfig_fingerprint,
+    narrowed_key,
+)
 from services.clock import Clock
 from services.config import Loaded, load
 from services.config_schema import ContextSettings
@@ -34,7 +42,8 @@ class Setup(Struct, frozen=True):
     """Where the operator is going: configuration, cluster and user, and the key their cached rows stand under.
 
     `environ`, `flags` and `environment` are what the configuration was read with, and will be read with again. `lesson`
-    is what is worth remembering of the kubeconfig for the next start, under its fingerprint.
+    is what is worth remembering of the kubeconfig for the next start, under its fingerprint. `namespaces` are those
+    that alone are watched, () for all.
     """
 
     loaded: Loaded
@@ -45,6 +54,7 @@ class Setup(Struct, frozen=True):
     flags: Mapping[str, object] = {}
     environment: str = ""
     lesson: tuple[str, Memo] | None = None
+    namespaces: tuple[str, ...] = ()
 
     def amended(self, loaded: Loaded) -> Loaded:
         """Return a configuration with the environment that the command itself names (the demo's)."""
@@ -61,7 +71,9 @@ def prepare(arguments: argparse.Namespace, flags: Mapping[str, object] | None = 
     monitored = bool(loaded.config.prometheus or loaded.config.alertmanager)
     identity, lesson = _resolve((explicit,) if explicit else (), getattr(arguments, "context", ""), folder, monitored)
     key = identity_key(identity.server, identity.ca_fingerprint, identity.user)
-    return Setup(loaded, identity, key, folder, environ, flags or {}, environment, lesson)
+    alone = getattr(arguments, "namespace", "")
+    namespaces = (alone,) if alone else ()
+    return Setup(loaded, identity, key, folder, environ, flags or {}, environment, lesson, namespaces)
 
 
 def _resolve(
@@ -105,7 +117,7 @@ def retarget(setup: Setup, context: str) -> Setup:
     """Return the setup for another context of the same kubeconfig. Raises Problem."""
     identity = identify(setup.identity.paths or None, context)
     key = identity_key(identity.server, identity.ca_fingerprint, identity.user)
-    return structs.replace(setup, identity=identity, key=key)
+    return structs.replace(setup, identity=identity, key=key, namespaces=())
 
 
 def seed(live: LiveState, setup: Setup, tables: tuple[str, ...], clock: Clock) -> tuple[Place | None, float]:
@@ -119,9 +131,16 @@ def seed(live: LiveState, setup: Setup, tables: tuple[str, ...], clock: Clock) -
 
 
 def saved_of(setup: Setup, tables: tuple[str, ...]) -> tuple[Mapping[str, SavedTable], Place | None]:
-    """Read what the last time left of a cluster: rows of these tables, and the place. Blocks for the disk."""
+    """Read what the last time left of a cluster: rows of these tables, and the place. Blocks for the disk.
+
+    Where some namespaces alone are watched, their own rows or the whole cluster's, whichever are younger.
+    """
     with FirstPaint(setup.folder) as paint:
-        return paint.tables(setup.key, tables), paint.place(setup.key)
+        saved = paint.tables(setup.key, tables)
+        if setup.namespaces:
+            alone = paint.tables(narrowed_key(setup.key, setup.namespaces), tables)
+            saved |= {name: one for name, one in alone.items() if name not in saved or one.as_of > saved[name].as_of}
+        return saved, paint.place(setup.key)
 
 
 def fill(live: LiveState, saved: Mapping[str, SavedTable], clock: Clock) -> float:

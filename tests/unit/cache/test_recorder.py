@@ -13,7 +13,7 @@ from cache.state.first_paint import FirstPaint
 from cache.state.history import HistoryReader
 from cache.state.packing import PACKED
 from cache.state.recorder import Recorder, vouched_at
-from cache.state.records import EventQuery
+from cache.state.records import EventQuery, narrowed_key
 from cache.state.store import StateStore
 from services.clock import ManualClock, settle
 from services.model.alert import Alert, AlertState
@@ -59,12 +59,13 @@ def test_rows_are_saved_once_they_are_whole(store: StateStore, tmp_path: Path) -
 
 def test_what_some_namespaces_hold_does_not_pass_for_the_cluster(store: StateStore, tmp_path: Path) -> None:
     live, watched = LiveState(ManualClock()), ["shop"]
-    recorder = Recorder(live, store, ALICE, ManualClock(), whole=lambda: not watched)
+    recorder = Recorder(live, store, ALICE, ManualClock(), namespaces=lambda: tuple(watched))
     live.apply("kubernetes/pods", Replace("pods", {"shop/a": pod("a")}))
     heard(live, "kubernetes/pods", NOW)
     recorder.save()
     assert store.flush()
     assert ages(tmp_path) == {}
+    assert ages(tmp_path, narrowed_key(ALICE, watched)) == {"pods": (NOW, 1)}
     watched.clear()
     live.apply("kubernetes/pods", Replace("pods", {"shop/a": pod("a"), "shop/b": pod("b")}))
     heard(live, "kubernetes/pods", NOW + 5)
