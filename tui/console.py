@@ -89,7 +89,7 @@ class Scope(Struct, frozen=True):
         wanted = frozenset(self.namespaces)
 
         def inside(subject: Subject) -> bool:
-            if wanted and subject.namespace and subject.namespace not in wanted:
+            if wanted and subject.namespace and wanted.isdisjoint((subject.namespace, *subject.besides)):
                 return False
             return labelled is None or not subject.namespace or labelled(subject)
 

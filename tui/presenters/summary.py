@@ -14,6 +14,7 @@ from services.model.workload import Rollout
 from services.ports import Snapshot
 from tui.presenters import rollouts
 from tui.presenters.freshness import Freshness, Reading, read, worst
+from tui.presenters.symptoms import subject as subject_of
 from tui.presenters.terms import Test
 
 if TYPE_CHECKING:
@@ -96,11 +97,15 @@ def tally(snapshot: Snapshot, scope: Test | None = None) -> Tally:
         into = counts if inside else hidden
         total += inside
         into[rollout.severity] = into.get(rollout.severity, 0) + 1
-    symptoms = tuple(sorted(snapshot.tables.get("symptoms", {}).values(), key=lambda one: (one.severity, one.key)))
-    rollout_counts = dict(counts)
-    for symptom in symptoms:
-        counts[symptom.severity] = counts.get(symptom.severity, 0) + 1
-    return Tally(counts, hidden, total, symptoms, rollout_counts)
+    rollout_counts, symptoms = dict(counts), []
+    for symptom in snapshot.tables.get("symptoms", {}).values():
+        inside = scope is None or scope(subject_of(symptom))
+        into = counts if inside else hidden
+        into[symptom.severity] = into.get(symptom.severity, 0) + 1
+        if inside:
+            symptoms.append(symptom)
+    symptoms.sort(key=lambda one: (one.severity, one.key))
+    return Tally(counts, hidden, total, tuple(symptoms), rollout_counts)
 
 
 def sum_up(

@@ -33,6 +33,12 @@ def present_row(key: str, symptom: Symptom, lens: Lens) -> Row:
     )
 
 
+def subject(symptom: Symptom) -> Subject:
+    """Return what a filter sees of a symptom: where it was found, nowhere for what is about the whole cluster."""
+    namespace, *besides = symptom.namespaces or ("",)
+    return Subject(symptom.text, namespace, symptom.severity, besides=besides)
+
+
 def narrowed(snapshot: Snapshot, namespace: str) -> Snapshot:
     """Return a snapshot with the symptoms of one namespace ("": of all) and those of the whole cluster alone."""
     if not namespace:
@@ -50,7 +56,7 @@ SYMPTOMS_VIEW = View(
     sources=("nodes", "pods", "jobs.batch", "events"),
     columns=COLUMNS,
     row=present_row,
-    subject=lambda symptom: Subject(symptom.text, "", symptom.severity),
+    subject=subject,
     ref=lambda symptom: Ref("", "", "", "", symptom.key),
     ranks={
         "status": lambda symptom: (symptom.severity, symptom.key),

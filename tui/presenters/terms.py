@@ -22,13 +22,17 @@ DOINGS = ("firing", "pending", "silenced", "inhibited", "muted", "ended", "activ
 
 
 class Subject(Struct, frozen=True):
-    """What a filter may look at in one row; `doing` are those of `DOINGS` that hold."""
+    """What a filter may look at in one row; `doing` are those of `DOINGS` that hold.
+
+    `namespace` is "" for what is about the whole cluster; `besides` are others that it lies in too.
+    """
 
     text: str
     namespace: str
     severity: Severity
     labels: Sequence[str] = ()
     doing: Sequence[str] = ()
+    besides: Sequence[str] = ()
 
 
 Test = Callable[[Subject], bool]

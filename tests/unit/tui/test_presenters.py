@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screenshots import scene
+from services.model.cluster import Symptom
 from services.model.severity import Severity
 from services.model.source import CONNECTION, SourceState, SourceStatus
 from services.model.timeline import EventKind
 from services.model.workload import Rollout
 from services.ports import Snapshot
+from tui.console import Scope
 from tui.glyphs import ASCII
 from tui.presenters import rollouts
 from tui.presenters.deck import present_strip, present_timeline, present_too_small
@@ -36,7 +38,6 @@ from tui.presenters.header import Situation, present_header
 from tui.presenters.lens import Lens, age, clock, countdown, moment, plural, tag
 from tui.presenters.logs import level_of
 from tui.presenters.summary import ROLLOUT_SOURCES, Summary, overall, sum_up
-from tui.presenters.terms import parse_filter
 from widgets.viewmodels import Line, Tone
 
 NOW = scene.NOW
@@ -279,9 +280,21 @@ def test_the_summary_counts_workloads_and_symptoms() -> None:
     assert (whole.counts[Severity.CRIT], whole.counts[Severity.WARN]) == (3, 2)
     assert (whole.workloads, whole.rollouts[Severity.OK], whole.hidden) == (214, 211, {})
     assert not whole.all_clear
-    shop = sum_up(snapshot(), NOW, parse_filter("ns:shop"))
+    shop = sum_up(snapshot(), NOW, Scope("c", "c", namespaces=("shop",)).test)
     assert shop.hidden[Severity.CRIT] == 1
     assert shop.counts[Severity.CRIT] == 2
+
+
+@pytest.mark.parametrize(
+    ("found_in", "inside"), [((), True), (("shop",), True), (("data", "shop"), True), (("data", "payments"), False)]
+)
+def test_a_symptom_counts_where_it_was_found_and_one_of_the_cluster_everywhere(
+    found_in: tuple[str, ...], inside: bool
+) -> None:
+    pods = Symptom("pods", Severity.WARN, "2 pods without an image", namespaces=found_in)
+    known = sum_up(snapshot(rollouts={}, symptoms={"pods": pods}), NOW, Scope("c", "c", namespaces=("shop",)).test)
+    assert (known.counts, known.hidden) == (({Severity.WARN: 1}, {}) if inside else ({}, {Severity.WARN: 1}))
+    assert known.symptoms == ((pods,) if inside else ())
 
 
 @pytest.mark.parametrize("state", list(SourceState))
