@@ -74,7 +74,7 @@ class RolloutController:
         rollout.setdefault("status", {})
         if not following.lend(self._world, rollout):
             return
-        scene = self._scene(rollout)
+        scene = _scene(self._world, rollout)
         self._begin(scene)
         if scene.settled:
             self._settle(scene)
@@ -104,23 +104,6 @@ class RolloutController:
 
     def _pods(self, owner: Json) -> list[Json]:
         return list(self._world.store.owned(resources.PODS, owner["metadata"]["uid"]))
-
-    def _scene(self, rollout: Json) -> Scene:
-        world, template = self._world, rollout["spec"]["template"]
-        owned = list(world.store.owned(resources.REPLICA_SETS, rollout["metadata"]["uid"]))
-        newest = max((_revision(one) for one in owned), default=0)
-        new = next((one for one in owned if same_template(one["spec"]["template"], template, HASH_LABEL)), None)
-        if new is None:
-            new = world.store.create(resources.REPLICA_SETS, _replica_set(rollout, newest + 1, world.now))
-        elif _revision(new) < newest:
-            new = clone(new)
-            new["metadata"]["annotations"][REVISION] = str(newest + 1)
-            world.store.update(resources.REPLICA_SETS, new)
-        rollout["metadata"].setdefault("annotations", {})[REVISION] = new["metadata"]["annotations"][REVISION]
-        wanted = rollout["status"].get("stableRS", "")
-        stable = next((one for one in [new, *owned] if _hash(one) == wanted), None)
-        others = [one for one in owned if one["metadata"]["uid"] != new["metadata"]["uid"]]
-        return Scene(rollout, new, stable, others)
 
     def _begin(self, scene: Scene) -> None:
         """Notice another template: its steps begin from the first."""
@@ -315,6 +298,25 @@ class RolloutController:
             status.setdefault("blueGreen", {})["activeSelector"] = status.get("stableRS", "")
         following.give_back(rollout)
         self._world.store.update(resources.ROLLOUTS, rollout)
+
+
+def _scene(world: World, rollout: Json) -> Scene:
+    """Find the ReplicaSets of a Rollout, and make that of its template where there is none."""
+    template = rollout["spec"]["template"]
+    owned = list(world.store.owned(resources.REPLICA_SETS, rollout["metadata"]["uid"]))
+    newest = max((_revision(one) for one in owned), default=0)
+    new = next((one for one in owned if same_template(one["spec"]["template"], template, HASH_LABEL)), None)
+    if new is None:
+        new = world.store.create(resources.REPLICA_SETS, _replica_set(rollout, newest + 1, world.now))
+    elif _revision(new) < newest:
+        new = clone(new)
+        new["metadata"]["annotations"][REVISION] = str(newest + 1)
+        world.store.update(resources.REPLICA_SETS, new)
+    rollout["metadata"].setdefault("annotations", {})[REVISION] = new["metadata"]["annotations"][REVISION]
+    wanted = rollout["status"].get("stableRS", "")
+    stable = next((one for one in [new, *owned] if _hash(one) == wanted), None)
+    others = [one for one in owned if one["metadata"]["uid"] != new["metadata"]["uid"]]
+    return Scene(rollout, new, stable, others)
 
 
 def _phase(scene: Scene, phase: str, message: str) -> None:
