@@ -7,6 +7,7 @@ textual, so that the command line is guarded before there is a screen.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import platform
@@ -39,6 +40,8 @@ else:
 KEPT_REPORTS = 20
 MAX_FRAMES = 60
 MAX_CHAIN = 8
+TERMINAL_THREADS = ("textual-input", "textual-output")
+TERMINAL_GONE = SafeText("The terminal is gone.")
 
 # In a report every long word with a digit in it goes: it may be a credential that no pattern knows.
 _OPAQUE = re.compile(r"(?=[\w+/=.-]*\d)(?=[\w+/=.-]*[A-Za-z])[\w+/=.-]{12,}")
@@ -140,6 +143,11 @@ class CrashHygiene(_Base):
         self._close_messages_no_wait()
 
 
+def _lost(error: BaseException, thread: str) -> bool:
+    """Tell whether a thread ended because the terminal that it reads or writes is gone: no fault of this program."""
+    return isinstance(error, OSError) and error.errno == errno.EIO and thread in TERMINAL_THREADS
+
+
 def install(log: CrashLog, on_thread: Callable[[SafeText], None] | None = None) -> None:
     """Route everything that Python would print about errors into `log`: the main thread's, threads', loggers'.
 
@@ -154,7 +162,8 @@ def install(log: CrashLog, on_thread: Callable[[SafeText], None] | None = None) 
     def in_thread(failed: threading.ExceptHookArgs) -> None:
         if failed.exc_value is None or isinstance(failed.exc_value, SystemExit):
             return
-        line = log.report(failed.exc_value, f"thread {failed.thread.name if failed.thread else '?'}")
+        name = failed.thread.name if failed.thread else "?"
+        line = TERMINAL_GONE if _lost(failed.exc_value, name) else log.report(failed.exc_value, f"thread {name}")
         if on_thread is not None:
             on_thread(line)
 

@@ -105,7 +105,8 @@ class Drain:
         pods = await hands.find(PODS, "", fieldSelector=f"spec.nodeName={plan.target.ref.name}")
         left = [one for one in pods if _key(one) in planned]
         if not left and at(document, "spec", "unschedulable"):
-            text = f"{plan.target.ref.name} is drained and cordoned; {len(planned)} pods are gone"
+            gone = "1 pod is gone" if len(planned) == 1 else f"{len(planned)} pods are gone"
+            text = f"{plan.target.ref.name} is drained and cordoned; {gone}"
             return Ended(Outcome.OK, safe_text(text), at=clock.now())
         if not at(document, "spec", "unschedulable"):
             return Ended(Outcome.FAILED, safe_text(f"{plan.target.ref.name} is not cordoned"), at=clock.now())
@@ -167,7 +168,9 @@ def _facts(judged: DrainPlan, cordoned: bool) -> list[Fact]:
     alone = [one for one in judged.evicted if one.singleton]
     if alone:
         names = ", ".join(one.key for one in alone[:5])
-        found.append(Fact("single", f"{len(alone)} have no second one: {names}", Severity.WARN))
+        found.append(
+            Fact("single", f"{len(alone)} {'has' if len(alone) == 1 else 'have'} no second one: {names}", Severity.WARN)
+        )
     lost = [one for one in judged.evicted if one.empty_dir]
     if lost:
         names = ", ".join(one.key for one in lost[:5])

@@ -97,7 +97,7 @@ async def test_a_drain_is_allowed_watched_stopped_and_taken_up_again(
         assert "it is cordoned already" in deck.text
         await confirm(deck, shown.ref.name)
         await pass_time(deck, 4)
-        assert "is drained and cordoned; 1 pods are gone" in deck.text
+        assert "is drained and cordoned; 1 pod is gone" in deck.text
 
 
 def _fresh(deck: Deck) -> Snapshot:

@@ -55,7 +55,7 @@ PLAN = Plan(
         Fact("plan", "evict 9, skip 2, blocked 0, singletons 1, longest grace 300 s"),
         Fact("cordon", "first, so that nothing new comes"),
         Fact("budget", "1 cannot go yet (ledger): they are asked again until their time is over", Severity.WARN),
-        Fact("single", "1 have no second one: shop/cart-6d5f7c9b8-2xk4q", Severity.WARN),
+        Fact("single", "1 has no second one: shop/cart-6d5f7c9b8-2xk4q", Severity.WARN),
     ),
     tier=Tier.TYPED,
     typed="worker-07",

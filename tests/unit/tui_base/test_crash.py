@@ -115,6 +115,13 @@ HOOKS = """
     thread.start(); thread.join()
     assert len(told) == 1 and CANARY not in told[0], told
 
+    def loses_its_terminal():
+        raise OSError(5, "Input/output error")
+
+    thread = threading.Thread(target=loses_its_terminal, name="textual-output")
+    thread.start(); thread.join()
+    assert told[1:] == ["The terminal is gone."], "told, and no report is left"
+
     async def main():
         asyncio.get_running_loop().set_exception_handler(loop_handler(log))
         async def fails():
