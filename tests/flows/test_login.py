@@ -90,9 +90,8 @@ def test_the_banner_shows_the_code_and_the_key_runs_the_login(tmp_path: Path, es
         terminal.send("L")
         until(terminal, lambda text: "SIGNING IN on /dev/" in text)
         terminal.send("yes\n")
-        text = until(terminal, lambda text: "CrashLoop" in text and "   live" in text)
-        assert "LOGIN" not in text
-        assert "enter open" in text
+        words = ("CrashLoop", "   live", "enter open")
+        text = until(terminal, lambda text: all(word in text for word in words) and "LOGIN" not in text)
         assert "SIGNING IN" not in text
         terminal.send("\x03")
         terminal.process.wait(60)
