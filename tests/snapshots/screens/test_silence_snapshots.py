@@ -11,11 +11,13 @@ from screenshots.stage import console_app, settle
 from tests.flows.silencing import Room
 from tests.snapshots.screens.test_screen_snapshots import Compare
 from tui.app import QuarterdeckApp
+from widgets.form import AnswerRow
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("key", ["M", "a"], ids=["silence", "acknowledge"])
-def test_asked_for(snap_compare: Compare, key: str, size: tuple[int, int]) -> None:
+def test_asked_for(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, key: str, size: tuple[int, int]) -> None:
+    monkeypatch.setattr(AnswerRow, "armed", False)  # however long the picture takes
     room = Room()
     app, runtime = console_app(room.live)
     app.console_state.acting = lambda: room.acting
