@@ -7,6 +7,8 @@ from importlib.metadata import version
 
 import pytest
 
+from widgets.form import AnswerRow
+
 PYTHON = (3, 11)
 TEXTUAL = "8.2.8"
 
@@ -25,3 +27,9 @@ def pytest_collection_modifyitems(config: pytest.Config) -> None:
         why = refusal(sys.version_info[:2], version("textual"))
         if why:
             raise pytest.UsageError(why)
+
+
+@pytest.fixture(autouse=True)
+def _no_confirm_key_comes_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every picture as of the moment in which a dialog opened, however long the picture takes."""
+    monkeypatch.setattr(AnswerRow, "armed", False)
