@@ -89,8 +89,8 @@ def _monitoring(said: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _served() -> int:
-    """Stay until ctrl-c, a hang-up or a termination; returns the exit code, so that the folder is taken away too."""
+def _serve(arguments: argparse.Namespace) -> int:
+    """Serve an estate until ctrl-c, a hang-up or a termination, whenever it comes; its folder is taken away too."""
     heard: list[int] = []
 
     def end(number: int, _frame: object) -> None:
@@ -99,7 +99,13 @@ def _served() -> int:
 
     for number in (signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, end)
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt), estate(arguments) as said:
+        for name in ("kubeconfig", "url", "admin_url"):
+            sys.stdout.write(f"{name} {said.get(name, '')}\n")
+        for name, urls in _monitoring(said).items():
+            sys.stdout.write(f"{name}={urls}\n")
+        sys.stdout.write(f"try: kubectl --kubeconfig {said['kubeconfig']} get pods -A\nCtrl-C ends it.\n")
+        sys.stdout.flush()
         while True:
             select.select([], [], [], 3600)
     return ExitCode.of_signal(heard[0]) if heard else ExitCode.OK
@@ -107,15 +113,9 @@ def _served() -> int:
 
 def demo(arguments: argparse.Namespace) -> int:
     """Open the screen on an estate, or serve one; returns the exit code."""
+    if arguments.serve:
+        return _serve(arguments)
     with estate(arguments) as said:
-        if arguments.serve:
-            for name in ("kubeconfig", "url", "admin_url"):
-                sys.stdout.write(f"{name} {said.get(name, '')}\n")
-            for name, urls in _monitoring(said).items():
-                sys.stdout.write(f"{name}={urls}\n")
-            sys.stdout.write(f"try: kubectl --kubeconfig {said['kubeconfig']} get pods -A\nCtrl-C ends it.\n")
-            sys.stdout.flush()
-            return _served()
         from tui.commands.run import run
 
         for name, urls in _monitoring(said).items():
