@@ -11,7 +11,7 @@ from services.clock import Clock
 from services.errors import Problem
 from services.kubernetes.backoff import Backoff
 from services.kubernetes.decode import DecodedList, Undecodable, WatchEvent
-from services.kubernetes.problems import STRANGER, ApiProblem, foreign_answer
+from services.kubernetes.problems import STRANGER, ApiProblem, Unreached, foreign_answer
 from services.kubernetes.transport import Transport
 from services.model.ref import Resource
 from services.sanitize import safe_text
@@ -19,6 +19,8 @@ from services.sanitize import safe_text
 PAGE = 250
 SILENCE = 90.0
 WATCH_SECONDS = (240, 300)
+STEADY = 1.0
+"""Seconds after which a watch that ended, or was cut, is opened again at once and without a word."""
 POLL = 15.0
 ASK_AGAIN = 60.0
 SLICE = 0.02
@@ -149,7 +151,7 @@ class ListWatch:
             self._target.failed(self._namespace, problem)
             return self._backoff.after_failure(self._healthy_for())
         # A server that ends every watch at once must not be asked in a tight loop.
-        return 0.0 if self._healthy_for() > 1.0 else self._backoff.after_failure(0.0)
+        return 0.0 if self._healthy_for() > STEADY else self._backoff.after_failure(0.0)
 
     def _refused(self, problem: ApiProblem) -> float:
         if problem.status == 405 and self._version:
@@ -222,7 +224,12 @@ class ListWatch:
         ) as batches:
             self._healthy_since = self._clock.monotonic()
             self._target.watching(self._namespace)
-            await self._follow(batches)
+            try:
+                await self._follow(batches)
+            except Unreached:
+                # Proxies cut what is silent for long: whether the server is gone, the next request says.
+                if self._healthy_for() <= STEADY:
+                    raise
 
     async def _follow(self, batches: AsyncIterator[list[bytes]]) -> None:
         async for lines in batches:

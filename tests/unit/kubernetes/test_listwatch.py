@@ -182,6 +182,21 @@ async def test_a_cut_watch_goes_on_without_a_new_list() -> None:
         assert world.collection.listed == 1
 
 
+async def test_a_watch_that_is_cut_after_a_while_is_no_news_unless_the_server_is_gone() -> None:
+    async with watched(five) as world:
+        await world.until_watched(1)
+        world.collection.put("a")
+        await world.until_equal()
+        await world.clock.sleep(90)
+        world.collection.order("cut")
+        await world.until_watched(2)
+        assert world.clock.slept == [90], "it was opened again at once"
+        assert not [status for status in world.sink.said if status.state is SourceState.FAILED]
+        world.collection.order("cut")
+        await world.sink.until(lambda: world.state is SourceState.FAILED)
+        await world.until_equal()
+
+
 async def test_an_expired_version_lists_again_and_equal_rows_are_one_replacement() -> None:
     async with watched(five) as world:
         await world.until_watched(1)
