@@ -59,10 +59,14 @@ def test_a_shared_screen_sends_the_stand_ins() -> None:
 def test_tmux_takes_it_or_passes_it_on(option: str, tmp_path: Path) -> None:
     data = tmp_path / "sequence"
     data.write_text(sequence("from the deck", "tmux"))
-    tmux = ["tmux", "-S", str(tmp_path / "socket"), "-f", "/dev/null"]
-    script = f"stty -echo -icanon; cat {data}; sleep 60"
-    with PtyProgram([*tmux, "new-session", script, ";", "set", "-g", *option.split()], {"TMUX": ""}) as outer:
+    settings = tmp_path / "tmux.conf"
+    settings.write_text(f"set -g {option}\n")
+    tmux = ["tmux", "-S", str(tmp_path / "socket"), "-f", str(settings)]
+    script = f"stty -echo; read go; cat {data}; sleep 60"
+    with PtyProgram([*tmux, "new-session", script], {"TMUX": ""}) as outer:
         try:
+            outer.read_until(b"[0]")  # tmux has the terminal: what came before would go nowhere
+            outer.write(b"\r")
             deadline = time.monotonic() + 60
             wanted = base64.b64encode(b"from the deck")
             while time.monotonic() < deadline:
