@@ -57,7 +57,7 @@ def changed(before: object, now: object, named: Named = str) -> str:
     if isinstance(now, CronJob) and isinstance(before, CronJob):
         return "; ".join(_cron_job(before, now))
     if isinstance(now, Job) and isinstance(before, Job):
-        return _went("it", before.status, now.status)
+        return _went("it", before.status, now.status) if now.status != before.status else ""
     if isinstance(now, Pod) and isinstance(before, Pod) and now.deleted_at and not before.deleted_at:
         return "it is being deleted"
     return ""
@@ -72,7 +72,7 @@ def _workload(before: Workload, now: Workload, named: Named) -> Iterable[str]:
         yield "it was paused" if now.paused else "its roll-out goes on, which was paused"
         said = True
     if now.images != before.images:
-        yield _went("its image", _short(before.images), _short(now.images)) + _by(now.changed_by, named)
+        yield _image(before.images, now.images) + _by(now.changed_by, named)
         said = True
     elif now.changed_at != before.changed_at:
         yield f"its pod template was changed{_by(now.changed_by, named)}, not the image"
@@ -93,7 +93,7 @@ def _cron_job(before: CronJob, now: CronJob) -> Iterable[str]:
     if now.schedule != before.schedule:
         yield _went("its schedule", before.schedule, now.schedule)
     if now.images != before.images:
-        yield _went("its image", _short(before.images), _short(now.images))
+        yield _image(before.images, now.images)
 
 
 def _in_general(now: Workload, named: Named) -> str:
@@ -105,8 +105,6 @@ def _by(who: str, named: Named) -> str:
 
 
 def _went(what: str, before: object, now: object) -> str:
-    if before == now:
-        return ""
     return f"{what} went from {_shown(before)} to {_shown(now)}"
 
 
@@ -114,6 +112,9 @@ def _shown(value: object) -> str:
     return "unset" if value is None or value == "" else str(value)
 
 
-def _short(images: tuple[str, ...]) -> str:
-    """Return images without their registries and folders; whole where nothing else would tell them apart."""
-    return ", ".join(one.rpartition("/")[2] for one in images)
+def _image(before: tuple[str, ...], now: tuple[str, ...]) -> str:
+    """Tell of other images, without their registries and folders; whole where nothing else tells them apart."""
+    was, present = ([one.rpartition("/")[2] for one in images] for images in (before, now))
+    if was == present:
+        was, present = list(before), list(now)
+    return _went("its image", ", ".join(was), ", ".join(present))

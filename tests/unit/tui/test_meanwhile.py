@@ -49,6 +49,10 @@ def said(resource: Resource, before: Any, now: Any) -> str:
             "its image went from cart:1 to cart:2 by kubectl-set",
         ),
         (
+            {"generation": 8, "images": ("mirror.example/shop/cart:1",), "changed_by": "bob", "changed_at": NOW + 1},
+            "its image went from registry.example/shop/cart:1 to mirror.example/shop/cart:1 by bob",
+        ),
+        (
             {"generation": 8, "changed_by": "kubectl-edit", "changed_at": NOW + 1},
             "its pod template was changed by kubectl-edit, not the image",
         ),
