@@ -41,15 +41,29 @@ ABOUT = ("currentPodHash", "stableRS")
 
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 _UNMEANT = frozenset({"apiVersion", "kind", "metadata", "status"})
+_NODE = frozenset({"podCIDR", "podCIDRs", "providerID"})
+_MARKS = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
+"""The taints that controllers put on a node and take off again (k8s.io/api/core/v1/well_known_taints.go)."""
 
 Document = dict[str, Any]
 Warn = Callable[[SafeText], None]
 
 
 def spec_digest(document: Mapping[str, Any]) -> str:
-    """Return the SHA-256 (hex) of what an object wants: all of it but its metadata and its status, keys sorted."""
+    """Return the SHA-256 (hex) of what an object wants: all of it but its metadata and its status, keys sorted.
+
+    What controllers write into a node's spec is no wish of anybody: a sick node must not escape its cordon by it.
+    """
     meant = {name: value for name, value in document.items() if name not in _UNMEANT}
+    if document.get("kind") == "Node":
+        meant["spec"] = _asked_of_node(document.get("spec") or {})
     return hashlib.sha256(msgspec.json.encode(meant, order="sorted")).hexdigest()
+
+
+def _asked_of_node(spec: Mapping[str, Any]) -> Document:
+    asked = {name: value for name, value in spec.items() if name not in _NODE}
+    taints = [one for one in spec.get("taints") or () if not str(one.get("key")).startswith(_MARKS)]
+    return {**asked, "taints": taints}
 
 
 def digest_for(path: str, body: bytes, document: Mapping[str, Any]) -> str:

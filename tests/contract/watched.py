@@ -171,7 +171,8 @@ async def theirs(cluster: Cluster) -> Rows:
 def _fields(each: Mapping[str, Any]) -> Row:
     meta, spec, status = each["metadata"], each.get("spec", {}), each.get("status", {})
     if each["kind"] == "Event":
-        return (meta["uid"], each.get("count", 1) or 1, each["reason"], each["message"])
+        times = (each.get("series") or each).get("count") or 1  # as kubectl prints it: a series counts for itself
+        return (meta["uid"], times, each["reason"], each["message"])
     if each["kind"] == "Namespace":
         return (meta["uid"], status["phase"])
     if each["kind"] == "ReplicaSet":

@@ -143,6 +143,19 @@ async def test_an_object_without_spec_is_told_apart_by_its_content() -> None:
     assert spec_digest({"kind": "ConfigMap", "data": {"a": "1"}}) != spec_digest({"kind": "ConfigMap", "data": {}})
 
 
+@pytest.mark.parametrize(
+    ("spec", "same"),
+    [
+        ({"podCIDR": "10.0.0.0/24", "podCIDRs": ["10.0.0.0/24"], "providerID": "aws:///a"}, True),
+        ({"taints": [{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"}]}, True),
+        ({"taints": [{"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}]}, False),
+        ({"unschedulable": True}, False),
+    ],
+)
+def test_what_controllers_write_into_a_node_is_nobody_s_wish(spec: dict[str, Any], same: bool) -> None:
+    assert (spec_digest({"kind": "Node", "spec": spec}) == spec_digest({"kind": "Node", "spec": {}})) is same
+
+
 async def test_a_lost_race_is_run_again_with_the_newer_version() -> None:
     clock = QuickClock()
     answers = [(409, status(409, "modified", reason="Conflict"))] * 3
