@@ -22,7 +22,7 @@ from tests.contract.watched import kubectl
 from tests.controlplane.access import User
 from tests.controlplane.clusters import Cluster
 
-ATTEMPTS = 200
+ATTEMPTS = 600
 
 
 @asynccontextmanager
