@@ -77,6 +77,21 @@ async def test_a_workload_lands_on_its_explanation(open_deck: Open, text: str, m
         assert copied == [scene_alerts.RUNBOOK, scene_alerts.DASHBOARD]
 
 
+@pytest.mark.parametrize(("size", "more"), [((200, 60), ()), ((80, 24), ("shift+tab",))])
+async def test_a_workload_s_explanation_has_the_end_of_its_log(
+    open_deck: Open, size: tuple[int, int], more: tuple[str, ...]
+) -> None:
+    async with open_deck(size, **with_alerts()) as deck:
+        deck.app.open_what("shop/deploy/cart")
+        await deck.settle()
+        await deck.press(*more)
+        await deck.settle()
+        assert "LAST LOG" in deck.text
+        assert "cart" in deck.text.split("LAST LOG")[1].splitlines()[0]
+        for words in ("INFO  cart 2.0.1 starting", "WARN  migrations are pending: 0042_vat", "line 88, in total"):
+            assert words in deck.text
+
+
 async def test_of_several_the_worst_is_opened_and_that_is_said(open_deck: Open) -> None:
     async with open_deck(**with_alerts()) as deck:
         deck.app.open_what('{namespace="payments"}')

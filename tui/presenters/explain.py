@@ -14,7 +14,7 @@ from services.model.metric import Golden
 from services.model.severity import Severity
 from services.model.workload import Pod, Revision, Rollout
 from services.ports import Snapshot
-from tui.presenters.alert_detail import Links, change_line, links_of
+from tui.presenters.alert_detail import LastWords, Links, change_line, links_of, present_last_words
 from tui.presenters.alert_sources import ALERTS
 from tui.presenters.alert_words import score_line, since_words, value_words
 from tui.presenters.detail import labelled, present_because, present_ready
@@ -30,7 +30,7 @@ MOST_SUSPECTS = 3
 class Known(Struct, frozen=True):
     """What is known around a workload when it is explained. `kubectl` is how a command for it begins, raw.
 
-    `delivery` are the lines that only a Rollout has.
+    `delivery` are the lines that only a Rollout has, `words` the end of the log of the pod that crashed.
     """
 
     alerts: Sequence[Alert] = ()
@@ -40,6 +40,7 @@ class Known(Struct, frozen=True):
     kubectl: str = "kubectl"
     keys: Mapping[str, str] = {}
     delivery: Sequence[Line] = ()
+    words: LastWords = LastWords()
 
 
 def alerts_of(row: Rollout, snapshot: Snapshot) -> list[Alert]:
@@ -64,13 +65,17 @@ def trouble_of(row: Rollout) -> Trouble | None:
 
 
 def present_explanation(row: Rollout | None, known: Known, lens: Lens) -> list[Line]:
-    """Return the explanation: STATE, ALERT, BECAUSE, CHANGED, SUSPECT with its score's lines, YOU CAN; then more."""
+    """Return the explanation: STATE, ALERT, BECAUSE, CHANGED, SUSPECT with its score's lines, YOU CAN; then more.
+
+    What is short comes first: the other alerts stand below the links and the last log.
+    """
     if row is None:
         return [labelled("STATE", lens.badge(Severity.UNKNOWN), Span(" gone: the server no longer lists it"))]
     lines = [_state(row, lens), *_alert(known.alerts, lens), *present_because(row, because(row), lens), *known.delivery]
     lines += _changed(row, known, lens)
     lines += [*_suspects(known.suspects, row, lens), *_you_can(row, known, lens)]
-    return [*lines, *_more_alerts(known.alerts, lens), *_links(known, lens)]
+    lines += [*_says(known.alerts, lens), *_links(known, lens), *present_last_words(known.words, lens)]
+    return [*lines, *_more_alerts(known.alerts, lens)]
 
 
 def _state(row: Rollout, lens: Lens) -> Line:
@@ -92,15 +97,17 @@ def _alert(alerts: Sequence[Alert], lens: Lens) -> list[Line]:
     return [labelled("ALERT", *_named(alert, lens), *more) for alert in alerts[:1]]
 
 
+def _says(alerts: Sequence[Alert], lens: Lens) -> list[Line]:
+    """Return what the first alert says of itself."""
+    summary = lens.text(alerts[0].annotation("summary"), 200) if alerts else ""
+    return [labelled("SAYS", Span(summary))] if summary else []
+
+
 def _more_alerts(alerts: Sequence[Alert], lens: Lens) -> list[Line]:
-    """Return what the first alert says, and the others in a line each, as many as are read."""
-    if not alerts:
-        return []
-    summary = lens.text(alerts[0].annotation("summary"), 200)
-    lines = [labelled("SAYS", Span(summary))] if summary else []
+    """Return the alerts beside the first in a line each, as many as are read."""
     others = alerts[1 : 1 + MOST_ALERTS]
-    lines += [labelled("" if at else "ALERTS", *_named(alert, lens)) for at, alert in enumerate(others)]
-    if left := len(alerts) - 1 - len(others):
+    lines = [labelled("" if at else "ALERTS", *_named(alert, lens)) for at, alert in enumerate(others)]
+    if (left := len(alerts) - 1 - len(others)) > 0:
         lines.append(labelled("", Span(f"and {left} more", Tone.MUTED)))
     return lines
 

@@ -18,8 +18,9 @@ from services.model.workload import Pod, Revision, Rollout
 from services.ports import Changes
 from tui.bindings import Command
 from tui.console import Console
+from tui.lastlog import LastLog
 from tui.measurements import NOT_YET
-from tui.presenters.alert_detail import Links
+from tui.presenters.alert_detail import LastWords, Links
 from tui.presenters.chart import WINDOWS, golden_charts
 from tui.presenters.explain import (
     Known,
@@ -55,6 +56,7 @@ class ExplainScreen(WorkloadScreen):
         self.charts = {name: TimeSeries(id=f"chart-{name}") for name in CHARTS}
         self.rows = Container(*self.charts.values(), id="charts")
         self.measured = HeaderBar(id="measured")
+        self._log: LastLog | None = None
         self._window = 0
         self._golden: Golden | None = None
         self._missing = ""
@@ -66,7 +68,8 @@ class ExplainScreen(WorkloadScreen):
         yield self.rows
 
     def begin(self) -> None:
-        """Show what is known, and ask for what was measured."""
+        """Show what is known, and ask for what was measured, and for the end of the log of what crashed."""
+        self._log = LastLog(self.quarterdeck, self._log_came)
         super().begin()
         self._show_charts()
         self._measure()
@@ -90,6 +93,15 @@ class ExplainScreen(WorkloadScreen):
         if self.console.clock.monotonic() - self._measured_at > REFRESH:
             self._measure()
 
+    def _take_pods(self) -> None:
+        super()._take_pods()
+        if self._log is not None:
+            self._log.look(tuple(self._content["pods"].values()))
+
+    def _log_came(self) -> None:
+        if self.is_attached:
+            self._show_head()
+
     def head_lines(self, rollout: Rollout | None, lens: Lens) -> list[Line]:
         """Return the explanation."""
         known = structs.replace(self._known(rollout), delivery=self.delivery_lines(rollout, lens))
@@ -108,6 +120,7 @@ class ExplainScreen(WorkloadScreen):
             revisions=revisions,
             kubectl=self.console.scope.kubectl(self.ref.namespace),
             keys={name: keymap.key(name) for name in KEYS},
+            words=self._log.words if self._log is not None else LastWords(),
         )
 
     def _alerts(self, rollout: Rollout) -> list[Alert]:
