@@ -54,12 +54,12 @@ class _Routing(Struct, frozen=True, gc=False, rename="camel"):
 
     @property
     def router(self) -> str:
-        """What shapes the traffic: "nginx", "istio", a plugin by its name."""
-        if isinstance(self.plugins, dict) and self.plugins:
-            return ", ".join(sorted(str(name) for name in self.plugins))
-        routers = {"alb": self.alb, "ambassador": self.ambassador, "apisix": self.apisix, "appMesh": self.app_mesh}
-        routers |= {"istio": self.istio, "nginx": self.nginx, "smi": self.smi, "traefik": self.traefik}
-        return next((name for name, given in routers.items() if given is not None), "")
+        """What shapes the traffic: "nginx", "istio, alb", a plugin by its name; each is told the same share."""
+        routers = {"istio": self.istio, "nginx": self.nginx, "alb": self.alb, "smi": self.smi}
+        routers |= {"ambassador": self.ambassador, "appMesh": self.app_mesh, "traefik": self.traefik}
+        routers |= {"apisix": self.apisix}
+        plugins = sorted(str(name) for name in self.plugins) if isinstance(self.plugins, dict) else []
+        return ", ".join([*(name for name, given in routers.items() if given is not None), *plugins])
 
 
 class _Canary(Struct, frozen=True, gc=False, rename="camel"):
@@ -106,13 +106,19 @@ class _RunStatus(Struct, frozen=True, gc=False):
     message: str | None = None
 
 
-class _Weight(Struct, frozen=True, gc=False):
+class _Weight(Struct, frozen=True, gc=False, rename="camel"):
     weight: int = 0
+    pod_template_hash: str | None = None
 
 
 class _Weights(Struct, frozen=True, gc=False):
     canary: _Weight = _Weight()
+    additional: list[_Weight] | None = None
     verified: bool | None = None
+
+    def leaving(self, current: str) -> int:
+        """Return the share of a version that is neither the present one nor stable: it is gone back on by and by."""
+        return self.canary.weight if self.canary.pod_template_hash not in (None, "", current) else 0
 
 
 class _CanaryStatus(Struct, frozen=True, gc=False, rename="camel"):
@@ -212,7 +218,8 @@ def _delivery(meta: WorkloadMeta, spec: _Spec, status: _Status) -> Delivery:
     routing = canary.traffic_routing if canary is not None and strategy.blue_green is None else None
     full = (routing.max_traffic_weight if routing is not None else None) or FULL_WEIGHT
     step = min(max(status.current_step_index or 0, 0), len(steps)) if steps else None
-    weights = status.canary.weights if status.canary is not None else None
+    weights = status.canary.weights if status.canary is not None and routing is not None else None
+    promoted = (status.stable_rs or "") == (status.current_pod_hash or "")
     pauses = status.pause_conditions or []
     paused_at = epoch(pauses[0].start_time) if pauses else 0.0
     phase, message = _phase(meta, spec, status)
@@ -225,7 +232,9 @@ def _delivery(meta: WorkloadMeta, spec: _Spec, status: _Status) -> Delivery:
         step=step,
         weight=weight(steps, step, full, aborted=bool(status.abort)),
         full_weight=full,
-        routed=weights.canary.weight if weights is not None and routing is not None else None,
+        routed=weights.canary.weight if weights is not None else None,
+        besides=sum(one.weight for one in weights.additional or ()) if weights is not None else 0,
+        leaving=weights.leaving(status.current_pod_hash or "") if weights is not None and promoted else 0,
         stable=status.stable_rs or "",
         current=status.current_pod_hash or "",
         active=colours.active_selector or "",
@@ -242,7 +251,7 @@ def _delivery(meta: WorkloadMeta, spec: _Spec, status: _Status) -> Delivery:
         restarted_at=epoch(status.restarted_at),
         follows=f"{follows.kind.lower()}/{follows.name}" if follows is not None and follows.name else "",
         router=intern(routing.router) if routing is not None else "",
-        verified=weights.verified if weights is not None and routing is not None else None,
+        verified=weights.verified if weights is not None else None,
         canary_scale=intern(canary_scale(steps, step)) if routing is not None and not status.abort else "",
     )
 

@@ -28,9 +28,10 @@ class Delivery(Struct, frozen=True, gc=False):
     `phase` and `message` are those of the controller, by the rule that its own clients follow; both raw. `steps` are
     the canary's in the words of `kubectl argo rollouts`; `step` is the index of the present one, len(steps) behind the
     last, None where there are none. `weight` is the share (of `full_weight`) that the present step asks for, `routed`
-    what the `router` ("nginx", "istio") was told to give the canary (None without), `verified` whether that was found
-    to be so (None where the router cannot be asked). `canary_scale` is the step that says how many pods the canary has
-    apart from its share ("" for none). `stable`, `current`, `active`, `preview` are the pod
+    what the `router` ("nginx", "istio, alb") was told to give the canary (None without), `verified` whether that was
+    found to be so (None where the router cannot be asked), `besides` what experiments get, and `leaving` what a version
+    still gets that was gone back on, where the stable one has to grow first. `canary_scale` is the step that says how
+    many pods the canary has apart from its share ("" for none). `stable`, `current`, `active`, `preview` are the pod
     template hashes of the ReplicaSets in these parts. `pauses` are the reasons of `pauseConditions`, `paused_at` the
     first one's time, `pause_ends_at` when a timed pause is over. `follows` names the workload whose template it takes
     ("deployment/cart", "" for its own). All times are epoch seconds, 0 for none.
@@ -44,6 +45,8 @@ class Delivery(Struct, frozen=True, gc=False):
     weight: int = 0
     full_weight: int = 100
     routed: int | None = None
+    besides: int = 0
+    leaving: int = 0
     stable: str = ""
     current: str = ""
     active: str = ""

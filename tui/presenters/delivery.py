@@ -84,13 +84,18 @@ def _steps(delivery: Delivery, lens: Lens) -> list[Line]:
 
 def _traffic(delivery: Delivery, lens: Lens) -> list[Line]:
     """Return what a router gives the canary beside what its step asks for, () where none shapes the traffic."""
+    router = lens.text(delivery.router, 60)
+    if delivery.promoted and delivery.leaving:
+        left = f"{router} still gives the version before {percent(delivery, delivery.leaving)} %"
+        return [labelled("TRAFFIC", Span(left, Tone.WARN))]
     if not delivery.router or delivery.promoted:
         return []
     given, asked = percent(delivery, delivery.routed), percent(delivery, delivery.weight)
-    router = lens.text(delivery.router, 60)
     if given is None:
         return [labelled("TRAFFIC", Span(f"{router} has not been told of a share yet; the step asks for {asked} %"))]
-    spans = [Span(f"{router} gives the canary {given} %, the stable version {100 - given} %")]
+    besides = percent(delivery, delivery.besides) or 0
+    experiments = f", experiments {besides} %" if besides else ""
+    spans = [Span(f"{router} gives the canary {given} %, the stable version {100 - given - besides} %{experiments}")]
     if given != asked:
         spans.append(Span(f"   the step asks for {asked} %", Tone.WARN))
     if delivery.verified is not None:

@@ -207,6 +207,9 @@ def test_how_many_pods_a_canary_has_apart_from_its_share(step: int, aborted: boo
     assert delivery({"currentStepIndex": step}, {"canary": {"steps": SIZED}}).canary_scale == ""
 
 
+EXPERIMENTS = [{"weight": 5, "serviceName": "one"}, {"weight": 5, "serviceName": "two"}]
+
+
 @pytest.mark.parametrize(
     ("status", "routing", "progress", "said"),
     [
@@ -229,7 +232,25 @@ def test_how_many_pods_a_canary_has_apart_from_its_share(step: int, aborted: boo
             "step 1/4, 20 of 2 %",
             "gateway-api gives the canary 20 %, the stable version 80 %   the step asks for 2 %   not verified yet",
         ),
+        (
+            {"currentStepIndex": 1, "canary": {"weights": {"canary": {"weight": 20}, "additional": EXPERIMENTS}}},
+            {"istio": {}, "alb": {}, "plugins": {"argoproj-labs/gatewayAPI": {}}},
+            "step 1/4, 20 %",
+            "istio, alb, argoproj-labs/gatewayAPI gives the canary 20 %, the stable version 70 %, experiments 10 %",
+        ),
         ({"currentPodHash": "old", "canary": {"weights": {"canary": {"weight": 0}}}}, {"nginx": {}}, "", ""),
+        (
+            {"currentPodHash": "old", "canary": {"weights": {"canary": {"weight": 40, "podTemplateHash": "new"}}}},
+            {"istio": {}},
+            "",
+            "istio still gives the version before 40 %",
+        ),
+        (
+            {"currentPodHash": "old", "canary": {"weights": {"canary": {"weight": 100, "podTemplateHash": "old"}}}},
+            {"istio": {}},
+            "",
+            "",
+        ),
     ],
 )
 def test_the_share_that_a_router_gives_stands_beside_what_the_step_asks_for(
