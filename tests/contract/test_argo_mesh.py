@@ -41,23 +41,17 @@ STEPS: list[dict[str, Any]] = [
 def routers(plane: ControlPlane) -> Iterator[None]:
     """The kinds that meshes are told by, without the meshes."""
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    made = []
+    made: dict[str, str] = {}
     for group, version, plural, kind in KINDS:
         served = {"name": version, "served": True, "storage": True, "schema": schema}
         names = {"plural": plural, "singular": kind.lower(), "kind": kind}
         spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [served]}
-        about = {"name": f"{plural}.{group}"}
-        made.append({"kind": "CustomResourceDefinition", "metadata": about, "spec": spec})
-    plane.kubectl(
-        "apply",
-        "-f",
-        "-",
-        stdin="\n---\n".join(json.dumps({"apiVersion": "apiextensions.k8s.io/v1"} | x) for x in made),
-    )
-    there = [f"crd/{one['metadata']['name']}" for one in made]
-    plane.kubectl("wait", "--for=condition=Established", *there, "--timeout=180s")
+        definition = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "spec": spec}
+        made[f"crd/{plural}.{group}"] = json.dumps(definition | {"metadata": {"name": f"{plural}.{group}"}})
+    plane.kubectl("apply", "-f", "-", stdin="\n---\n".join(made.values()))
+    plane.kubectl("wait", "--for=condition=Established", *made, "--timeout=180s")
     yield
-    plane.kubectl("delete", *there, "--wait=false")
+    plane.kubectl("delete", *made, "--wait=false")
 
 
 async def make(stage: Stage, namespace: str) -> None:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from base64 import b64decode
 from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
 
 import pytest
 from msgspec import structs
 
 from services.actions.guard import Circumstances, Consent
-from services.actions.runner import Orders, Runner, recorded, remembered
-from services.actions.spec import Hands
+from services.actions.halting import HaltingHands
+from services.actions.ordinary import Ordinary
+from services.actions.runner import Orders, Runner, recorded, remembered, resolve
+from services.actions.spec import Document, Hands
 from services.config_policy import Policy
-from services.errors import Problem
+from services.errors import Halted, Problem
 from services.kubernetes.writing import WriteFault, WriteProblem
-from services.model.action import Ended, Outcome, Plan, Progress, Stage, Target
+from services.model.action import Edit, Ended, Outcome, Plan, Progress, Stage, Target, Write
+from services.model.ref import DEPLOYMENTS
 from services.sanitize import safe_text
 from tests.unit.actions.stage import CART, Mend, StageHands, StageLocks, StageTrail, World
 
@@ -154,7 +161,9 @@ def test_another_operator_holds_the_lock() -> None:
 
 
 class Twice(Mend):
-    """An action of two requests; the world may lose its lock between them."""
+    """An action of two requests, one after the other; the world may lose its lock between them."""
+
+    execute = Ordinary.execute
 
     async def plan(self, target: Target, given: Mapping[str, str], hands: Hands, /) -> Plan:
         plan = await super().plan(target, given, hands)
@@ -182,6 +191,81 @@ def test_nothing_is_sent_once_the_lock_is_lost_or_a_stop_was_asked_for(
         assert ("bob has the lock" if why == "lost" else "stopped, as asked") in ended.text
         assert ("nothing was changed" if not sent else "1 of 2 requests were sent") in ended.text
         assert bench.world.log[-1] == "outcome failed"
+
+
+def test_who_is_halted_neither_reads_nor_writes_and_rehearsals_are_no_requests() -> None:
+    bench, why = Bench(), [""]
+    hands = HaltingHands(bench.hands, lambda: why[0])
+    (write,) = bench.plan.writes
+
+    async def dealt() -> None:
+        await hands.send(write, dry_run=True)
+        assert hands.sent == 0
+        await hands.send(write)
+        assert hands.sent == 1
+        why[0] = "bob has the lock"
+        for asked in (hands.get(DEPLOYMENTS, "shop", "cart"), hands.find(DEPLOYMENTS, "shop"), hands.send(write)):
+            with pytest.raises(Halted, match="bob has the lock"):
+                await asked
+        assert (hands.sent, hands.halted, bench.world.log) == (1, "bob has the lock", ["dry run", "send"])
+
+    asyncio.run(dealt())
+
+
+@pytest.mark.parametrize(("taken", "outcome", "undo"), [(0, Outcome.FAILED, False), (1, Outcome.OK, True)])
+def test_what_was_refused_after_a_part_of_it_was_done_is_looked_at(taken: int, outcome: Outcome, undo: bool) -> None:
+    bench = Bench()
+    bench.plan = asyncio.run(Twice().plan(CART, {}, bench.hands))
+    bench.world.log.clear()
+
+    class Refusing(StageHands):
+        async def send(self, write: Write, *, dry_run: bool = False) -> Document:
+            if not dry_run and bench.world.log.count("send") == taken:
+                bench.world.log.append("refused")
+                raise written(WriteFault.FORBIDDEN)
+            return await super().send(write, dry_run=dry_run)
+
+    trail, locks = StageTrail(bench.world), StageLocks(bench.world)
+    runner = Runner(Refusing(bench.world), trail, locks, Policy(), lambda _: bench.found)
+    ended = asyncio.run(runner.run(Twice(), Orders(bench.plan), bench._note))
+    assert (ended.outcome, ended.undo is not None) == (outcome, undo)
+    assert ("nothing was changed" in ended.text) is not taken, ended.text
+    assert ("step verify" in bench.world.log) is bool(taken)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"blocked": "a pod may not go"}, "a pod may not go"),
+        ({"edits": (Edit("spec.image", "a", "b"), Edit("spec.more", "", "x"))}, "now also: spec.more"),
+        ({"edits": ()}, "no longer: spec.image"),
+        ({"edits": (Edit("spec.image", "a", "c"),)}, "otherwise: spec.image"),
+        ({"parameters": {"at": "another time"}}, "what it would do is no longer what was shown"),
+    ],
+)
+def test_a_plan_that_came_out_otherwise_is_not_carried_out(changes: dict[str, Any], said: str) -> None:
+    bench = Bench()
+    bench.plan = structs.replace(bench.plan, edits=(Edit("spec.image", "a", "b"),))
+    action, planned = Mend(), bench.plan
+
+    async def again(*_: object) -> Plan:
+        return structs.replace(planned, **changes)
+
+    action.plan = again  # type: ignore[method-assign]
+    ended = asyncio.run(bench.runner.run(action, Orders(planned), bench._note))
+    assert ended.outcome is Outcome.CANCELLED
+    assert said in ended.text
+    assert "send" not in bench.world.log
+
+
+@pytest.mark.parametrize(("spec", "outcome"), [("good", Outcome.OK), ("bad", Outcome.FAILED)])
+def test_what_a_dead_console_did_can_be_undone_where_it_was_done(spec: str, outcome: Outcome) -> None:
+    bench = Bench()
+    bench.world.spec = spec
+    found = asyncio.run(resolve(Mend(), bench.plan, bench.hands, bench._note))
+    assert found.outcome is outcome
+    assert found.undo == (bench.plan.undo if outcome is Outcome.OK else None)
+    assert bench.world.log == []
 
 
 @pytest.mark.parametrize(
@@ -233,9 +317,14 @@ def test_a_console_that_closes_leaves_the_outcome_unknown() -> None:
 
 def test_what_is_kept_can_be_read_again_and_holds_no_secret() -> None:
     plan = Bench().plan
+    told = b'{"comment":"tried ghp_0123456789abcdefghijABCDEFGHIJ012345",' + plan.writes[0].body[1:]
+    plan = structs.replace(plan, writes=(structs.replace(plan.writes[0], body=told),))
     body = json.loads(json.dumps(recorded(plan, Consent("INC-42"), "INC-42")))
     assert "hunter2" not in json.dumps(body)
-    assert "aHVudGVyMg" not in json.dumps(body)
+    (sent,) = [b64decode(one["body"]).decode() for one in body["plan"]["writes"]]
+    assert "DB_PASSWORD" in sent
+    assert not {"hunter2", "ghp_0123456789abcdefghijABCDEFGHIJ012345"} & set(re.split(r"\W+", sent)), sent
+    assert body["requests"] == [sha256(one.body).hexdigest() for one in plan.writes]
     again = remembered(body)
     assert (again.action, again.target, again.undo, again.parameters) == (
         plan.action,
