@@ -6,10 +6,13 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from widgets.ink import UNICODE_SIGNS, Ink, InkLine, Layer, Signs, fill, fit_spans
+from widgets.ink import UNICODE_SIGNS, Ink, InkLine, Layer, Signs, cells_of, fill, fit_spans
 from widgets.viewmodels import Column, Row, Tone
 
 GAP = 1
+BREATH = 3
+"""Cells beyond their texts that columns take where there is room for all."""
+
 DETAIL_INDENT = 4
 
 
@@ -21,11 +24,13 @@ class Slot(NamedTuple):
     width: int
 
 
-def fit_columns(columns: Sequence[Column], width: int) -> tuple[Slot, ...]:
+def fit_columns(columns: Sequence[Column], width: int, needs: Sequence[int] = ()) -> tuple[Slot, ...]:
     """Return the columns that fit into `width` cells, in their order, with one cell between them.
 
     Columns go from the highest priority number down (of equals the last one first) until the least widths fit; priority
-    0 stays and is narrowed, widest first. Room that is left is shared by weight, the last cells going to the leftmost.
+    0 stays and is narrowed, widest first. `needs` are the cells that the widest texts seen take, by column: room goes
+    where text would be cut, the shortest cut first, and what is left lies behind the last elastic column, so that what
+    belongs together stands together. Without them room is shared by weight, the last cells going to the leftmost.
     """
     kept = list(range(len(columns)))
     while _room(columns, kept, width) < 0:
@@ -41,16 +46,57 @@ def fit_columns(columns: Sequence[Column], width: int) -> tuple[Slot, ...]:
             break
         widths[widest] -= 1
         room += 1
-    weight = sum(columns[index].weight for index in kept)
-    if room > 0 and weight:
-        shares = {index: room * columns[index].weight // weight for index in kept}
-        rest = room - sum(shares.values())
-        for index in kept:
-            if columns[index].weight and rest:
-                shares[index] += 1
-                rest -= 1
-            widths[index] += shares[index]
+    if room >= 0 and any(needs):
+        room = _give_to_needs(columns, widths, room, needs)
+        _give_rest(columns, widths, room)
+    elif room > 0:
+        _share(columns, widths, room)
     return _place(kept, widths, width)
+
+
+def _give_to_needs(columns: Sequence[Column], widths: dict[int, int], room: int, needs: Sequence[int]) -> int:
+    """Widen the columns whose texts are cut, from what is left and what elastic ones do not use; return the room."""
+    short = {index: needs[index] - cells for index, cells in widths.items() if needs[index] > cells}
+    loose = {
+        index: spare
+        for index, cells in widths.items()
+        if columns[index].weight and (spare := cells - max(needs[index], cells_of(columns[index].title) + 1)) > 0
+    }
+    while (lacking := sum(short.values()) - room) > 0 and loose:
+        widest = max(loose, key=lambda index: (loose[index], index))
+        taken = min(lacking, loose.pop(widest))
+        widths[widest] -= taken
+        room += taken
+    for place, index in enumerate(sorted(short, key=lambda index: (short[index], index))):
+        given = min(short[index], room // (len(short) - place))
+        widths[index] += given
+        room -= given
+    return room
+
+
+def _give_rest(columns: Sequence[Column], widths: dict[int, int], room: int) -> None:
+    """Let elastic columns breathe, and give what is left to the last of them."""
+    elastic = [index for index in widths if columns[index].weight]
+    for index in elastic[:-1]:
+        breath = min(BREATH, room // len(elastic))
+        widths[index] += breath
+        room -= breath
+    if elastic:
+        widths[elastic[-1]] += room
+
+
+def _share(columns: Sequence[Column], widths: dict[int, int], room: int) -> None:
+    """Share the room by weight, the last cells going to the leftmost."""
+    weight = sum(columns[index].weight for index in widths)
+    if not weight:
+        return
+    shares = {index: room * columns[index].weight // weight for index in widths}
+    rest = room - sum(shares.values())
+    for index in widths:
+        if columns[index].weight and rest:
+            shares[index] += 1
+            rest -= 1
+        widths[index] += shares[index]
 
 
 def _room(columns: Sequence[Column], kept: Sequence[int], width: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from widgets.ink import UNICODE_SIGNS, Ink, InkLine, Layer, Signs, changed_runs, fit_spans
+from widgets.ink import UNICODE_SIGNS, Ink, InkLine, Layer, Signs, cells_of, changed_runs, fit_spans
 from widgets.table_cursor import KeyCursor
 from widgets.table_layout import RowGeometry, Slot, detail_line, fit_columns, header_line, row_line
 from widgets.viewmodels import Row, Span, TableVM, Tone
@@ -34,6 +34,8 @@ class TableView:
         self.cursor_y = -1
         self._geometry = RowGeometry(0, {})
         self._slots: tuple[Slot, ...] = ()
+        self._needs: list[int] = []
+        self._wider = False
         self._rows: dict[str, Row] = {}
         self._inked: dict[str, tuple[Row, Layer, list[InkLine]]] = {}
         self._seen: dict[str, str] = {}
@@ -93,6 +95,7 @@ class TableView:
             for key in changed:
                 self._rows.pop(key, None)
         if vm.columns != old.columns:
+            self._needs = [0] * len(vm.columns)
             self._lay_out_columns()
         reordered = vm.order is not old.order and vm.order != old.order
         if not reordered and vm.tall == old.tall:
@@ -100,7 +103,8 @@ class TableView:
         return self._rearrange(reordered=reordered)
 
     def _lay_out_columns(self) -> None:
-        self._slots = fit_columns(self.vm.columns, self.width)
+        self._slots = fit_columns(self.vm.columns, self.width, self._needs)
+        self._wider = False
         self._inked.clear()
 
     def _rearrange(self, *, reordered: bool) -> bool:
@@ -147,7 +151,17 @@ class TableView:
         return self.step(rows or pages)
 
     def build(self) -> list[InkLine]:
-        """Return the ink of every line, and set `cursor_y` to the line of the cursor's row (-1: there is none)."""
+        """Return the ink of every line, and set `cursor_y` to the line of the cursor's row (-1: there is none).
+
+        Where a row has come on screen whose texts are wider than all before, the columns are laid out for them.
+        """
+        lines = self._build()
+        if self._wider:
+            self._lay_out_columns()
+            lines = self._build()
+        return lines
+
+    def _build(self) -> list[InkLine]:
         self.cursor_y = -1
         if self.height == 0:
             return []
@@ -192,7 +206,16 @@ class TableView:
             if len(self._rows) >= ROWS_KEPT:
                 self._rows.clear()
             row = self._rows[key] = self.vm.row(key)
+            self._measure(row)
         return row
+
+    def _measure(self, row: Row) -> None:
+        """Note the texts that are wider than those seen: columns only grow, so that they stand still under the eye."""
+        for index, (span, need) in enumerate(zip(row.cells, self._needs, strict=False)):
+            cells = cells_of(span.text)
+            if cells > need:
+                self._needs[index] = cells
+                self._wider = True
 
 
 class TablePainting:

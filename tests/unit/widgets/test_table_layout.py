@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +54,31 @@ def text(line: InkLine) -> str:
 )
 def test_columns_go_by_priority_and_share_what_is_left(width: int, shown: list[tuple[int, int]]) -> None:
     assert [(slot.column, slot.width) for slot in fit_columns(COLUMNS, width)] == shown
+
+
+@pytest.mark.parametrize(
+    ("needs", "widths"),
+    [
+        ([1, 12, 3, 30, 3], [1, 13, 6, 32, 4]),
+        ([1, 30, 3, 12, 3], [1, 31, 6, 14, 4]),
+        ([1, 60, 3, 14, 3], [1, 31, 6, 14, 4]),
+        ([1, 5, 3, 60, 3], [1, 9, 6, 36, 4]),
+        ([1, 9, 9, 9, 9], [1, 15, 9, 22, 9]),
+    ],
+)
+def test_room_goes_where_text_would_be_cut(needs: list[int], widths: list[int]) -> None:
+    assert [slot.width for slot in fit_columns(COLUMNS, 60, needs)] == widths
+
+
+@given(ANY_COLUMNS, st.integers(0, 200), st.lists(st.integers(0, 300), min_size=8, max_size=8))
+def test_what_is_needed_moves_no_column_out_and_none_over_the_edge(
+    columns: list[Column], width: int, needs: list[int]
+) -> None:
+    slots = fit_columns(columns, width, needs)
+    assert [slot.column for slot in slots] == [slot.column for slot in fit_columns(columns, width)]
+    assert all(slot.width >= 1 for slot in slots)
+    assert all(left.x + left.width + 1 == right.x for left, right in pairwise(slots))
+    assert not slots or slots[-1].x + slots[-1].width <= width
 
 
 @given(ANY_COLUMNS, st.integers(0, 200))
