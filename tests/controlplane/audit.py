@@ -15,12 +15,16 @@ POLICY: dict[str, Any] = {
     "omitStages": ["RequestReceived"],
     "rules": [
         {"level": "None", "verbs": ["get", "list", "watch"]},
+        {"level": "Metadata", "resources": [{"group": "argoproj.io", "resources": ["rollouts/status"]}]},
         {"level": "None", "resources": [{"group": "", "resources": ["events", "*/status", "*/binding"]}]},
         {"level": "None", "resources": [{"group": "*", "resources": ["*/status", "endpointslices"]}]},
         {"level": "Metadata"},
     ],
 }
-"""Changes alone, and none of what nodes and controllers report all the time; bodies are not kept."""
+"""Changes alone, and none of what nodes and controllers report all the time; bodies are not kept.
+
+The status of a Rollout is where its orders stand, so that is kept.
+"""
 
 LOG = "audit.log"
 """The file in a plane's folder."""
