@@ -144,6 +144,27 @@ async def test_what_came_after_the_confirmation_stops_it_and_is_named(pair: Pair
         assert not pair.active(pair.first)
 
 
+@pytest.mark.parametrize("what", ["extend", "expire"])
+async def test_a_silence_that_another_ended_meanwhile_is_neither_extended_nor_ended(pair: Pair, what: str) -> None:
+    name = f"Over{what}"
+    pair.hold(posted(name, app="cart"))
+    async with operator({"am-1": pair.first.url, "am-2": pair.second.url}) as one:
+        ended = await one.do(
+            "silence", await one.alert(name), matchers=f"alertname={name}", for_="1h", comment="INC-42"
+        )
+        assert ended.undo is not None
+        silence = Target(ended.undo.ref, SILENCES)
+        given = {"for_": "30m"} if what == "extend" else {}
+        plan = await one.plan(what, silence, **given)
+        assert (await one.do("expire", silence)).outcome is Outcome.OK
+        before = pair.first.get("/api/v2/silences")
+        late = await one.run(plan)
+        assert late.outcome is Outcome.CANCELLED, late.text
+        assert "nothing was changed" in late.text
+        assert not pair.active(pair.first)
+        assert pair.first.get("/api/v2/silences") == before
+
+
 async def test_one_peer_down_another_takes_it_once(pair: Pair) -> None:
     pair.hold(posted("Down", app="cart"))
     async with operator({"gone": "http://127.0.0.1:9", "am-2": pair.second.url}) as one:
