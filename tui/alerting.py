@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cache.state.records import Place
+from services.errors import Problem
 from services.model.ref import Ref
 from tui.navigation import Navigation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cache.state.past import Past
     from services.model.alert import Alert
     from tui.presenters.page import Found, Page
 
@@ -36,6 +43,7 @@ class Alerting(_Base):
             """Send a text to the terminal's clipboard."""
 
     sought: Page | None = None
+    _read_for: Page | None = None
     _sought_until = 0.0
     _answered_at: float | None = None
     _said_until: float
@@ -45,6 +53,8 @@ class Alerting(_Base):
         tables = self.console_state.feed.snapshot().tables
         if place.view == "alert" and (alert := tables.get("alerts", {}).get(place.subject)) is not None:
             self.open_alert(alert)
+        elif place.view == "alert":
+            self.open_over(place.subject, lambda: None)
         elif place.view == "explain" and (row := tables.get("rollouts", {}).get(place.subject)) is not None:
             self.explain(row.ref)
 
@@ -53,6 +63,39 @@ class Alerting(_Base):
         from tui.screens.alert import AlertScreen
 
         self._open(AlertScreen(self.console_state, alert))
+
+    def open_over(self, key: str, otherwise: Callable[[], object]) -> None:
+        """Open an alert that is over by its key; `otherwise` is done where nothing is known of it."""
+        from tui.presenters.alert_past import past_alerts
+        from tui.recorded import recorded_alert
+
+        past, current, known = self._looking_back()
+        events = self.console_state.feed.snapshot().events
+        over = next((one for one in past_alerts(events, current, 0.0, known=known) if one.key == key), None)
+        if over is not None:
+            self.open_alert(over)
+            return
+        if past is None:
+            otherwise()
+            return
+
+        def arrived(found: Alert | None, _: Problem | None) -> None:
+            if found is not None:
+                self.open_alert(found)
+            else:
+                otherwise()
+
+        self.work(partial(asyncio.to_thread, recorded_alert, past, key, current, known=known), arrived)
+
+    def _looking_back(self) -> tuple[Past | None, Mapping[str, Alert], bool]:
+        """Return what may be read of the past, the alerts of now, and whether all others are over for sure."""
+        from tui.presenters.alert_sources import evidence_of
+
+        console = self.console_state
+        snapshot = console.feed.snapshot()
+        evidence = evidence_of(snapshot, console.clock.now(), console.alert_servers())
+        past = console.past() if console.past is not None else None
+        return past, snapshot.tables.get("alerts", {}), evidence.whole
 
     def explain(self, ref: Ref, alert: Alert | None = None) -> None:
         """Say why a workload is broken, and what changed; `alert` is what was asked about."""
@@ -96,6 +139,12 @@ class Alerting(_Base):
             self._land(found)
         return found.known
 
+    def open_recorded(self, text: str, otherwise: Callable[[], object]) -> None:
+        """Open the alert that is over that a page means, where one was recorded; `otherwise` is done where not."""
+        from tui.presenters.page import read_page
+
+        self._look_back(read_page(text), otherwise)
+
     def near(self, text: str) -> str:
         """Return what comes near a name that nothing has, as the end of a sentence."""
         from tui.presenters.page import near_to, near_words
@@ -112,7 +161,6 @@ class Alerting(_Base):
             return True
         from tui.presenters.alert_sources import evidence_of
         from tui.presenters.page import Means, find_page, missing_words, seeking_words, settled, unknown_words
-        from tui.presenters.page_past import find_past
 
         console = self.console_state
         snapshot, lens, cluster = console.feed.snapshot(), console.lens(), console.summary().reading
@@ -128,14 +176,41 @@ class Alerting(_Base):
             self._land(found)
         elif now >= self._sought_until or (self._answered_at is not None and now - self._answered_at >= wait):
             self.sought = None
-            if (over := find_past(page, snapshot, known=evidence.whole)).known:
-                self._land(over)
-            else:
+
+            def unknown() -> None:
                 self.say(unknown_words(page, found, missing_words(page, cluster, evidence, lens), lens))
                 self._said_until = now + READ_FOR
+
+            self._look_back(page, unknown)
         else:
             self.say(seeking_words(page, missing_words(page, cluster, evidence, lens), lens))
         return self.sought is None
+
+    def _look_back(self, page: Page, otherwise: Callable[[], object]) -> None:
+        """Land on the alert that is over that a page means; read from the disk only where nobody else knows it."""
+        from tui.presenters.page_past import SOUGHT, find_past
+        from tui.recorded import find_recorded
+
+        past, current, known = self._looking_back()
+        over = find_past(page, self.console_state.feed.snapshot().events, current, known=known)
+        if over.known or past is None or page.means not in SOUGHT:
+            if over.known:
+                self._land(over)
+            else:
+                otherwise()
+            return
+        self._read_for = page
+
+        def arrived(found: Found | None, _: Problem | None) -> None:
+            if self._read_for is not page or self.sought is not None:
+                return
+            self._read_for = None
+            if found is not None and found.known:
+                self._land(found)
+            else:
+                otherwise()
+
+        self.work(partial(asyncio.to_thread, find_recorded, past, page, current, known=known), arrived)
 
     def _land(self, found: Found) -> None:
         if found.alert is not None:

@@ -51,8 +51,9 @@ class Measurements:
         if any(series.last is not None for series in values):
             return AlertHistory(tuple(values), firing, "prometheus", why)
         from cache.samples import value_of
+        from tui.presenters.alert_past import live_key
 
-        sampled = await self._sampled(value_of(alert.key), since, until, columns)
+        sampled = await self._sampled(value_of(live_key(alert.key)), since, until, columns)
         if sampled is None:
             return AlertHistory((), firing, "", why or "Nothing was measured in this time.")
         return AlertHistory((sampled,), firing, SAMPLED, why)

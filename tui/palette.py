@@ -124,7 +124,7 @@ def _open(app: QuarterdeckApp, going: Going) -> None:
         app.console_state.kinds = tuple(kinds)
         found = find_resource(going.view, kinds)
         if found is None:
-            app.say(f"The server knows no kind {going.view}{app.near(going.said)}")
+            app.open_recorded(going.said, partial(_say_unknown, app, going))
         elif "list" not in found.verbs:
             app.say(f"{found.resource.plural} cannot be listed.")
         elif (view := view_named(found.resource.plural)) is not None and view.table == found.resource.table:
@@ -136,6 +136,10 @@ def _open(app: QuarterdeckApp, going: Going) -> None:
         arrived(app.console_state.kinds, None)
     else:
         app.ask(lambda session: session.resources(), arrived)
+
+
+def _say_unknown(app: QuarterdeckApp, going: Going) -> None:
+    app.say(f"The server knows no kind {going.view}{app.near(going.said)}")
 
 
 def open_contexts(app: QuarterdeckApp) -> None:

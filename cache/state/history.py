@@ -17,7 +17,7 @@ from cache.reading import connect_to_read
 from cache.samples import HOUR, STEP, unit_of
 from cache.state.first_paint import check_version
 from cache.state.hours import Buckets
-from cache.state.packing import EventDetail
+from cache.state.packing import unpack_event
 from cache.state.records import BRIDGED, EventQuery, HealthyMark, Span
 from cache.versions import STATE_FILE, STATE_VERSION
 from services.model.cost import CostHour
@@ -189,18 +189,18 @@ def _narrowed(query: EventQuery) -> tuple[str, list[Any]]:
 def _event(row: tuple[Any, ...]) -> Event | None:
     event_id, at, seen_at, kind, severity, text, packed = row
     try:
-        detail = msgspec.msgpack.decode(packed, type=EventDetail)
+        ref, payload = unpack_event(packed)
         return Event(
             id=event_id,
             at=at,
             seen_at=seen_at,
             kind=EventKind(kind),
-            ref=detail.ref,
+            ref=ref,
             text=safe_text(text),
             severity=Severity(severity),
-            payload={key: safe_text(value, MAX_LINE) for key, value in detail.payload.items()},
+            payload={key: safe_text(value, MAX_LINE) for key, value in payload.items()},
         )
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, zlib.error, ValueError):
         return None
 
 

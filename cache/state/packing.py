@@ -16,6 +16,7 @@ from services.model.alert import Alert, AlertPeer, Silence
 from services.model.cluster import CronJob, Job, KubeEvent, Namespace, Node, Symptom
 from services.model.ref import CRONJOBS, EVENTS, JOBS, NAMESPACES, NODES, PODS, Ref
 from services.model.source import SourceStatus
+from services.model.timeline import Event
 from services.model.workload import Pod, Rollout
 from services.ports import Key, Table
 
@@ -50,10 +51,50 @@ _ENCODER = msgspec.msgpack.Encoder(enc_hook=plain)
 
 
 class EventDetail(Struct, frozen=True, gc=False, array_like=True):
-    """The part of an event that is never searched by."""
+    """The part of an event that no index is for. Words are looked for in `payload`; `long` is its long part, packed."""
 
     ref: Ref
     payload: dict[str, str] = {}
+    long: bytes = b""
+
+
+MOST_LONG = 1 << 20
+"""Bytes of what is long that are read back of one event."""
+
+LONG = 48
+"""Characters from which what is told of an event is packed: nobody looks for its words."""
+
+_COMMON = (
+    b'","priority":"","instance":"","job":"kube-state-metrics","prometheus":"monitoring/k8s","service":"","container":"'
+    b'","deployment":"","node":"","pod":"","team":"","cluster":"","region":"sum by (namespace, rate(container_memory_'
+    b"kube_pod_container_status_waiting_reason{reason=CrashLoopBackOff[5m])) kube_deployment_status_replicas_available"
+    b'{job="kube-state-metrics"} histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[5m]'
+    b'http_requests_total{code=~"5.."}","description":"","message":"is in waiting state Pod Deployment has fewer '
+    b'replicas than it should. of the requests to fail. is crash looping ("dashboard":"https://grafana.example/d/'
+    b'","summary":"","runbook_url":"https://runbooks.prometheus-operator.dev/runbooks/kubernetes/","severity":"critical'
+    b'","severity":"warning","namespace":"{"alertname":"'
+)
+"""What alerts say again and again. Never to be changed: what was packed with it is read with it."""
+
+
+def pack_event(event: Event) -> bytes:
+    """Return what an event tells beside its columns; what is long is compressed. `payload` is safe to be shown."""
+    short = {name: value for name, value in event.payload.items() if len(value) < LONG}
+    long = {name: value for name, value in event.payload.items() if len(value) >= LONG}
+    if not long:
+        return pack(EventDetail(event.ref, short))
+    squeezer = zlib.compressobj(9, zdict=_COMMON)
+    return pack(EventDetail(event.ref, short, squeezer.compress(_ENCODER.encode(long)) + squeezer.flush()))
+
+
+def unpack_event(packed: bytes) -> tuple[Ref, dict[str, str]]:
+    """Return the object of an event and what is told of it. Raises msgspec.MsgspecError or zlib.error."""
+    detail = msgspec.msgpack.decode(packed, type=EventDetail)
+    if not detail.long:
+        return detail.ref, detail.payload
+    spread = zlib.decompressobj(zdict=_COMMON)
+    long = msgspec.msgpack.decode(spread.decompress(detail.long, MOST_LONG), type=dict[str, str])
+    return detail.ref, detail.payload | long
 
 
 def object_key(ref: Ref) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 
+from msgspec import structs
+
 from cache.state import measures
 from cache.state.backlog import Batch, Marked, Saved
-from cache.state.packing import EventDetail, object_key, pack, pack_rows
+from cache.state.packing import object_key, pack, pack_event, pack_rows
 from cache.state.records import Memo, Place
 from services.model.timeline import Event
 from services.ports import Table
@@ -85,11 +87,15 @@ def _write_events(connection: sqlite3.Connection, identity: int, events: Iterabl
                 safe_text(event.text),
                 event.ref.namespace,
                 object_key(event.ref),
-                pack(EventDetail(event.ref, {key: safe_text(value, MAX_LINE) for key, value in event.payload.items()})),
+                pack_event(event),
             )
-            for event in events
+            for event in map(_shown, events)
         ),
     )
+
+
+def _shown(event: Event) -> Event:
+    return structs.replace(event, payload={key: safe_text(value, MAX_LINE) for key, value in event.payload.items()})
 
 
 def _write_tables(connection: sqlite3.Connection, identity: int, tables: Mapping[Table, Saved], now: float) -> None:

@@ -145,7 +145,11 @@ def less(was: Event) -> str:
 
 
 def known(event: Event) -> dict[str, Any]:
-    """Return what of a payload can be read back: neither numbers nor keys from before, moments as whole seconds."""
-    said = {name: each for name, each in event.payload.items() if name != "before" and not name.startswith("key ")}
+    """Return what of a payload can be read back: neither numbers nor keys from before, moments as whole seconds.
+
+    Of an alert that is over a Prometheus knows the labels, and not what its rule said of it.
+    """
+    lost = {"before", "annotations", "expression", "rule_at"}
+    said = {name: each for name, each in event.payload.items() if name not in lost and not name.startswith("key ")}
     moments = {name: math.floor(float(said[name])) for name in ("onset", "fired_at") if said.get(name)}
     return said | moments if event.kind is EventKind.ALERT else said

@@ -185,5 +185,5 @@ async def test_an_alert_that_ended_before_anybody_looked_lands_on_its_screen(ope
         assert "no longer shown by any server" in deck.text
         assert "BECAUSE" in deck.text
         assert "ended 1m ago, began 03:03:07" in deck.text
-        assert "not kept of an alert that is over" in deck.text
+        assert scene_alerts.RUNBOOK in deck.text
         assert "it is over: :timeline says when it fired" in deck.footer

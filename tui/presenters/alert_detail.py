@@ -35,6 +35,7 @@ RUNBOOKS = ("runbook_url", "runbook", "playbook_url")
 DASHBOARDS = ("dashboard_url", "dashboard", "grafana_url", "dashboard_link")
 SAID = ("summary", "message", "description")
 MOST_PODS = 8
+DAY = 86400.0
 MOST_SUSPECTS = 5
 MOST_WORDS = 12
 _BACK_OFF = re.compile(r"[,:]? ?back-off \S+ restarting failed container=.*", re.IGNORECASE)
@@ -94,14 +95,19 @@ def present_alert(
     words: LastWords,
     keys: Mapping[str, str],
     lens: Lens,
+    unread: str = "",
 ) -> tuple[Line, ...]:
-    """Return everything about an alert, the most needed first. `keys` are those that copy links, by what they copy."""
+    """Return everything about an alert, the most needed first. `keys` are those that copy links, by what they copy.
+
+    `unread` says why what changed before the onset is not known, "" where it is.
+    """
     row = workload_of(alert, snapshot)
     links = links_of(alert)
-    lines = [*_state(alert, lens), *_because(row, suspects, lens), *_suspects(suspects, lens)]
+    lines = [*_state(alert, lens), *_of_now(_because(row, suspects, lens), alert)]
+    lines += _suspects(suspects, lens, unread)
     lines += _links(links, keys, lens, remembered=not (alert.peers or alert.annotations))
-    lines += _pods(row, alert, snapshot, lens)
-    lines += present_last_words(words, lens)
+    lines += _of_now(_pods(row, alert, snapshot, lens), alert)
+    lines += _of_now(present_last_words(words, lens), alert)
     if links.source:
         lines.append(labelled("RULE AT", Span(lens.text(links.source, 1000), Tone.MUTED)))
     lines += [*_rule(alert, lens), *_silences(alert, snapshot, lens)]
@@ -132,7 +138,8 @@ def _state(alert: Alert, lens: Lens) -> list[Line]:
     tone = tone_of(alert)
     since = since_words(alert, lens)
     word = ", began" if alert.state is AlertState.ENDED else " since"
-    at = f"{word} {clock(alert.onset, seconds=True)}" if alert.onset else ""
+    near = lens.now - alert.onset < DAY
+    at = f"{word} {clock(alert.onset, seconds=True) if near else moment(alert.onset, lens.now)}" if alert.onset else ""
     doing = "firing" if alert.state is AlertState.FIRING else alert.state.value
     spans = [lens.badge(alert.severity), Span(f" {doing} {since}{at}", tone)]
     value = value_words(alert, lens)
@@ -166,8 +173,18 @@ def _because(row: Rollout | None, suspects: Sequence[Suspect], lens: Lens) -> li
     return lines
 
 
-def _suspects(suspects: Sequence[Suspect], lens: Lens) -> list[Line]:
+def _of_now(lines: list[Line], alert: Alert) -> list[Line]:
+    """Return what is said of the cluster, marked as of this moment where the alert is over."""
+    if alert.state is not AlertState.ENDED:
+        return lines
+    now = Span("now  ", Tone.MUTED)
+    return [(label, now, *spans) if label.text.strip() else (label, *spans) for label, *spans in lines]
+
+
+def _suspects(suspects: Sequence[Suspect], lens: Lens, unread: str = "") -> list[Line]:
     """Return the suspects: the first with each line of its score, the others in a line each."""
+    if not suspects and unread:
+        return [labelled("SUSPECT", Span(lens.text(f"not known: {unread}", 200), Tone.MUTED))]
     if not suspects:
         return [labelled("SUSPECT", Span("none: nothing that changed lies near it in place and time", Tone.MUTED))]
     first, *others = suspects[:MOST_SUSPECTS]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from msgspec import Struct
 
 from services.model.alert import Alert
 from services.model.change import Change
 from services.model.metric import Golden, Series
+from services.model.severity import Severity
 from tui.glyphs import ASCII
 from tui.presenters.alert_words import change_word, threshold_of
-from tui.presenters.lens import Lens, clock
-from widgets.chart_layout import ChartVM, Limit, Mark, Pen, joined_marks
+from tui.presenters.lens import Lens, clock, moment
+from widgets.chart_layout import HALF, ChartVM, Limit, Mark, Pen, States, joined_marks
 from widgets.measures import measured
-from widgets.viewmodels import Span, Tone
+from widgets.viewmodels import Line, Span, Tone
 
 WINDOWS = (("1h", 3600.0), ("6h", 21600.0), ("24h", 86400.0), ("7d", 604800.0))
 """How far back a chart may look: what it is called, and seconds."""
@@ -23,18 +25,37 @@ WINDOWS = (("1h", 3600.0), ("6h", 21600.0), ("24h", 86400.0), ("7d", 604800.0))
 DAY = 86400.0
 BEYOND = 1 - 1e-9
 """The part of a bound from which on a value is taken to be at it: scaling rounds."""
+WHOLE: Mapping[str, str] = MappingProxyType({})
+BRIEFLY = MappingProxyType({"request": "req", "limit": "lim"})
 LATE = 3
 """Steps without a value at the end from which the head says since when there is none."""
 
 
 class Plan(Struct, frozen=True):
-    """What a chart is to be besides its values: its name, its limits, its line's tone, and what is said `beside`."""
+    """What a chart is to be besides its values: its name, its limits, its line's tone, and what is said `beside`.
+
+    `bound` is the highest value that can be told, and `states` what was the case when.
+    """
 
     title: str
     limits: tuple[Limit, ...] = ()
     tone: Tone = Tone.NOTICE
     unit: str = ""
     beside: tuple[str, ...] = ()
+    bound: float = math.inf
+    states: States | None = None
+
+
+def window_words(window: int, until: float, lens: Lens) -> str:
+    """Return "last 6h", or "6h until Nov 18 03:10" of what is over (`until` epoch seconds, 0 for now)."""
+    name = WINDOWS[window][0]
+    return f"{name} until {moment(until, lens.now)}" if until else f"last {name}"
+
+
+def window_for(alert: Alert) -> int:
+    """Return the first window that shows an alert that is over from before its onset, else the longest."""
+    lasted = max(0.0, alert.ended_at - alert.onset)
+    return next((at for at, (_, length) in enumerate(WINDOWS) if lasted < 0.8 * length), len(WINDOWS) - 1)
 
 
 def pen_of(lens: Lens) -> Pen:
@@ -51,11 +72,12 @@ def present_chart(
     title = Span(lens.text(plan.title, 60), Tone.STRONG)
     if series is None or series.last is None:
         said = lens.text(missing, 300) or "nothing was measured in this time"
-        return ChartVM((title,), pen=pen_of(lens), message=said)
+        return ChartVM((title,), pen=pen_of(lens), states=plan.states, message=said)
     unit = series.unit or plan.unit
     end = series.start + series.step * len(series.values)
     return ChartVM(
         head=(title, Span("  "), *_head(series, unit, plan, lens)),
+        briefs=_briefs(title, series, unit, plan, lens) if plan.limits else (),
         unit=unit,
         start=series.start,
         step=series.step,
@@ -67,22 +89,33 @@ def present_chart(
         ends=(_moment(series.start, end), _moment(end, end)),
         pen=pen_of(lens),
         tone=plan.tone,
+        states=plan.states,
     )
 
 
-def _head(series: Series, unit: str, plan: Plan, lens: Lens) -> list[Span]:
-    """Return "0.2 % → 12.4 %" and each limit, or since when there has been no value."""
+def _head(
+    series: Series, unit: str, plan: Plan, lens: Lens, *, moved: bool = True, labels: Mapping[str, str] = WHOLE
+) -> list[Span]:
+    """Return "0.2 % → 12.4 %" (where not `moved` "12.4 %") and each limit, or since when there is no value."""
     known = [(index, value) for index, value in enumerate(series.values) if not math.isnan(value)]
     (_, first), (at, last) = known[0], known[-1]
-    before, now = bounded(first, series.bound, unit), bounded(last, series.bound, unit)
-    words = f"{before} {lens.glyphs.right} {now}" if before != now else now
+    bound = min(series.bound, plan.bound)
+    before, now = bounded(first, bound, unit), bounded(last, bound, unit)
+    words = f"{before} {lens.glyphs.right} {now}" if moved and before != now else now
     spans = [Span(words, Tone.STRONG)]
     if len(series.values) - 1 - at >= LATE:
         spans.append(Span(f"  no data since {clock(series.start + (at + 1) * series.step)}", Tone.WARN))
     for limit in plan.limits:
         above = limit.alarms and last > limit.value
-        spans.append(Span(f"  {limit.label} {measured(limit.value, unit)}", Tone.WARN if above else Tone.MUTED))
+        label = labels.get(limit.label, limit.label)
+        spans.append(Span(f"  {label} {measured(limit.value, unit)}", Tone.WARN if above else Tone.MUTED))
     return [*spans, *(Span(f"  {lens.text(words, 60)}", Tone.MUTED) for words in plan.beside)]
+
+
+def _briefs(title: Span, series: Series, unit: str, plan: Plan, lens: Lens) -> tuple[Line, ...]:
+    """Return shorter heads: the limits are worth more than the value of before, and more than their whole names."""
+    short = (_head(series, unit, plan, lens, moved=False, labels=labels) for labels in (WHOLE, BRIEFLY))
+    return tuple((title, Span(" "), *spans) for spans in short)
 
 
 def bounded(value: float, bound: float, unit: str) -> str:
@@ -106,22 +139,24 @@ def marks_of(changes: Iterable[Change], since: float, until: float, lens: Lens) 
     return joined_marks(marks, (until - since) / 40)
 
 
-def alert_plan(alert: Alert) -> Plan:
-    """Return the chart of an alert's value, with its threshold."""
+def alert_plan(alert: Alert, fired: Series | None, lens: Lens) -> Plan:
+    """Return the chart of an alert's value, with its threshold and when it fired."""
+    states = None
+    if fired is not None:
+        states = States("firing", fired.start, fired.step, fired.values, _firing_tone(alert))
+    beside = (
+        (f"{lens.glyphs.bars[HALF]} pending",) if fired is not None and any(0 < one < 1 for one in fired.values) else ()
+    )
     threshold = threshold_of(alert.expression)
     if threshold is None:
-        return Plan("value")
+        return Plan("value", beside=beside, states=states)
     alarms = threshold.operator in (">", ">=")
     limit = Limit(threshold.number, threshold.operator, Tone.WARN, alarms)
-    return Plan(threshold.metric or "value", (limit,), unit=threshold.unit)
+    return Plan(threshold.metric or "value", (limit,), unit=threshold.unit, beside=beside, states=states)
 
 
-def present_firing(series: Series | None, lens: Lens) -> ChartVM:
-    """Return the bars of when an alert fired and was pending: half as high while it only might."""
-    words = Span("firing", Tone.MUTED), Span("  pending half as high", Tone.MUTED)
-    if series is None:
-        return ChartVM(words[:1], pen=pen_of(lens), message="when it fired is not known")
-    return ChartVM(words, start=series.start, step=series.step, values=series.values, pen=pen_of(lens), tone=Tone.WARN)
+def _firing_tone(alert: Alert) -> Tone:
+    return Tone.CRIT if alert.severity is Severity.CRIT else Tone.WARN
 
 
 def golden_charts(

@@ -194,24 +194,13 @@ def find_page(page: Page, snapshot: Snapshot) -> Found:
     if page.means is Means.SILENCE:
         known = page.text in snapshot.tables.get("silences", {})
         return Found(silence=page.text) if known else Found(why="no Alertmanager knows that silence")
-    if page.means is Means.FINGERPRINT:
-        return _best(one for one in alerts.values() if one.fingerprint == page.text)
-    if page.means is Means.EXPRESSION:
-        wanted = _squeezed(page.text)
-        return _best(
-            one
-            for one in alerts.values()
-            if (one.expression and _squeezed(one.expression) == wanted) or page.text in _expressions_of(one)
-        )
-    if page.means is Means.PAGE:
-        return _find_by_words(page, alerts.values())
     if page.means is Means.NOTHING:
         return Found(why=page.why)
     if any(one.is_regex and runnable(one.value) is None for one in page.matchers):
         return Found(why="its filter has a regular expression that is not run here; paste the alert's name instead")
-    found = _best(one for one in alerts.values() if _fits(page, one))
-    if found.known or page.matchers:
-        return found
+    found = _best(one for one in alerts.values() if fits(page, one))
+    if found.known or page.means is not Means.ALERT or page.matchers:
+        return found if found.known or page.means is not Means.PAGE else Found(why=_no_incident(page))
     row = next((row for row in snapshot.tables.get("rollouts", {}).values() if row.ref.name == page.text), None)
     return Found(workload=row) if row is not None else Found(near=_near(page.text, snapshot))
 
@@ -229,19 +218,21 @@ def _find_workload(page: Page, snapshot: Snapshot) -> Found:
     return Found(near=_near(f"{page.namespace}/{page.text}" if page.namespace else page.text, snapshot))
 
 
-def _find_by_words(page: Page, alerts: Iterable[Alert]) -> Found:
-    """Look for a pager's number where people put it: in annotations and labels."""
-    found = _best(
-        one for one in alerts if page.text and any(page.text in said for _, said in (*one.annotations, *one.labels))
-    )
-    if found.known:
-        return found
+def _no_incident(page: Page) -> str:
     number = f"incident {page.text}" if page.text else "its incident"
-    return Found(why=f"{number} cannot be looked up yet; paste the alert's name or its Alertmanager link instead")
+    return f"{number} cannot be looked up yet; paste the alert's name or its Alertmanager link instead"
 
 
-def _fits(page: Page, alert: Alert) -> bool:
-    if page.text and alert.name.casefold() != page.text.casefold():
+def fits(page: Page, alert: Alert) -> bool:
+    """Return whether a page means an alert. A pager's number is looked for where people put it: in what it says."""
+    if page.means is Means.FINGERPRINT:
+        return alert.fingerprint == page.text
+    if page.means is Means.EXPRESSION:
+        same = bool(alert.expression) and _squeezed(alert.expression) == _squeezed(page.text)
+        return same or page.text in _expressions_of(alert)
+    if page.means is Means.PAGE:
+        return bool(page.text) and any(page.text in said for _, said in (*alert.annotations, *alert.labels))
+    if page.means is not Means.ALERT or (page.text and alert.name.casefold() != page.text.casefold()):
         return False
     return all(matches(one, alert.label(one.name)) for one in page.matchers)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -19,13 +21,15 @@ from tui.console import Console
 from tui.lastlog import LastLog
 from tui.measurements import NOT_YET, AlertHistory
 from tui.presenters.alert_detail import links_of, present_alert, present_alert_title
+from tui.presenters.alert_past import PAST, span_of, told_firing
 from tui.presenters.alert_sources import ALERTS, TABLES, evidence_of
 from tui.presenters.alert_targets import target_of, workload_of
-from tui.presenters.chart import WINDOWS, alert_plan, present_chart, present_firing
+from tui.presenters.chart import WINDOWS, alert_plan, present_chart, window_for, window_words
 from tui.presenters.detail import pods_of
 from tui.presenters.freshness import present_state
 from tui.screens.cursor import HAS_LOGS
 from tui.screens.document import ReadingScreen
+from tui.suspicion import Suspicion
 from widgets.chart import TimeSeries
 from widgets.pane import Pane
 from widgets.text_view import TextView
@@ -53,13 +57,17 @@ class AlertScreen(ReadingScreen):
         self.alert = alert
         self.text = TextView(id="alert-text", wrap=True, hang=LABEL_CELLS)
         self.chart = TimeSeries(id="values")
-        self.firing = TimeSeries(id="firing")
         self.pane = Pane(self.text, id="pane-alert")
-        self.history = Pane(self.chart, self.firing, id="pane-history")
+        self.history = Pane(self.chart, id="pane-history")
         self._window = 0
         self._past: AlertHistory | None = None
         self._asked_at = 0.0
         self._log: LastLog | None = None
+        self._is_past = alert.key.startswith(PAST)
+        if self._is_past:
+            self._window = window_for(alert)
+        self._then: Suspicion | None = None
+        self._unread = "what changed then is being read" if self._is_past else ""
 
     @property
     def viewport(self) -> SearchView:
@@ -79,6 +87,8 @@ class AlertScreen(ReadingScreen):
         super().begin()
         self.text.focus()
         self._ask()
+        if self._is_past:
+            self._look_back()
 
     def show_all(self) -> None:
         """Show everything anew."""
@@ -98,11 +108,12 @@ class AlertScreen(ReadingScreen):
         """Let a second pass; now and then ask for the values again."""
         super().tick()
         self._show_words()
-        if self.console.clock.monotonic() - self._asked_at > REFRESH:
+        settled = self._is_past and self._past is not None and self._past.missing != NOT_YET
+        if not settled and self.console.clock.monotonic() - self._asked_at > REFRESH:
             self._ask()
 
     def _take_alert(self) -> None:
-        now = self.console.feed.snapshot().tables.get(ALERTS, {}).get(self.alert.key)
+        now: Alert | None = self.console.feed.snapshot().tables.get(ALERTS, {}).get(self.alert.key)
         if now is not None:
             self.alert = now
         if self._log is not None:
@@ -114,7 +125,27 @@ class AlertScreen(ReadingScreen):
         return pods_of(snapshot, row.ref) if row is not None else ()
 
     def _suspects(self) -> Sequence[Suspect]:
-        return self.console.suspicion().of(self.alert)
+        return (self._then or self.console.suspicion()).of(self.alert)
+
+    def _look_back(self) -> None:
+        """Read what was recorded before the onset of an alert that is over: live state knows the last day alone."""
+        from tui.recorded import Recorded, recorded_around, suspicion_then
+
+        past = self.console.past() if self.console.past is not None else None
+
+        def arrived(recorded: Recorded | None, problem: Problem | None) -> None:
+            if not self.is_attached:
+                return
+            recorded = recorded or Recorded(reason=problem.sentence if problem is not None else "")
+            self._then = suspicion_then(recorded, self.console.feed.snapshot(), self.alert)
+            self._unread = recorded.reason
+            self._show_words()
+            self._show_history()
+
+        if past is None:
+            arrived(Recorded(), None)
+        else:
+            self.quarterdeck.work(partial(asyncio.to_thread, recorded_around, past, self.alert), arrived)
 
     def _show_words(self) -> None:
         if self._log is None or not self.is_attached:
@@ -122,7 +153,7 @@ class AlertScreen(ReadingScreen):
         lens, snapshot = self.console.lens(), self.console.feed.snapshot()
         keys = {name: self.console.keymap.key(f"copy_{name}") for name in ("runbook", "dashboard")}
         lines: Sequence[Line] = present_alert(
-            self.alert, snapshot, self._suspects(), words=self._log.words, keys=keys, lens=lens
+            self.alert, snapshot, self._suspects(), words=self._log.words, keys=keys, lens=lens, unread=self._unread
         )
         self.text.set_vm(TextVM((), tuple(lines)))
         state = present_state(evidence_of(snapshot, lens.now).reading, lens)
@@ -134,8 +165,8 @@ class AlertScreen(ReadingScreen):
 
     def _ask(self) -> None:
         self._asked_at = self.console.clock.monotonic()
-        until = self.console.clock.now()
-        alert, since, window = self.alert, until - WINDOWS[self._window][1], self._window
+        alert, window = self.alert, self._window
+        since, until = self._span()
         columns = max(60, 2 * self.size.width)
 
         def arrived(past: AlertHistory | None, problem: Problem | None) -> None:
@@ -151,18 +182,25 @@ class AlertScreen(ReadingScreen):
 
         self.quarterdeck.work(ask, arrived)
 
+    def _span(self) -> tuple[float, float]:
+        """Return from when to when the chart shows values: up to now, or to soon after the end of what is over."""
+        now, length = self.console.clock.now(), WINDOWS[self._window][1]
+        return span_of(self.alert, length, now) if self._is_past else (now - length, now)
+
     def _changes(self) -> Sequence[Change]:
         return [suspect.change for suspect in self._suspects()]
 
     def _show_history(self) -> None:
         lens, past = self.console.lens(), self._past
-        name = WINDOWS[self._window][0]
         values = past.values if past is not None else ()
         missing = past.missing if past is not None else "asking for the values"
-        chart = present_chart(alert_plan(self.alert), values[0] if values else None, lens, self._changes(), missing)
-        self.chart.set_vm(chart)
-        self.firing.set_vm(present_firing(past.firing if past is not None else None, lens))
-        title = (Span("Value", Tone.STRONG), lens.dash(), Span(f"last {name}"))
+        firing = past.firing if past is not None else None
+        if firing is None and self._is_past:
+            firing = told_firing(self.alert, *self._span(), 2 * self.size.width)
+        plan = alert_plan(self.alert, firing, lens)
+        self.chart.set_vm(present_chart(plan, values[0] if values else None, lens, self._changes(), missing))
+        until = self._span()[1] if self._is_past else 0.0
+        title = (Span("Value", Tone.STRONG), lens.dash(), Span(window_words(self._window, until, lens)))
         more = f"1 of {len(values)} series  " if len(values) > 1 else ""
         source = lens.text(past.source, 60) if past is not None else ""
         self.history.set_vm(PaneVM("", title, (Span(f"{more}{source}", Tone.MUTED),) if more or source else ()))

@@ -19,6 +19,7 @@ from services.model.workload import Rollout
 from services.ports import Changes, Snapshot
 from tui.bindings import Command
 from tui.console import Console
+from tui.presenters.alert_past import is_of, past_key
 from tui.presenters.deck import waiting_message
 from tui.presenters.freshness import Freshness, Reading
 from tui.presenters.lens import Lens
@@ -249,13 +250,16 @@ class TimelineScreen(TableScreen):
             self.quarterdeck.say("this happening has no screen of its own")
 
     def _open_alert(self, event: Event) -> None:
-        """Open the alert where it is still known, else the table of those that bear its name."""
-        key = event.payload.get("alert", "")
-        known = self.console.feed.snapshot().tables.get("alerts", {})
-        if key in known:
-            self.quarterdeck.open_alert(known[key])
-        else:
+        """Open the alert: as it is, as it was when it is over, else the table of those that bear its name."""
+        alert = self.console.feed.snapshot().tables.get("alerts", {}).get(event.payload.get("alert", ""))
+        if alert is not None and is_of(event, alert):
+            self.quarterdeck.open_alert(alert)
+            return
+
+        def listed() -> None:
             self.quarterdeck.open_view("alerts", event.text.split(" ")[0])
+
+        self.quarterdeck.open_over(past_key(event), listed)
 
     def do_explain(self) -> None:
         """Explain the workload it is about."""

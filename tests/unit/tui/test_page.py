@@ -312,6 +312,12 @@ def over(workload: str, ago: float, labels: tuple[tuple[str, str], ...] = LABELS
     return [began_event(row, NOW), ended_event(row, NOW)]
 
 
+def less(event: Event) -> Event:
+    """Return an event as it was recorded before labels were."""
+    return structs.replace(event, payload={name: said for name, said in event.payload.items() if name != "labels"})
+
+
+@pytest.mark.parametrize("forgetful", [False, True])
 @pytest.mark.parametrize(
     ("text", "workload", "of"),
     [
@@ -323,22 +329,31 @@ def over(workload: str, ago: float, labels: tuple[tuple[str, str], ...] = LABELS
             1,
         ),
         (FILTER + quote('{alertname="GoneErrorRate",deployment="cart"}'), "cart", 1),
-        (FILTER + quote('{alertname="GoneErrorRate",cluster="who knows"}'), "web", 2),
         (FILTER + quote('{alertname="GoneErrorRate",namespace="data"}'), "", 0),
         (FILTER + quote('{alertname="GoneErrorRate",namespace=~"(a+)+"}'), "", 0),
         ("NeverErrorRate", "", 0),
         ("http://p/graph?g0.expr=nothing_like_it", "", 0),
     ],
 )
-def test_an_alert_that_is_over_is_found_on_the_timeline(snapshot: Snapshot, text: str, workload: str, of: int) -> None:
+def test_an_alert_that_is_over_is_found_on_the_timeline(
+    snapshot: Snapshot, text: str, workload: str, of: int, forgetful: bool
+) -> None:
     events = (*over("web", 60, (("alertname", "GoneErrorRate"),)), *over("cart", 600), *snapshot.events)
-    there = structs.replace(snapshot, events=events)
     page = read_page(text)
-    assert not find_page(page, there).known
-    found = find_past(page, there, known=True)
+    assert not find_page(page, snapshot).known
+    found = find_past(page, map(less, events) if forgetful else events, snapshot.tables["alerts"], known=True)
     assert (found.of, found.over, found.known) == (of, of > 0, of > 0)
     if found.alert is not None:
         assert (found.alert.entity.workload, found.alert.state) == (workload, AlertState.ENDED)
+
+
+def test_a_label_that_an_alert_had_not_denies_it_where_all_its_labels_are_known(snapshot: Snapshot) -> None:
+    page, events = read_page(FILTER + quote('{alertname="GoneErrorRate",cluster="who knows"}')), over("cart", 600)
+    assert not find_past(page, events, {}, known=True).known
+    found = find_past(page, map(less, events), {}, known=True)
+    assert found.known
+    assert found.alert is not None
+    assert found.alert.label("deployment") == ""
 
 
 def test_a_filter_that_fits_no_alert_of_that_name_does_not_deny_the_name(snapshot: Snapshot) -> None:
