@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from services.actions.drain import BUDGETS
 from services.actions.ordinary import Ordinary
 from services.actions.reading import at, entries, fetch, rehearse, spoken
 from services.actions.spec import Document, Hands, Note, Refused
 from services.errors import Problem
+from services.kubernetes.drain import refusals
 from services.model.action import Ended, Fact, Outcome, Plan, Progress, Right, Stage, Target, Tier, Write
 from services.model.ref import PODS
 from services.model.severity import Severity
@@ -32,16 +34,16 @@ class _Going(Ordinary):
         self._check(document, target)
         write = self._write(document, target)
         _, said = await rehearse(write, document, hands)
-        owner = _owner(document)
+        owner, budgets = _owner(document), await self._budgets(document, target, hands)
         return Plan(
             action=self.id,
             target=target,
             title=f"{self.id.partition('-')[0].capitalize()} pod {target.ref.key}",
-            facts=(*_facts(document, owner), *said),
+            facts=(*_facts(document, owner), *budgets, *said),
             writes=(write,),
             rights=(self._right(target),),
             command=self._command(target),
-            tier=Tier.KEY if owner else Tier.TYPED,
+            tier=_tier(owner, budgets),
             typed=target.ref.name,
             touches=1,
             expects="until it is gone",
@@ -72,6 +74,9 @@ class _Going(Ordinary):
         if at(document, "metadata", "annotations", MIRROR):
             raise Refused(safe_text(f"{spoken(target)} is a mirror of a static pod: its node's kubelet alone ends it."))
 
+    async def _budgets(self, _document: Document, _target: Target, _hands: Hands) -> tuple[Fact, ...]:
+        return ()
+
     def _write(self, document: Document, target: Target) -> Write:
         raise NotImplementedError
 
@@ -86,6 +91,17 @@ class DeletePod(_Going):
     """`kubectl delete pod`, with the pod's uid as a precondition."""
 
     id = "delete-pod"
+
+    async def _budgets(self, document: Document, target: Target, hands: Hands) -> tuple[Fact, ...]:
+        """Say which disruption budgets a deletion passes by: the server asks them for an eviction alone."""
+        try:
+            budgets = await hands.find(BUDGETS, target.ref.namespace)
+        except Problem as problem:
+            text = f"whether a disruption budget protects it is not known: {problem.sentence}"
+            return (Fact("budget", safe_text(text), Severity.NOTICE),)
+        passed = "a deletion passes by it, an eviction would be refused"
+        found = refusals(document, budgets)
+        return tuple(Fact("budget", safe_text(f"{why}: {passed}"), Severity.WARN) for why in found)
 
     def _write(self, document: Document, target: Target) -> Write:
         return Write(
@@ -144,6 +160,13 @@ def _owner(document: Document) -> str:
     owners = entries(at(document, "metadata", "ownerReferences"))
     found = next((one for one in owners if one.get("controller")), None)
     return f"{found.get('kind', '')} {found.get('name', '')}" if found is not None else ""
+
+
+def _tier(owner: str, budgets: Sequence[Fact]) -> Tier:
+    """Return how much has to be said: why, where a budget is overridden; the name, of what does not come back."""
+    if not owner:
+        return Tier.TYPED
+    return Tier.REASON if any(one.severity is Severity.WARN for one in budgets) else Tier.KEY
 
 
 def _facts(document: Document, owner: str) -> list[Fact]:

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from services.kubernetes.wire import epoch
+from services.model.text import SafeText
 from services.sanitize import safe_text
 
 MIRROR = "kubernetes.io/config.mirror"
@@ -281,6 +282,11 @@ def _stuck(pod: Document, document: Document) -> str:
         else ""
     )
     return safe_text(f"{budget.sentence}{advice}")
+
+
+def refusals(pod: Document, budgets: Sequence[Document]) -> tuple[SafeText, ...]:
+    """Return why the PodDisruptionBudgets that cover a pod would not let it be evicted now, a sentence each."""
+    return tuple(safe_text(said) for one in covers(pod, budgets) if (said := _stuck(pod, one)))
 
 
 def closed(nodes: Sequence[Document]) -> tuple[int, int]:
