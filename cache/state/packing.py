@@ -23,6 +23,9 @@ from services.ports import Key, Table
 ALERT_SOURCES = "alert-sources"
 """How the servers of the alerts stand: `SourceStatus` by source. What is saved of alerts is worth no more than that."""
 
+NARROWED = "cluster-sources"
+"""The kinds that this user may not see, or not everywhere: `SourceStatus` by source, without its times."""
+
 ALERTING: Mapping[Table, type[Struct]] = {
     "alerts": Alert,
     "silences": Silence,
@@ -40,6 +43,7 @@ PACKED: Mapping[Table, type[Struct]] = {
     JOBS.table: Job,
     CRONJOBS.table: CronJob,
     EVENTS.table: KubeEvent,
+    NARROWED: SourceStatus,
     **ALERTING,
 }
 """The tables whose rows are kept for the first paint, and what a row is."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from cache.live import LiveState
 from cache.state.marks import HealthMarks
-from cache.state.packing import ALERT_SOURCES, ALERTING, PACKED
+from cache.state.packing import ALERT_SOURCES, ALERTING, NARROWED, PACKED
 from cache.state.records import narrowed_key
 from cache.state.store import StateStore
 from services.clock import Clock
@@ -18,6 +18,7 @@ from services.ports import Key, Snapshot, Table
 
 EVERY = 10.0
 ROLLOUTS = "rollouts"
+KIND = f"{CONNECTION}/"
 
 _MADE_FROM: Mapping[Table, tuple[Table, ...]] = {
     ROLLOUTS: tuple(kind.table for kind in (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, REPLICASETS, PODS)),
@@ -53,6 +54,7 @@ class Recorder:
         self._marks = HealthMarks(store, identity)
         self._unmarked: set[Key] | None = None
         self._vouched: dict[Table, float] = {}
+        self._rights: Mapping[Key, SourceStatus] = {}
         self._revision = -1
         self._closed = False
         store.attend(identity)
@@ -122,6 +124,9 @@ class Recorder:
         self._unsaved.update(table for table in changes.keys if table in PACKED)
         if any(map(brings_alerts, changes.sources)):
             self._unsaved.add(ALERT_SOURCES)
+        if (rights := narrowed(changes.snapshot)) != self._rights:
+            self._rights = rights
+            self._unsaved.add(NARROWED)
         if ROLLOUTS in changes.keys and self._unmarked is not None:
             keys = changes.keys[ROLLOUTS]
             self._unmarked = None if keys is None else self._unmarked | keys
@@ -136,11 +141,20 @@ def brings_alerts(source: str) -> bool:
     return source.startswith(("alertmanager/", "prometheus/"))
 
 
+def narrowed(snapshot: Snapshot) -> Mapping[Key, SourceStatus]:
+    """Return how the kinds stand that the user may not see, or not everywhere."""
+    return {
+        name: SourceStatus(name, status.state, error=status.error, scope=status.scope)
+        for name, status in snapshot.sources.items()
+        if name.startswith(KIND) and (status.scope or status.state is SourceState.FORBIDDEN)
+    }
+
+
 def rows_of(snapshot: Snapshot, table: Table) -> Mapping[Key, Any] | None:
     """Return what is to be saved of a table, None where nothing is known of it."""
     if table == ALERT_SOURCES:
         return {name: status for name, status in snapshot.sources.items() if brings_alerts(name)} or None
-    return snapshot.tables.get(table)
+    return narrowed(snapshot) if table == NARROWED else snapshot.tables.get(table)
 
 
 def vouched_at(snapshot: Snapshot, table: Table) -> float:
@@ -154,6 +168,8 @@ def vouched_at(snapshot: Snapshot, table: Table) -> float:
         answered = (one for name, one in snapshot.sources.items() if brings_alerts(name) and one.last_ok)
         return max((one.last_byte for one in answered), default=0.0)
     connection = snapshot.sources.get(CONNECTION)
+    if table == NARROWED:
+        return _told_at(snapshot, connection)
     ages = []
     for source in _MADE_FROM.get(table, (table,)):
         status = snapshot.sources.get(f"{CONNECTION}/{source}")
@@ -161,6 +177,14 @@ def vouched_at(snapshot: Snapshot, table: Table) -> float:
             continue
         ages.append(_alive_at(status, connection))
     return min(ages, default=0.0)
+
+
+def _told_at(snapshot: Snapshot, connection: SourceStatus | None) -> float:
+    """Return when the server had answered for every kind that is asked for, 0 while one is on its way."""
+    kinds = [status for name, status in snapshot.sources.items() if name.startswith(KIND)]
+    if connection is None or not kinds or any(one.state in (SourceState.NEVER, SourceState.LOADING) for one in kinds):
+        return 0.0
+    return connection.last_ok
 
 
 def _alive_at(status: SourceStatus, connection: SourceStatus | None) -> float:

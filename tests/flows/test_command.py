@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cache.state.packing import NARROWED
 from cache.state.records import narrowed_key
 from cache.state.store import StateStore
 from services.clock import SystemClock
 from services.model.cluster import Symptom
 from services.model.ref import Ref
 from services.model.severity import Severity
+from services.model.source import SourceState, SourceStatus
 from services.model.timeline import Event, EventKind
 from services.model.workload import Rollout
 from services.rehearsal.server import Rehearsal
@@ -119,11 +122,16 @@ def kept(
     folder: Path, key: str, rollouts: Mapping[str, Rollout], symptoms: Mapping[str, Symptom], as_of: float
 ) -> None:
     """Leave rows behind, as a console does."""
+    leave(folder, key, {"rollouts": rollouts, "symptoms": symptoms}, as_of)
+
+
+def leave(folder: Path, key: str, tables: Mapping[str, Mapping[str, Any]], as_of: float) -> None:
+    """Leave rows of any tables behind."""
     store = StateStore(folder, SystemClock())
     store.start()
     store.attend(key)
-    store.save(key, "rollouts", rollouts, as_of)
-    store.save(key, "symptoms", symptoms, as_of)
+    for name, rows in tables.items():
+        store.save(key, name, rows, as_of)
     assert store.flush()
     assert store.close()
 
@@ -141,6 +149,24 @@ def test_what_was_kept_of_a_namespace_answers_for_it_alone(home: Path, capsys: p
     assert "all clear: 1 workload healthy" in said(capsys)
     kept(setup.folder, setup.key, {"Deployment/shop/old": old}, {}, now - 3600)
     assert main(["status", "--kubeconfig", path, "-n", "shop"]) == ExitCode.OK, "the younger rows count"
+
+
+def test_what_was_kept_by_a_user_of_narrow_rights_says_so(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, now = str(home / "kubeconfig"), SystemClock().now()
+    setup = prepare(parser().parse_args(["status", "--kubeconfig", path]))
+    row = Rollout(workload(), Severity.OK, "", done=True)
+    kept(setup.folder, setup.key, {"Deployment/shop/cart": row}, {}, now)
+    assert main(["status", "--kubeconfig", path]) == ExitCode.OK
+    assert "narrow" not in said(capsys)
+    nodes = SourceStatus("kubernetes/nodes", SourceState.FORBIDDEN, error="nodes are forbidden")
+    pods = SourceStatus("kubernetes/pods", SourceState.LIVE, scope="4 namespaces")
+    other = SourceStatus("kubernetes/events", SourceState.LIVE, scope="4 namespaces")
+    rights = {one.source: one for one in (pods, nodes, other)}
+    leave(setup.folder, setup.key, {NARROWED: rights}, now)
+    assert main(["status", "--kubeconfig", path]) == ExitCode.OK
+    assert "seen with narrow rights: 4 namespaces; nodes forbidden" in said(capsys)
+    assert main(["status", "-o", "json", "--kubeconfig", path]) == ExitCode.OK
+    assert json.loads(said(capsys))["narrowed"] == "4 namespaces; nodes forbidden"
 
 
 def test_a_namespace_is_told_of_alone_and_an_unknown_one_is_no_all_clear(

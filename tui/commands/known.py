@@ -7,16 +7,18 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from cache.live import LiveState
 from cache.state.first_paint import FirstPaint
-from cache.state.packing import ALERT_SOURCES, ALERTING
+from cache.state.packing import ALERT_SOURCES, ALERTING, NARROWED
 from services.clock import Clock
 from services.errors import Problem
 from services.kubernetes.kubeconfig import NO_CLUSTER
 from services.model.source import CONNECTION, SourceState, SourceStatus
 from services.ports import Interest, Replace, Snapshot
 from services.sanitize import safe_text
-from tui.commands.setup import FIRST_TABLES, Setup, seed
+from tui.commands.setup import FIRST_TABLES, Setup, saved_of, seed
 from tui.presenters.alert_sources import PEERS, evidence_of
 from tui.presenters.freshness import Freshness
 from tui.presenters.lens import moment
@@ -50,7 +52,18 @@ def recall(setup: Setup, live: LiveState, clock: Clock) -> None:
     else:
         _, as_of = seed(live, setup, FIRST_TABLES, clock)
         _vouch(live, as_of, clock)
+        _recall_rights(setup, live)
     recall_alerts(setup, live, clock)
+
+
+def _recall_rights(setup: Setup, live: LiveState) -> None:
+    """Say of which kinds this user saw nothing, or not all, when the rows were kept."""
+    saved, _ = saved_of(setup, (NARROWED,))
+    known = live.publish().sources
+    for name, kept in saved[NARROWED].rows.items() if NARROWED in saved else ():
+        now = known.get(name, known[CONNECTION])
+        state = SourceState.FORBIDDEN if kept.state is SourceState.FORBIDDEN else now.state
+        live.status(structs.replace(now, source=name, state=state, error=kept.error, scope=kept.scope))
 
 
 def recall_alerts(setup: Setup, live: LiveState, clock: Clock) -> None:

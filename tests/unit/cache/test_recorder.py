@@ -11,7 +11,7 @@ from msgspec import structs
 from cache.live import LiveState
 from cache.state.first_paint import FirstPaint
 from cache.state.history import HistoryReader
-from cache.state.packing import PACKED
+from cache.state.packing import NARROWED, PACKED
 from cache.state.recorder import Recorder, vouched_at
 from cache.state.records import EventQuery, narrowed_key
 from cache.state.store import StateStore
@@ -38,7 +38,8 @@ def heard(live: LiveState, source: str, at: float, state: SourceState = SourceSt
 
 def ages(folder: Path, identity: str = ALICE) -> dict[str, tuple[float, int]]:
     with FirstPaint(folder) as paint:
-        return {name: (saved.as_of, saved.count) for name, saved in paint.tables(identity, PACKED).items()}
+        tables = paint.tables(identity, PACKED)
+    return {name: (saved.as_of, saved.count) for name, saved in tables.items() if name != NARROWED}
 
 
 def test_rows_are_saved_once_they_are_whole(store: StateStore, tmp_path: Path) -> None:
@@ -74,10 +75,39 @@ def test_what_some_namespaces_hold_does_not_pass_for_the_cluster(store: StateSto
     assert ages(tmp_path) == {"pods": (NOW + 5, 2)}
 
 
+def test_what_the_user_may_not_see_is_kept_until_they_may(store: StateStore, tmp_path: Path) -> None:
+    def kept() -> dict[str, tuple[SourceState, str, float]] | None:
+        assert store.flush()
+        with FirstPaint(tmp_path) as paint:
+            saved = paint.tables(ALICE, (NARROWED,)).get(NARROWED)
+        rows = saved.rows if saved is not None else None
+        return {name: (one.state, one.scope, one.last_ok) for name, one in rows.items()} if rows is not None else None
+
+    live = LiveState(ManualClock())
+    recorder = Recorder(live, store, ALICE, ManualClock())
+    heard(live, "kubernetes", NOW)
+    heard(live, "kubernetes/nodes", 0, SourceState.FORBIDDEN)
+    heard(live, "kubernetes/pods", 0, SourceState.LOADING)
+    recorder.save()
+    assert kept() is None, "a kind may still be refused"
+    live.status(SourceStatus("kubernetes/pods", SourceState.LIVE, NOW, NOW, scope="4 namespaces"))
+    recorder.save()
+    narrow = {
+        "kubernetes/nodes": (SourceState.FORBIDDEN, "", 0.0),
+        "kubernetes/pods": (SourceState.LIVE, "4 namespaces", 0.0),
+    }
+    assert kept() == narrow
+    heard(live, "kubernetes/nodes", NOW + 9)
+    heard(live, "kubernetes/pods", NOW + 9)
+    recorder.save()
+    assert kept() == {}
+
+
 def test_unchanged_rows_are_vouched_for_and_not_written_again(store: StateStore, tmp_path: Path) -> None:
     live = LiveState(ManualClock())
     recorder = Recorder(live, store, ALICE, ManualClock())
     live.apply("k", Replace("pods", {"shop/a": pod("a")}))
+    heard(live, "kubernetes", NOW)
     heard(live, "kubernetes/pods", NOW)
     recorder.save()
     assert store.flush()
