@@ -1,13 +1,13 @@
 """What a chart looks like in so many cells: pure functions of view-model and size, in dots, in blocks or in ASCII.
 
-A row of the plot is one run of one tone, so that a whole chart costs little over a slow line; what a limit parts is
-told by the row it runs through, and by the tone of the rows above it.
+A row of the plot is a few runs: the line in its own tone, in front of limits and of moments in theirs. What lies above
+a limit that alarms has the tone of a warning.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -46,14 +46,25 @@ class Mark(Struct, frozen=True):
     tone: Tone = Tone.NOTICE
 
 
+class States(Struct, frozen=True):
+    """What was the case when, as a bar below the plot: 1 is it, what lies between 0 and 1 is half of it."""
+
+    label: str
+    start: float = 0.0
+    step: float = 1.0
+    values: tuple[float, ...] = ()
+    tone: Tone = Tone.WARN
+
+
 class ChartVM(Struct, frozen=True):
     """One line over time, as `services.model.metric.Series` gives it: `values[i]` begins at `start + i * step`.
 
-    `head` is said above it (what, last value, change). `ends` are written below its left and right edge. A `message`
-    stands where there is nothing to draw: why, or that it is on its way.
+    `head` is said above it (what, last value, change), or the first of the `briefs` that has room. `ends` are written
+    below its left and right edge. A `message` stands where there is nothing to draw: why, or that it is on its way.
     """
 
     head: Line
+    briefs: tuple[Line, ...] = ()
     unit: str = ""
     start: float = 0.0
     step: float = 1.0
@@ -65,6 +76,7 @@ class ChartVM(Struct, frozen=True):
     ends: tuple[str, str] = ("", "")
     pen: Pen = Pen.DOTS
     tone: Tone = Tone.NOTICE
+    states: States | None = None
     message: str = ""
 
 
@@ -74,6 +86,9 @@ _DOTS = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))
 
 _RULES = {Pen.DOTS: ("╌", "┊"), Pen.BLOCKS: ("─", "│"), Pen.ASCII: ("-", ":")}
 """How a limit and the moment of a mark are drawn where the line itself is not."""
+
+HALF = 3
+"""Which of the bars, from the lowest, is half as high as a row."""
 
 _LEAST_PLOT = 8
 """Columns below which a plot says nothing."""
@@ -89,18 +104,21 @@ def chart_rows(vm: ChartVM, width: int, height: int, signs: Signs = UNICODE_SIGN
     if width <= 0 or height <= 0:
         return ((),) * max(0, height)
     pen = Pen.ASCII if signs is ASCII_SIGNS else vm.pen
-    head = fit_spans(_whole(vm.head, width), width, ellipsis=signs.ellipsis)
+    head = fit_spans(_fitting(vm, width), width, ellipsis=signs.ellipsis)
     if height == 1:
         return (head,)
+    barred = vm.states is not None and height >= 4
     if vm.message or not vm.values:
-        return (head, *_said(f"{signs.quiet} {vm.message or 'no data'}", width, height - 1, signs))
+        bar = [_bar(vm.states, vm, width, pen)] if barred and vm.states else []
+        return (head, *_said(f"{signs.quiet} {vm.message or 'no data'}", width, height - 1 - len(bar), signs), *bar)
     below = 1 if height >= 4 and any((*vm.ends, *vm.marks)) else 0
-    rows = height - 1 - below
+    rows = height - 1 - below - barred
     if rows == 1:
         spark = sparkline(vm.values, width, ASCII_BARS if pen is Pen.ASCII else BARS)
         return (head, (Ink(spark.ljust(width), vm.tone),), *([_axis(vm, 0, width, signs)] if below else []))
     plot = _plot(vm, width, rows, pen)
-    return (head, *plot.rows, *([_axis(vm, plot.gutter, width, signs)] if below else []))
+    bar = [_bar(vm.states, vm, width, pen, plot.gutter)] if barred and vm.states else []
+    return (head, *plot.rows, *bar, *([_axis(vm, plot.gutter, width, signs)] if below else []))
 
 
 def _said(text: str, width: int, rows: int, signs: Signs) -> Iterator[InkLine]:
@@ -119,12 +137,17 @@ def _blank(width: int) -> InkLine:
     return (Ink(" " * width, Tone.PLAIN, Layer.NONE),)
 
 
-def _whole(head: Line, width: int) -> Line:
-    """Return the head without the parts at its end that there is no room for: half a number is none."""
-    kept = list(head)
-    while len(kept) > 1 and sum(cells_of(span.text) for span in kept) > width:
+def _fitting(vm: ChartVM, width: int) -> Line:
+    """Return the head, a briefer one, or the briefest without the parts at its end that there is no room for."""
+    heads = (vm.head, *vm.briefs)
+    kept = list(next((head for head in heads if _cells(head) <= width), heads[-1]))
+    while len(kept) > 1 and _cells(kept) > width:
         kept.pop()
     return tuple(kept)
+
+
+def _cells(line: Sequence[Span]) -> int:
+    return sum(cells_of(span.text) for span in line)
 
 
 class _Plot(Struct, frozen=True):
@@ -136,47 +159,102 @@ def _plot(vm: ChartVM, width: int, rows: int, pen: Pen) -> _Plot:
     """Draw the line over its limits and marks, with what the rows stand for beside it where there is room."""
     ticks = min(4, max(2, rows // 2))
     scale = scale_of((*vm.values, *vm.lows, *vm.highs), [limit.value for limit in vm.limits], vm.unit, ticks)
-    limits, alarm = _limits_by_row(vm, scale, rows)
+    limits = _limits_by_row(vm, scale, rows)
     labels = {_row_of(scale.share(tick), rows): measured(tick, vm.unit) for tick in scale.ticks}
     labels |= {row: measured(limit.value, vm.unit) for row, limit in limits.items()}
     gutter = max(cells_of(text) for text in labels.values()) + 1
+    if vm.states is not None:
+        gutter = max(gutter, cells_of(vm.states.label) + 1)
     if width - gutter < _LEAST_PLOT:
         labels, gutter = {}, 0
     columns = width - gutter
     cells = _dotted(vm, scale, columns, rows) if pen is Pen.DOTS else _filled(vm, scale, columns, rows, pen)
-    marked = {column for mark in vm.marks if (column := _column_of(mark.at, vm, columns)) is not None}
-    lines = []
+    lines = _line_tones(vm, scale, columns, rows)
+    marked = {column: mark.tone for mark in vm.marks if (column := _column_of(mark.at, vm, columns)) is not None}
+    drawn_rows = []
     for row in reversed(range(rows)):
-        limit = limits.get(row)
-        _rule(cells[row], limit, marked, pen)
-        tone = limit.tone if limit is not None else Tone.WARN if row > alarm else vm.tone
+        tones = [line if cell != " " else None for cell, line in zip(cells[row], lines[row], strict=True)]
+        _rule(cells[row], tones, limits.get(row), marked, pen)
         beside = (Ink(fill(labels.get(row, ""), gutter - 1, right=True) + " ", Tone.MUTED),) if gutter else ()
-        lines.append((*beside, Ink("".join(cells[row]), tone)))
-    return _Plot(tuple(lines), gutter)
+        drawn_rows.append((*beside, *_runs(cells[row], tones)))
+    return _Plot(tuple(drawn_rows), gutter)
 
 
-def _limits_by_row(vm: ChartVM, scale: Scale, rows: int) -> tuple[dict[int, Limit], int]:
-    """Return the limits by the rows they run through, and the row above which all is alarming.
+def _limits_by_row(vm: ChartVM, scale: Scale, rows: int) -> dict[int, Limit]:
+    """Return the limits by the rows they run through.
 
     In the lowest row, where the line lies, one is drawn only where it is the lower edge of the scale.
     """
     found = {_row_of(scale.share(limit.value), rows): limit for limit in vm.limits if drawn(limit.value, scale)}
-    alarm = min((row for row, limit in found.items() if limit.alarms), default=rows)
-    return {row: limit for row, limit in found.items() if row or limit.value <= scale.low}, alarm
+    return {row: limit for row, limit in found.items() if row or limit.value <= scale.low}
 
 
-def _rule(cells: list[str], limit: Limit | None, marked: Collection[int], pen: Pen) -> None:
+def _line_tones(vm: ChartVM, scale: Scale, columns: int, rows: int) -> list[list[Tone]]:
+    """Return the tone of the line in each cell: what is above the lowest limit that alarms is a warning."""
+    alarm = min((one.value for one in vm.limits if one.alarms and drawn(one.value, scale)), default=math.inf)
+    if math.isinf(alarm):
+        return [[vm.tone] * columns] * rows
+    at = _row_of(scale.share(alarm), rows)
+    over = [Tone.WARN if reach is not None and reach[1] > alarm else vm.tone for reach in _reaches(vm, columns)]
+    return [[vm.tone] * columns if row < at else over if row == at else [Tone.WARN] * columns for row in range(rows)]
+
+
+def _rule(
+    cells: list[str], tones: list[Tone | None], limit: Limit | None, marked: Mapping[int, Tone], pen: Pen
+) -> None:
     """Draw a limit with its name, or the moments of marks, where the line itself is not."""
     across, along = _RULES[pen]
-    named = 0
-    if limit is not None and limit.label:
-        name = f"{limit.label} "
-        if len(name) * 2 < len(cells) and cells_of(name) == len(name) and set(cells[: len(name)]) == {" "}:
-            cells[: len(name)] = name
-            named = len(name)
-    for column in range(named, len(cells)):
-        if cells[column] == " ":
-            cells[column] = across if limit is not None else along if column in marked else " "
+    if limit is None:
+        for column, tone in marked.items():
+            if tones[column] is None:
+                cells[column], tones[column] = along, tone
+        return
+    named = _place_of(f"{limit.label} ", cells) if limit.label else None
+    for column, tone in enumerate(tones):
+        if tone is None:
+            tones[column] = limit.tone
+            cells[column] = across if named is None or column not in named else f"{limit.label} "[column - named.start]
+
+
+def _place_of(name: str, cells: Sequence[str]) -> range | None:
+    """Return where in a row the name of a limit stands: the first free place, with a space before it."""
+    if len(name) * 2 >= len(cells) or cells_of(name) != len(name):
+        return None
+    free = "".join(" " if cell == " " else "x" for cell in cells)
+    if free.startswith(" " * len(name)):
+        return range(len(name))
+    found = free.find(" " * (len(name) + 1))
+    return range(found + 1, found + 1 + len(name)) if found >= 0 else None
+
+
+def _runs(cells: Sequence[str], tones: Sequence[Tone | None]) -> Iterator[Ink]:
+    """Yield a row as runs of one tone; what is blank goes with what stands before it."""
+    run, ink = "", next((tone for tone in tones if tone is not None), Tone.PLAIN)
+    for cell, tone in zip(cells, tones, strict=True):
+        if tone is not None and tone is not ink:
+            yield Ink(run, ink)
+            run, ink = "", tone
+        run += cell
+    yield Ink(run, ink)
+
+
+def _bar(states: States, vm: ChartVM, width: int, pen: Pen, gutter: int = 0) -> InkLine:
+    """Return the bar of what was the case when, below the moments of the plot; half a bar is half the case."""
+    gutter = gutter or min(cells_of(states.label) + 1, width)
+    columns = width - gutter
+    start, step, count = (vm.start, vm.step, len(vm.values)) if vm.values else (0.0, 0.0, 0)
+    if not count:
+        start, step, count = states.start, states.step, len(states.values)
+    bars = ASCII_BARS if pen is Pen.ASCII else BARS
+    whole, half = bars[-1], bars[HALF]
+    cells = []
+    for column in range(columns):
+        since, until = (start + step * count * edge / max(1, columns) for edge in (column, column + 1))
+        first = max(0, math.floor((since - states.start) / states.step))
+        last = max(first + 1, math.ceil((until - states.start) / states.step))
+        most = max((value for value in states.values[first:last] if not math.isnan(value)), default=0.0)
+        cells.append(whole if most >= 1 else half if most > 0 else " ")
+    return (Ink(fill(states.label, gutter - 1, right=True) + " ", Tone.MUTED), Ink("".join(cells), states.tone))
 
 
 def _row_of(share: float, rows: int) -> int:

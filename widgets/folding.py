@@ -14,6 +14,9 @@ from widgets.ink import cells_of, clip, cut
 _LONGEST_ACCENT = 64
 """Letters without a cell of their own that may come on top of one a cell; text further on is out of sight."""
 
+_GAP = 3
+"""Spaces that part what belongs apart: a row breaks there sooner than between two words."""
+
 Run = tuple[int, int, Style]
 """Start and end (code points) of a stretch of text, and its style."""
 
@@ -49,6 +52,7 @@ def folded_rows(text: str, first: int, rest: int) -> int:
 def fold_words(text: str, width: int, hang: int = 0) -> list[int]:
     """Return where the rows of `text` start when it is broken after a space, or within a word longer than half a row.
 
+    Where a gap of three spaces or more lies in the second half of a row, it breaks there: phrases stay whole.
     The first row holds `width` cells (2 at least), the others `hang` fewer, which is what they are to be indented by (a
     third of it at most); the spaces at a row's end may stand out, where nobody sees them.
     """
@@ -61,8 +65,12 @@ def _fold_ascii_words(text: str, first: int, rest: int) -> list[int]:
     row, room = 0, first
     while len(text) - row > room:
         edge = row + room
-        if text[edge] == " ":
-            row = len(text) - len(text[edge:].lstrip(" "))
+        over = len(text) - len(text[edge:].lstrip(" "))
+        after_gap = text.rfind(" " * _GAP, row, over) + _GAP
+        if over < len(text) and after_gap >= row + _GAP and (after_gap - row) * 2 > room:
+            row = after_gap
+        elif over > edge:
+            row = over
         else:
             after_space = text.rfind(" ", row, edge) + 1
             row = after_space if (after_space - row) * 2 > room else edge
@@ -75,19 +83,24 @@ def _fold_ascii_words(text: str, first: int, rest: int) -> list[int]:
 def fold_wide_words(text: str, first: int, rest: int) -> list[int]:
     """Return what `fold_words` does, for text whose letters differ in cells."""
     starts = [0]
-    row = used = after_space = used_there = 0
+    row = used = after_space = used_there = after_gap = used_before = spaces = 0
     room = first
     for start, stop, cells in split_graphemes(text)[0]:
         if used + cells > room and text[start] != " ":
-            if after_space > row and used_there * 2 > room:
+            if after_gap > row and used_before * 2 > room:
+                row, used, used_there = after_gap, used - used_before, used_there - used_before
+            elif after_space > row and used_there * 2 > room:
                 row, used = after_space, used - used_there
             else:
                 row, used = start, 0
             starts.append(row)
             room = rest
         used += cells
-        if text[start] == " ":
+        spaces = spaces + 1 if text[start] == " " else 0
+        if spaces:
             after_space, used_there = stop, used
+        if spaces >= _GAP:
+            after_gap, used_before = stop, used
     return starts
 
 
