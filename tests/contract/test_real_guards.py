@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 
 from services.actions.drain import BUDGETS
+from services.actions.guard import Allow
+from services.actions.registry import listed_for
 from services.errors import Problem
-from services.model.action import Outcome, Progress, Stage
-from services.model.ref import DEPLOYMENTS, PODS, STATEFULSETS
+from services.model.action import Outcome, Progress, Stage, Target
+from services.model.ref import CRONJOBS, DAEMONSETS, DEPLOYMENTS, JOBS, NODES, PODS, STATEFULSETS, Ref
 from tests.contract.consoles import Operator, changed, merge, operator
 from tests.contract.handed import eventually
 from tests.contract.watched import apply, kubectl
@@ -158,6 +161,31 @@ async def test_keys_that_may_not_be_used_say_so_and_send_nothing(
             await plan
     written = changed(plane, f"/namespaces/{namespace}/", 2)
     assert [one for one in written if one[2] != 409] == [("patch", "deployments", 200)] * 2  # a lost race goes again
+
+
+async def test_who_may_only_look_is_offered_nothing_and_nothing_is_sent(
+    plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    """Every action on every kind there is on a cluster; what is greyed is refused too where somebody asks for it."""
+    await web(plane, namespace)
+    async with operator(plane, tmp_path, "viewer", "carol") as carol, asyncio.timeout(300):
+        for kind in (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, PODS, NODES, JOBS, CRONJOBS):
+            ref = Ref("c", kind.group, kind.kind, namespace if kind.namespaced else "", "web", "u")
+            offered = {one.id for one in listed_for(kind.group, kind.kind)}
+            assert set(await carol.acting.forbidden(Target(ref, kind))) == offered
+
+        node = (await carol.hands.find(NODES))[0]["metadata"]["name"]
+        pod = (await carol.hands.find(PODS, namespace, labelSelector="app=web"))[0]["metadata"]["name"]
+        nodes, pods = await carol.target(NODES, "", node), await carol.target(PODS, namespace, pod)
+        asked = [(nodes, "cordon"), (nodes, "uncordon"), (nodes, "drain")]
+        asked += [(pods, "evict-pod"), (pods, "delete-pod"), (pods, "shell"), (pods, "break-lock")]
+        for target, action in asked:
+            planned = None
+            with contextlib.suppress(Problem):
+                planned = (await carol.acting.plan(action, target, {})).verdict
+            assert not isinstance(planned, Allow), action
+        for place in (f"/nodes/{node}", f"/namespaces/{namespace}/"):
+            assert changed(plane, place, 0) == []
 
 
 async def test_new_pods_that_crash_are_told_long_before_the_deadline(

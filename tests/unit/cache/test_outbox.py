@@ -1,3 +1,5 @@
+"""The outbox keeps what is to be told: claimed once, in order, doubtful where a console died, given up in the end."""
+
 from __future__ import annotations
 
 import sqlite3
@@ -119,6 +121,42 @@ def test_the_console_that_takes_a_channel_over_need_not_wait_for_the_dead_ones_c
     assert other.lead(["room"]) == {"room"}
     assert [(one.message.channel, one.doubts) for one in other.claim("new", 9, 60.0, ("room", "hook"))] == [("room", 1)]
     other.resign()
+
+
+def test_what_another_machine_has_claimed_is_left_to_its_time(place: Place) -> None:
+    """A folder on a network: the lock of one machine says nothing of what the other's console is doing."""
+    place.put(message(1))
+    assert place.box.lead(["room"]) == {"room"}
+    place.claim(ttl=3600.0)
+    place.box.resign()
+    other = Outbox(place.ledger, place.folder, place.clock, host="bastion-2")
+    assert other.lead(["room"]) == {"room"}
+    assert other.claim("new", 9, 60.0, ("room",)) == ()
+    other.resign()
+
+
+async def test_what_a_person_tries_again_has_all_its_attempts_and_time(tmp_path: Path) -> None:
+    place = Place(tmp_path / "quarterdeck", Terms(give_up=600.0))
+    place.put(message(1))
+    [claim] = place.claim()
+    unknown = Step(OutboxState.UNKNOWN, 0.0, "it may have arrived", 2)
+    assert place.box.settle(claim.message.id, unknown, claim.lease)
+    await place.clock.advance(3600.0)
+    place.box.retry(claim.message.id, MINA)
+    [again] = place.claim()
+    assert (again.attempts, again.doubts, again.expires_at) == (1, 0, NOW + 3600.0 + 600.0)
+    place.close()
+
+
+def test_what_was_given_up_folds_nothing(place: Place) -> None:
+    place.put(message(1, subject="cart is down", text=""))
+    [claim] = place.claim()
+    place.box.settle(claim.message.id, Step(OutboxState.DEAD, 0.0, "no_service"), claim.lease)
+    place.put(message(2, subject="cart is down", text=""))
+    assert [(row.id[-1], row.state, row.folded) for row in place.rows()] == [
+        ("1", OutboxState.DEAD, 0),
+        ("2", OutboxState.QUEUED, 0),
+    ]
 
 
 def test_a_given_back_message_costs_no_attempt(place: Place) -> None:
