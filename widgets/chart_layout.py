@@ -210,8 +210,8 @@ def _rule(
                 cells[column], tones[column] = along, tone
         return
     named = _place_of(f"{limit.label} ", cells) if limit.label else None
-    for column, tone in enumerate(tones):
-        if tone is None:
+    for column, there in enumerate(tones):
+        if there is None:
             tones[column] = limit.tone
             cells[column] = across if named is None or column not in named else f"{limit.label} "[column - named.start]
 

@@ -11,7 +11,11 @@ from rich.style import Style
 from tests.fixtures.text_widgets import HOSTILE
 from widgets.folding import fold, fold_wide_words, fold_words, folded_rows, overlaid, squeeze, window
 
-TEXTS = st.one_of(st.text(alphabet="ab 漢é\u0301🇩", max_size=40), st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=30), st.sampled_from(HOSTILE))
+TEXTS = st.one_of(
+    st.text(alphabet="ab 漢é\u0301🇩", max_size=40),
+    st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=30),
+    st.sampled_from(HOSTILE),
+)
 
 
 @given(text=TEXTS, first=st.integers(1, 20), rest=st.integers(1, 20))
