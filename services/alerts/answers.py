@@ -48,6 +48,7 @@ class _WireRule(Struct, gc=False, rename="camel"):
     last_error: str | None = None
     last_evaluation: datetime | None = None
     labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
     alerts: list[_WireAlert] | None = None
 
 
@@ -171,6 +172,7 @@ def _rule(wire: _WireRule, group: _WireGroup) -> Rule:
         last_error=wire.last_error or "",
         evaluated_at=_seconds(wire.last_evaluation),
         labels=_pairs(wire.labels),
+        annotations=_pairs({name: said for name, said in (wire.annotations or {}).items() if "{{" not in said}),
         alerts=tuple(_alert(each, wire) for each in wire.alerts or ()),
     )
 

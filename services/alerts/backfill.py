@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from services.alertmanager.fingerprint import fingerprint
 from services.alerts.grades import HEARTBEATS, is_heartbeat, severity_of
 from services.alerts.merge import FARTHEST, Subject
-from services.alerts.observed import Scope
+from services.alerts.observed import Rule, Scope
 from services.alerts.relabel import Outgoing
 from services.model.alert import Alert, AlertState, Onset, Pairs
 
@@ -47,7 +47,7 @@ def asked_until(now: float, step: float) -> float:
 
 
 class Reading(Struct, frozen=True):
-    """How the past is read: what is done to labels, what they speak of, the rules' `for` by name, the heartbeats.
+    """How the past is read: what is done to labels, what they speak of, the rules of today by name, the heartbeats.
 
     `on` are the labels (as sent) of what is pending or fires now, None where that is not known for sure.
     """
@@ -55,7 +55,7 @@ class Reading(Struct, frozen=True):
     outgoing: Outgoing
     subject: Subject
     scope: Scope = ""
-    holds: Mapping[str, float] = {}
+    rules: Mapping[str, Sequence[Rule]] = {}
     heartbeats: frozenset[str] = HEARTBEATS
     on: frozenset[Pairs] | None = None
 
@@ -101,6 +101,7 @@ def _runs(points: Points) -> list[tuple[float, float, float]]:
 def _row(labels: Pairs, onset: float, reading: Reading) -> Alert:
     known = dict(labels)
     name, mark = known.get("alertname", ""), fingerprint(labels)
+    rule = _rule(known, reading.rules.get(name, ()))
     return Alert(
         key=mark,
         fingerprint=mark,
@@ -111,5 +112,23 @@ def _row(labels: Pairs, onset: float, reading: Reading) -> Alert:
         entity=reading.subject(labels, reading.scope),
         onset=onset,
         onset_from=Onset.FOR_STATE,
-        fired_at=onset + reading.holds.get(name, 0.0),
+        fired_at=onset + (rule.hold if rule is not None else 0.0),
+        annotations=rule.annotations if rule is not None else (),
+        expression=rule.expression if rule is not None else "",
+    )
+
+
+def rules_by_name(rules: Iterable[Rule]) -> Mapping[str, Sequence[Rule]]:
+    """Return the rules of each name."""
+    found: dict[str, list[Rule]] = {}
+    for rule in rules:
+        found.setdefault(rule.name, []).append(rule)
+    return found
+
+
+def _rule(labels: Mapping[str, str], named: Sequence[Rule]) -> Rule | None:
+    """Return the rule, of those of a name, that adds labels which an alert of the past had; else the first of them."""
+    return next(
+        (rule for rule in named if all("{{" in said or labels.get(label) == said for label, said in rule.labels)),
+        named[0] if named else None,
     )

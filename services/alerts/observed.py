@@ -28,7 +28,10 @@ class RuleAlert(Struct, frozen=True, gc=False):
 
 
 class Rule(Struct, frozen=True, gc=False):
-    """One alerting rule. `hold` is its `for` and `interval` its group's, in seconds; `labels` are those it adds."""
+    """One alerting rule. `hold` is its `for` and `interval` its group's, in seconds; `labels` are those it adds.
+
+    `annotations` are those that are the same for each of its alerts: no template.
+    """
 
     name: str
     group: str
@@ -39,6 +42,7 @@ class Rule(Struct, frozen=True, gc=False):
     last_error: str = ""
     evaluated_at: float = 0.0
     labels: Pairs = ()
+    annotations: Pairs = ()
     alerts: Sequence[RuleAlert] = ()
 
 

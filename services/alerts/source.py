@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from services.alerts.backfill import Reading, episodes
+from services.alerts.backfill import Reading, episodes, rules_by_name
 from services.alerts.evidence import Configured
 from services.alerts.happenings import began_event, ended_event, is_told
 from services.alerts.observed import AlertmanagerSeen, PrometheusSeen
@@ -228,7 +228,7 @@ class AlertingSource:
             seen.outgoing,
             entities.of,
             poller.peer.scope,
-            {rule.name: rule.hold for rule in seen.rules},
+            rules_by_name(seen.rules),
             self._painter.heartbeats,
             _active(seen),
         )

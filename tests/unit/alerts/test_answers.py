@@ -19,8 +19,9 @@ from services.alerts.answers import (
     decode_started_at,
     decode_version,
 )
-from services.alerts.backfill import MOST_POINTS, WINDOW, Past, Reading, asked_until, episodes, step_for
+from services.alerts.backfill import MOST_POINTS, WINDOW, Past, Reading, asked_until, episodes, rules_by_name, step_for
 from services.alerts.entities import Entities
+from services.alerts.observed import Rule
 from services.alerts.relabel import outgoing_of
 from services.errors import Problem
 from services.model.alert import AlertState
@@ -84,6 +85,12 @@ def test_one_bad_rule_costs_itself(bad: Any, unread: int) -> None:
     assert (rules[0].name, count) == ("Down", unread)
 
 
+def test_a_rule_tells_what_it_says_of_each_of_its_alerts() -> None:
+    said = {"runbook_url": "https://r/Down", "summary": "{{ $labels.pod }} is down"}
+    rules, _ = decode_rules(groups({**RULE, "annotations": said}))
+    assert rules[0].annotations == (("runbook_url", "https://r/Down"),)
+
+
 def test_an_alert_without_a_name_bears_its_rules() -> None:
     rules, _ = decode_rules(groups({**RULE, "alerts": [{"labels": {"a": "b"}, "state": "pending"}]}))
     assert rules[0].alerts[0].labels == pairs(a="b")
@@ -142,7 +149,8 @@ def test_the_step_keeps_a_day_of_many_series_small(series: float) -> None:
 
 
 STEP = 60.0
-READING = Reading(outgoing_of("global: {external_labels: {cluster: eu}}"), Entities({}).of, holds={"Down": 30.0})
+HELD = Rule("Down", "g", "up == 0", hold=30.0)
+READING = Reading(outgoing_of("global: {external_labels: {cluster: eu}}"), Entities({}).of, rules={"Down": [HELD]})
 
 
 def past(onsets: list[float], start: float = T0) -> Past:
@@ -198,3 +206,16 @@ def test_what_the_rules_do_not_show_any_more_has_ended() -> None:
 def test_all_who_ask_at_about_the_same_time_ask_for_the_same_moments(now: float, step: float) -> None:
     assert 0 <= asked_until(now, step) - now <= step
     assert asked_until(now, step) % step == 0
+
+
+@pytest.mark.parametrize(("team", "expression"), [("b", "up < 2"), ("c", "up < 3"), ("x", "up < 1")])
+def test_what_is_over_is_told_with_what_its_rule_says_today(team: str, expression: str) -> None:
+    runbook = (("runbook_url", "https://r"),)
+    first = Rule("Down", "g", "up < 1", labels=(("team", "a"),), annotations=runbook)
+    second = Rule("Down", "g", "up < 2", labels=(("team", "b"),), annotations=runbook)
+    third = Rule("Down", "g", "up < 3", labels=(("severity", "{{ $value }}"), ("team", "c")), annotations=runbook)
+    reading = Reading(READING.outgoing, READING.subject, rules=rules_by_name([first, second, third]))
+    labels = tuple(sorted((*pairs(severity="critical"), ("team", team))))
+    values = [(T0 + n * STEP, T0 - 5) for n in range(4)]
+    (row,) = episodes([Past(labels, values)], [Past(labels, [(T0 + 60, 1.0)])], STEP, T0 + 900, reading)
+    assert (row.expression, row.annotations) == (expression, runbook)
