@@ -25,6 +25,7 @@ from services.model.text import SafeText
 from services.model.timeline import Event, EventKind, event_id
 from services.redact import redact
 from services.sanitize import safe_text
+from tui.locking import ClusterLocks
 from tui.presenters.alert_sources import POLLED_FOR
 from tui.presenters.freshness import Freshness, read
 from tui.trail import LedgerTrail, Unsettled
@@ -90,6 +91,7 @@ class Acting:
         self._tell = tell
         self._outgoing = outgoing
         self._done: list[tuple[float, str]] = []
+        self._locks = locks
         self._runner = Runner(hands, trail, locks, policy, self._circumstances)
 
     @property
@@ -136,6 +138,11 @@ class Acting:
         except Problem:
             self.armed = Armed()
             raise
+
+    def wait_for_locks(self, said: Callable[[str], None]) -> None:
+        """Wait for a lock that another operator may have left behind, and say so, in place of a refusal at once."""
+        if isinstance(self._locks, ClusterLocks):
+            self._locks.waiting = said
 
     def why_not(self, action: str) -> str:
         """Return why an action may not begin here and now, "" where it may: what greys its key."""

@@ -75,7 +75,7 @@ def make_acting(
     acting = Acting(
         AlertingHands(hands, lambda: alertmanagers(engine.cluster)),
         trail.telling(told),
-        ClusterLocks(Leases(hands, actor.console), MachineLocks(folder), hands),
+        ClusterLocks(Leases(hands, actor.console, trail.died), MachineLocks(folder), hands),
         config.policy_of(context),
         watched=live.snapshot,
         cluster=lambda: engine.cluster,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from msgspec import structs
@@ -16,7 +17,7 @@ from cache.locks import FileLock
 from services.actions.following import Reads, locked_as
 from services.actions.runner import Held
 from services.actions.spec import Refused
-from services.kubernetes.lease import DRAINS, Leases, Unleased, spot_of
+from services.kubernetes.lease import AGAIN, DRAINS, Lease, Leases, LeaseTaken, Spot, Unleased, spot_of
 from services.model.action import Plan
 from services.model.ref import ALERTS, SILENCES
 from services.sanitize import safe_text
@@ -62,12 +63,17 @@ class MachineLocks:
 
 
 class ClusterLocks:
-    """Implements `services.actions.runner.Locks` everywhere: a Lease beside the object, a file lock on this machine."""
+    """Implements `services.actions.runner.Locks` everywhere: a Lease beside the object, a file lock on this machine.
+
+    Where `waiting` is set, a Lease that another has is waited for until they show a sign of life or it has run out: it
+    is told whose that is. A command begins to watch a Lease anew each time, and would be refused for ever else.
+    """
 
     def __init__(self, leases: Leases, machine: MachineLocks, hands: Reads) -> None:
         self._leases = leases
         self._machine = machine
         self._hands = hands
+        self.waiting: Callable[[str], None] | None = None
 
     @contextlib.asynccontextmanager
     async def hold(self, plan: Plan) -> AsyncIterator[Held]:
@@ -82,8 +88,28 @@ class ClusterLocks:
         ref = await locked_as(plan.target.ref, self._hands)
         spot = DRAINS if plan.action == DRAIN else spot_of(ref)
         aimed = structs.replace(plan, target=structs.replace(plan.target, ref=ref))
-        async with self._machine.hold(aimed), self._leases.hold(spot, plan.title) as lease:
+        async with self._machine.hold(aimed), self._leased(spot, plan.title) as lease:
             if isinstance(lease, Unleased):
                 yield Held(lease.sentence)
             else:
                 yield Held("no other operator acts on it", lambda: lease.why_lost)
+
+    @contextlib.asynccontextmanager
+    async def _leased(self, spot: Spot, what: str) -> AsyncIterator[Lease | Unleased]:
+        """Hold a Lease, waited for as `waiting` says. Raises LeaseTaken once its holder has shown a sign of life."""
+        left = math.inf
+        async with contextlib.AsyncExitStack() as held:
+            while True:
+                try:
+                    lease = await held.enter_async_context(self._leases.hold(spot, what))
+                    break
+                except LeaseTaken as taken:
+                    if self.waiting is None or taken.expires_in > left:
+                        raise
+                    if math.isinf(left):
+                        who = taken.claim.who or "somebody"
+                        until = f"{taken.expires_in:.0f} s at most"
+                        self.waiting(f"{who} has the lock: waiting for a sign of life from them, {until}")
+                    left = taken.expires_in
+                await self._leases.clock.sleep(AGAIN)
+            yield lease

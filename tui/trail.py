@@ -146,6 +146,20 @@ class LedgerTrail:
             found.append(Unsettled(intent, plan, self._lives(intent.entry.actor)))
         return tuple(found)
 
+    def died(self, console: str) -> bool:
+        """Tell whether a console of this machine and folder has ended, as its lock says; what is not known lives."""
+        if not console.startswith(f"{self.actor.host}-") or "/" in console:
+            return False
+        path = self._folder / f"{console}.lock"
+        try:
+            path.lstat()
+            lock = FileLock(path)
+            free = lock.acquire()
+        except OSError:
+            return False
+        lock.release()
+        return free
+
     def _lives(self, actor: Actor) -> bool:
         """Tell whether the console that began it may still run, as its lock says, if only because that cannot be read.
 

@@ -131,11 +131,11 @@ class Runner:
             return self._ended(Outcome.CANCELLED, f"{problem.sentence} ({NEVER_SENT})")
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing was sent, and that has to be said
             return self._ended(Outcome.CANCELLED, f"{own_fault(error)} stopped it: {NEVER_SENT}")
+        begun = asyncio.Event()
         try:
-            ended = await self._under_lock(action, plan, intent, note, stopped)
+            ended = await self._under_lock(action, plan, intent, note, stopped, begun)
         except asyncio.CancelledError:
-            text = "this console was closed while it ran: the next start finds out how it ended"
-            await asyncio.shield(self._settle(intent, self._ended(Outcome.UNKNOWN, text)))
+            await asyncio.shield(self._settle(intent, self._closed(sent=begun.is_set())))
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, something may have been sent by now
             ended = self._ended(Outcome.UNKNOWN, f"{own_fault(error)} stopped it: look at the object")
@@ -155,7 +155,10 @@ class Runner:
         await note(Progress(Stage.INTENT, "written into the audit trail"))
         return intent
 
-    async def _under_lock(self, action: Action, plan: Plan, intent: str, note: Note, stopped: Why) -> Ended:
+    async def _under_lock(
+        self, action: Action, plan: Plan, intent: str, note: Note, stopped: Why, begun: asyncio.Event
+    ) -> Ended:
+        """Do it once nobody else does; `begun` is set before the first request that changes anything."""
         async with contextlib.AsyncExitStack() as held:
             try:
                 lock = await held.enter_async_context(self._locked(plan))
@@ -166,6 +169,7 @@ class Runner:
             except Problem as problem:
                 return self._ended(Outcome.CANCELLED, f"{problem.sentence} ({NEVER_SENT})")
             hands = HaltingHands(self._hands, lambda: stopped() or lock.lost())
+            begun.set()
             return await self._act(action, plan, intent, note, hands)
 
     @contextlib.asynccontextmanager
@@ -229,6 +233,13 @@ class Runner:
                 ended, text=f"{ended.text}; its outcome is not in the audit trail: {problem.sentence}"
             )
         return ended
+
+    def _closed(self, *, sent: bool) -> Ended:
+        """Return the end of what was cancelled from outside; before anything was sent there is nothing to find out."""
+        if not sent:
+            return self._ended(Outcome.CANCELLED, f"this console was closed before anything was sent ({NEVER_SENT})")
+        text = "this console was closed while it ran: the next start finds out how it ended"
+        return self._ended(Outcome.UNKNOWN, text)
 
     def _ended(self, outcome: Outcome, text: str) -> Ended:
         return Ended(outcome, safe_text(text, 1000), at=self._hands.clock.now())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -158,11 +158,16 @@ class Lease:
 
 
 class Leases:
-    """The locks of one console in one cluster. `console` is an id that no other process has."""
+    """The locks of one console in one cluster. `console` is an id that no other process has.
 
-    def __init__(self, requests: Requests, console: str) -> None:
+    `died` tells of another console's id whether that process is known to have ended, however lately it renewed; it
+    blocks for as long as the disk takes.
+    """
+
+    def __init__(self, requests: Requests, console: str, died: Callable[[str], bool] = lambda _: False) -> None:
         self._requests = requests
         self._console = console
+        self._died = died
         self._seen: dict[tuple[str, str], tuple[Mapping[str, Any], float]] = {}
 
     @property
@@ -197,7 +202,7 @@ class Leases:
         for _ in range(TRIES):
             try:
                 found = await self._read(spot)
-                self._check(spot, found)
+                await self._check(spot, found)
                 document = self._claimed(spot, found, claim)
                 made = await self._requests.send(_write(document, create=found is None))
                 return Lease(self, made)
@@ -241,8 +246,10 @@ class Leases:
                 return None
             raise
 
-    def _check(self, spot: Spot, found: Document | None) -> None:
-        if found is not None and _holder(found) != self.identity and self._expires_in(spot, found) > 0:
+    async def _check(self, spot: Spot, found: Document | None) -> None:
+        if found is None or _holder(found) == self.identity or self._expires_in(spot, found) <= 0:
+            return
+        if not await asyncio.to_thread(self._died, _holder(found).partition("/")[2]):
             raise self._taken(spot, found)
 
     def _expires_in(self, spot: Spot, found: Document) -> float:

@@ -152,6 +152,7 @@ async def _act(
         if acting is None:
             raise Problem(safe_text("The cluster is not connected."))
         acting.armed = Armed(identity.context, math.inf)
+        acting.wait_for_locks(_say)
         if resource == ALERTS:
             note_answers(await silencing.look(acting.hands), live, clock.now())
             target, found = await find(arguments.target, BY_ID[arguments.action], acting.hands, engine.cluster)
@@ -201,7 +202,7 @@ async def _connect(
         return
     if not alerts:
         raise Problem(safe_text(f"Nothing was changed: {said}"))
-    sys.stderr.write(f"{redact(safe_text(f'Without the cluster: {said}', 600))}\n")
+    _say(f"Without the cluster: {said}")
 
 
 async def _connected(live: LiveState) -> None:
@@ -268,6 +269,11 @@ async def _carry_out(
     else:
         sys.stdout.write("".join(f"{line}\n" for line in present_told(told, lens)))
     return {Outcome.OK: ExitCode.OK, Outcome.UNKNOWN: ExitCode.UNVERIFIED}.get(ended.outcome, ExitCode.FAILING)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{redact(safe_text(text, 600))}\n")
+    sys.stderr.flush()
 
 
 def _facts(plan: Plan, ended: Ended | None, told: Sequence[OutboxRow], lens: Lens) -> dict[str, object]:

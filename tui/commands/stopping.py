@@ -8,19 +8,23 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from services.actions.runner import Orders
+from services.actions.runner import NEVER_SENT, Orders
 from services.model.action import Ended, Outcome, Progress, Stage
 from services.sanitize import safe_text
 from tui.acting import Acting
 
 STOPPED = "stopped by ctrl-c"
-LEFT = "left by ctrl-c before its effect was seen: quarterdeck audit list shows it open, the next start finds out"
+LEFT = "left by ctrl-c before its effect was seen"
+UNSENT = f"left by ctrl-c ({NEVER_SENT})"
+BEFORE = frozenset({Stage.GUARD, Stage.INTENT, Stage.LEASE, Stage.REHEARSE})
+"""Stages in which nothing has been sent yet: leaving changes nothing, and is not asked for twice."""
 
 
 class Stopping:
     """Runs one action. The first ctrl-c stops it before its next request, the second leaves it as it is.
 
-    Once everything was sent there is nothing to stop: then the first one leaves, and the outcome is UNKNOWN.
+    Before anything was sent the first one ends it. Once everything was sent there is nothing to stop: then the first
+    one leaves, and the outcome is UNKNOWN.
     """
 
     def __init__(self, acting: Acting, *, quiet: bool) -> None:
@@ -37,7 +41,7 @@ class Stopping:
 
         def interrupted() -> None:
             nonlocal left
-            if self._asked or self._stage is Stage.VERIFY:
+            if self._asked or self._stage is Stage.VERIFY or self._stage in BEFORE:
                 left = True
                 task.cancel()
                 return
@@ -50,7 +54,8 @@ class Stopping:
             except asyncio.CancelledError:
                 if not left:
                     raise
-        return Ended(Outcome.UNKNOWN, safe_text(LEFT), at=self._acting.clock.now())
+        outcome, text = (Outcome.CANCELLED, UNSENT) if self._stage in BEFORE else (Outcome.UNKNOWN, LEFT)
+        return Ended(outcome, safe_text(text), at=self._acting.clock.now())
 
     async def _note(self, progress: Progress) -> None:
         self._stage = progress.stage

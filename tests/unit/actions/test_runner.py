@@ -334,3 +334,26 @@ def test_what_is_kept_can_be_read_again_and_holds_no_secret() -> None:
     )
     with pytest.raises(Problem):
         remembered({"plan": {"action": 1}})
+
+
+def test_a_console_that_closes_before_anything_was_sent_leaves_nothing_to_find_out() -> None:
+    bench = Bench()
+
+    async def closing() -> None:
+        task: asyncio.Task[Ended] = asyncio.ensure_future(bench.runner.run(action, Orders(bench.plan), bench._note))
+        await rehearsing.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async def forever(*_: object) -> Plan:
+        rehearsing.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    action, rehearsing = Mend(), asyncio.Event()
+    action.plan = forever  # type: ignore[method-assign]
+    asyncio.run(closing())
+    assert bench.world.log[-1] == "outcome cancelled"
+    assert "nothing was changed" in bench.world.done["i-1"].text
+    assert bench.world.spec == "bad"

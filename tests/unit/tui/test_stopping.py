@@ -60,3 +60,10 @@ async def test_where_everything_was_sent_it_is_left_unknown(capsys: pytest.Captu
     # nothing is left behind that would answer the next one
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("stage", [Stage.GUARD, Stage.INTENT, Stage.LEASE, Stage.REHEARSE])
+async def test_before_anything_was_sent_the_first_one_ends_it(stage: Stage) -> None:
+    async with asyncio.timeout(30):
+        ended = await Stopping(cast(Acting, cast(Any, Slow(stage))), quiet=True).run(ORDERS)
+    assert (ended.outcome, ended.text) == (Outcome.CANCELLED, "left by ctrl-c (nothing was changed)")
