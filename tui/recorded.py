@@ -28,8 +28,13 @@ SETTLED = 900.0
 """Seconds after an onset up to which what happened may still tell how a change before it went."""
 
 
+BEFORE = 3600.0
+"""Seconds before an onset in which somebody must have watched for "nothing changed" to be worth saying."""
+UNWATCHED = "no console watched in the hour before"
+
+
 class Recorded(Struct, frozen=True):
-    """What was recorded around an alert; `reason` says why that could not be read, "" where it was."""
+    """What was recorded around an alert; `reason` says why that may not be all, "" where it is."""
 
     events: tuple[Event, ...] = ()
     reason: str = ""
@@ -59,7 +64,10 @@ def recorded_alert(past: Past, key: str, current: Mapping[str, Alert], *, known:
 def recorded_around(past: Past, alert: Alert) -> Recorded:
     """Return what was recorded of the day before an alert's onset, newest first. Blocks; raises nothing."""
     page = past.events(EventQuery(since=alert.onset - REACH, until=alert.onset + SETTLED, limit=MOST_CHANGES))
-    return Recorded(page.events, page.reason if not page.events else "")
+    if page.reason and not page.events:
+        return Recorded(reason=page.reason)
+    missed = sum(gap.ended - gap.began for gap in past.gaps(alert.onset - BEFORE, alert.onset))
+    return Recorded(page.events, UNWATCHED if missed > 0.9 * BEFORE else "")
 
 
 def suspicion_then(recorded: Recorded, snapshot: Snapshot, alert: Alert) -> Suspicion:

@@ -43,18 +43,25 @@ ROLLOUT = Event(
 )  # fmt: skip
 
 
-@pytest.fixture
-def past(tmp_path: Path) -> Past:
-    """A history with one alert of five days ago, its values, and the rollout before it."""
-    store = StateStore(tmp_path, ManualClock(NOW), Pace(tick=0.0, election=0.01))
+def kept(folder: Path, gone: Alert, ended: Alert, watched: float = 0.0) -> Past:
+    """Return a history with an alert, its values, a rollout before it, and that somebody watched so long before."""
+    store = StateStore(folder, ManualClock(NOW), Pace(tick=0.0, election=0.01))
     store.start()
     store.attend(ME)
-    store.record(ME, [ROLLOUT, began_event(GONE, ONSET + 61), ended_event(ENDED, ONSET + 1501)])
+    store.record(ME, [ROLLOUT, began_event(gone, ONSET + 61), ended_event(ended, ONSET + 1501)])
     for step in range(60):
-        store.keep_samples(ME, ONSET + 30 * step, {value_of(GONE.key): 41.0 + step / 6})
+        store.keep_samples(ME, ONSET + 30 * step, {value_of(gone.key): 41.0 + step / 6})
+    if watched:
+        store.watched(ME, ONSET - watched, ONSET)
     assert store.flush()
     assert store.close()
-    return Past(HistoryReader(tmp_path), lambda: ME)
+    return Past(HistoryReader(folder), lambda: ME)
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Past:
+    """A history with one alert of five days ago."""
+    return kept(tmp_path, GONE, ENDED)
 
 
 def watching(past: Past) -> dict[str, object]:
@@ -104,6 +111,17 @@ async def test_it_is_found_with_all_that_was_kept(
             assert deck.text.split(label)[1].strip().startswith("now  ")
         await deck.press("r")
         assert copied == [RUNBOOK]
+
+
+@pytest.mark.parametrize(("watched", "words"), [(0.0, "not known: no console watched"), (4000.0, "none: nothing that")])
+async def test_what_nobody_watched_is_not_called_quiet(
+    open_deck: Open, tmp_path: Path, watched: float, words: str
+) -> None:
+    elsewhere = Entity(scene.CLUSTER, "data", "elsewhere")
+    past = kept(tmp_path, structs.replace(GONE, entity=elsewhere), structs.replace(ENDED, entity=elsewhere), watched)
+    async with open_deck((120, 60), **watching(past)) as deck:
+        await look(deck, "RefundsStuck")
+        assert words in deck.text.split("SUSPECT")[1].splitlines()[0]
 
 
 async def test_a_filter_of_other_labels_is_another_alert(open_deck: Open, past: Past) -> None:

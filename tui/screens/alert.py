@@ -39,6 +39,7 @@ from widgets.viewport import SearchView
 REFRESH = 30.0
 """Seconds between two looks at the values while the screen is open."""
 
+DAY = 86400.0
 SOON = 2.0
 """Seconds after which is asked again what could not be asked yet."""
 
@@ -138,7 +139,8 @@ class AlertScreen(ReadingScreen):
                 return
             recorded = recorded or Recorded(reason=problem.sentence if problem is not None else "")
             self._then = suspicion_then(recorded, self.console.feed.snapshot(), self.alert)
-            self._unread = recorded.reason
+            told_by_live = self.console.clock.now() - self.alert.onset < DAY
+            self._unread = "" if told_by_live else recorded.reason
             self._show_words()
             self._show_history()
 
