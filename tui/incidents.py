@@ -26,13 +26,13 @@ from services.model.incident import (
     IncidentStatus,
 )
 from services.model.ref import Ref
-from services.model.severity import Severity
 from services.model.timeline import Event
 from services.model.workload import Rollout
 from services.redact import redact
 from services.sanitize import MAX_LINE, safe_text
 from tui.incident_past import whole_timeline
 from tui.presenters.incidents import HINTS
+from tui.presenters.proposal import proposed_severity
 from tui.presenters.rollouts import what
 from widgets.form import Field, FormDialog
 from widgets.viewmodels import Choice, Line, Span, Tone
@@ -42,11 +42,6 @@ if TYPE_CHECKING:
 
 SEVERITIES = tuple(Choice(one.value, one.value, HINTS[one], one.value[-1]) for one in IncidentSeverity)
 STATUSES = tuple(Choice(one.value, one.value, "", "") for one in IncidentStatus)
-GUESSES = {
-    Severity.CRIT: IncidentSeverity.P1,
-    Severity.WARN: IncidentSeverity.P2,
-    Severity.NOTICE: IncidentSeverity.P3,
-}
 OWNER_CELLS = 64
 
 
@@ -123,12 +118,6 @@ def links_of(subject: object, rollouts: Mapping[str, Any]) -> tuple[IncidentLink
     return (IncidentLink(safe_text(ref.key), ref, "", getattr(subject, "since", 0.0)),)
 
 
-def severity_for(subject: object) -> IncidentSeverity:
-    """Return the severity to begin with: where in doubt, the higher one."""
-    found = getattr(subject, "severity", Severity.WARN)
-    return GUESSES.get(found, IncidentSeverity.P2)
-
-
 def started(subject: object, now: float) -> float:
     """Return the onset of what an incident is declared from, else now."""
     onset = subject.onset if isinstance(subject, Alert) else getattr(subject, "since", 0.0)
@@ -145,12 +134,14 @@ def declare(app: QuarterdeckApp, subject: object | None) -> None:
         return
     console = app.console_state
     owner = desk.actor.user
+    snapshot = console.feed.snapshot()
+    links = links_of(subject, snapshot.tables.get("rollouts", {}))
+    proposal = proposed_severity(subject, links, snapshot, console.scope.environment)
     fields = (
         Field("title", "Title", safe_text(title_of(subject), 300), required=True),
-        Field("severity", "Severity", severity_for(subject).value, SEVERITIES),
+        Field("severity", "Severity", proposal.severity.value, SEVERITIES),
         Field("owner", "Owner", owner),
     )
-    links = links_of(subject, console.feed.snapshot().tables.get("rollouts", {}))
     onset = started(subject, console.clock.now())
     cluster = console.scope.cluster
 
@@ -171,7 +162,7 @@ def declare(app: QuarterdeckApp, subject: object | None) -> None:
         app.say(f"INC-{number} is declared")
 
     title = (Span("Declare an incident", Tone.STRONG),)
-    sheet = Sheet(title, fields, "I", "Declare", f"declare {title_of(subject)}")
+    sheet = Sheet(title, fields, "I", "Declare", f"declare {title_of(subject)}", proposal.because)
     _open(app, desk, 0, sheet, said=said, done=done)
 
 
@@ -225,13 +216,14 @@ def _say(
 
 
 class Sheet(NamedTuple):
-    """A form before it is opened: its fields, the key that confirms it and what that does, the name of its draft."""
+    """A form before it is opened: its fields, the key that confirms it and what that does, its draft, what is said."""
 
     title: Line
     fields: tuple[Field, ...]
     key: str
     label: str
     draft: str
+    aside: str = ""
 
 
 def _open(
@@ -246,7 +238,8 @@ def _open(
     """Show a form; what is confirmed is written, and what is not stays as a draft until it is."""
     kept = desk.drafts.get(sheet.draft)
     filled = tuple(_refilled(field, kept) for field in sheet.fields) if kept is not None else sheet.fields
-    aside = (Span("as you left it", Tone.MUTED),) if kept is not None else ()
+    said_beside = "as you left it" if kept is not None else sheet.aside
+    aside = (Span(safe_text(said_beside, 200), Tone.MUTED),) if said_beside else ()
     words: list[Said] = []
 
     def submit(values: Mapping[str, str]) -> None:
