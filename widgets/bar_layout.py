@@ -28,6 +28,15 @@ def bar_line(vm: BarVM, width: int, signs: Signs = UNICODE_SIGNS) -> InkLine:
     return _edged(left, width, signs)
 
 
+def last_parts_line(vm: BarVM, width: int, signs: Signs = UNICODE_SIGNS) -> InkLine:
+    """Return left parts of which the last counts most: where there is no room whole ones go, first to last."""
+    gap = " " * (3 if width >= _SMALL else 2)
+    parts = list(vm.left)
+    while len(parts) > 1 and line_cells(_join(parts, gap)) > width - 2 * _MARGIN:
+        del parts[0]
+    return _edged(_join(parts, gap), width, signs)
+
+
 def footer_line(vm: FooterVM, width: int, signs: Signs = UNICODE_SIGNS) -> InkLine:
     """Return as many whole hints as fit, at most seven on a small screen; a key that is off stands in brackets.
 

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from textual.geometry import Region
 from textual.strip import Strip
 
-from widgets.bar_layout import bar_line, footer_line, note_lines, strip_line, timeline_line
+from widgets.bar_layout import bar_line, footer_line, last_parts_line, note_lines, strip_line, timeline_line
 from widgets.frugal_app import FrugalApp
 from widgets.ink import InkLine, changed_runs
 from widgets.tones import Toned
@@ -73,6 +73,14 @@ class HeaderBar(OneLine[BarVM]):
     def compose_line(self, vm: BarVM, width: int) -> InkLine:
         """Drop right parts first to last, then cut the left ones."""
         return bar_line(vm, width, self.signs)
+
+
+class LastPartsBar(HeaderBar):
+    """Parts of which the last counts most: what is quiet stands first and goes first."""
+
+    def compose_line(self, vm: BarVM, width: int) -> InkLine:
+        """Drop left parts first to last."""
+        return last_parts_line(vm, width, self.signs)
 
 
 class TimelineStrip(OneLine[BarVM]):

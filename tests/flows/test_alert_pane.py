@@ -43,3 +43,19 @@ async def _published(deck: Deck) -> None:
     deck.live.publish()
     await deck.settle()
     await deck.tick()
+
+
+async def test_what_it_stands_on_has_the_width_it_has_at_once_after_all_is_made_anew(open_deck: Open) -> None:
+    feed = scene.live()
+    scene_alerts.add(feed)
+    async with open_deck((160, 48), feed, console={"alert_servers": lambda: scene_alerts.SOURCES}) as deck:
+        before = _evidence(deck)
+        assert "inhibited  Watchdog ok  3/3 peers  2 symptoms" in before
+        deck.app.rebuild()
+        await deck.settle()
+        assert _evidence(deck) == before
+
+
+def _evidence(deck: Deck) -> str:
+    region = deck.app.screen.query_one("#evidence").region
+    return deck.text.splitlines()[region.y][region.x : region.right]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.cells import cell_len
-
 from services.model.alert import Alert
 from services.model.change import Suspect
 from services.ports import Changes, Snapshot
@@ -25,20 +23,13 @@ from tui.presenters.alerts import (
 )
 from tui.presenters.lens import Lens, plural
 from tui.presenters.view import picture_of
-from widgets.bars import HeaderBar
+from widgets.bars import LastPartsBar
 from widgets.live_table import LiveTable
 from widgets.pane import Pane
-from widgets.viewmodels import BarVM, Line, Row, Span, TextVM, Tone
+from widgets.viewmodels import BarVM, Row, Span, TextVM, Tone
 
 FEEDS = frozenset({*TABLES, "rollouts", "replicasets.apps"})
 """Tables whose changes may change the pane."""
-
-
-def _fitting(parts: tuple[Line, ...], width: int) -> tuple[Line, ...]:
-    """Return the parts that have room beside each other; what is quiet stands first and goes first."""
-    while len(parts) > 1 and sum(2 + sum(cell_len(span.text) for span in part) for part in parts) > max(width, 40):
-        parts = parts[1:]
-    return parts
 
 
 class AlertPane:
@@ -48,7 +39,7 @@ class AlertPane:
         self._console = console
         self._pane = pane
         self.table = LiveTable(id="alerts")
-        self.bar = HeaderBar(id="evidence")
+        self.bar = LastPartsBar(id="evidence")
         self.driver = TableDriver(
             self.table,
             GROUPS_VIEW,
@@ -115,7 +106,7 @@ class AlertPane:
         parts = present_evidence(evidence, counts, lens)
         if summary.symptoms:
             parts = (*parts, (Span(plural(len(summary.symptoms), "symptom"), Tone.NOTICE),))
-        self.bar.set_vm(BarVM(_fitting(parts, self.bar.size.width)))
+        self.bar.set_vm(BarVM(parts))
 
     def detail(self, alert: Any) -> TextVM | None:  # noqa: ANN401 - whatever is under the cursor
         """Return what the detail says of an alert under the cursor, None for anything else."""

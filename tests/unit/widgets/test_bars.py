@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from msgspec import structs
 from rich.cells import cell_len
 
-from widgets.bar_layout import bar_line, edge_line, footer_line, note_lines, strip_line, timeline_line, wrap
+from widgets.bar_layout import (
+    bar_line,
+    edge_line,
+    footer_line,
+    last_parts_line,
+    note_lines,
+    strip_line,
+    timeline_line,
+    wrap,
+)
 from widgets.ink import ASCII_SIGNS, InkLine
 from widgets.viewmodels import BarVM, FooterVM, KeyHint, Line, PaneStripVM, PaneVM, Span, Tone
 
@@ -44,6 +53,15 @@ HEADER = BarVM(
 )
 def test_right_parts_go_first_to_last_then_the_left_is_cut(width: int, shown: str) -> None:
     assert text(bar_line(HEADER, width)) == shown.ljust(width)
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [(80, " 38 rules healthy  Watchdog ok  3 of 3 peers"), (40, " Watchdog ok  3 of 3 peers"), (12, " 3 of 3 pe… ")],
+)
+def test_of_parts_whose_last_counts_most_the_first_go(width: int, shown: str) -> None:
+    parts = part("38 rules healthy"), part("Watchdog ok"), part("3 of 3 peers")
+    assert text(last_parts_line(BarVM(parts), width)) == shown.ljust(width)
 
 
 HINTS = tuple(
@@ -173,6 +191,7 @@ def test_no_bar_ever_overflows(width: int, left: tuple[Line, ...], right: tuple[
     hints = tuple(KeyHint("k", "".join(span.text for span in spans)) for spans in left)
     for line in (
         bar_line(BarVM(left, right), width),
+        last_parts_line(BarVM(left), width),
         timeline_line(BarVM(left), width),
         strip_line(PaneStripVM(left, active), width),
         footer_line(FooterVM(hints, right[0] if right else ()), width),
