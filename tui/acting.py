@@ -214,11 +214,14 @@ class Acting:
         return await self.trail.unsettled()
 
     async def left_open(self) -> tuple[tuple[str, Unsettled], ...]:
-        """Return what was begun here, never settled, and is run by nobody any more; by titles. Raises Problem."""
+        """Return what was begun here, never settled, and is run by nobody any more; by titles. Raises Problem.
+
+        What this console has lost sight of is among it.
+        """
         return tuple(
             (left.plan.title if left.plan is not None else left.intent.entry.action, left)
             for left in await self.unsettled()
-            if not left.alive
+            if (not left.alive or (left.intent.unknown and left.intent.entry.actor.console == self.trail.actor.console))
             and left.intent.entry.target is not None
             and left.intent.entry.target.cluster == self._cluster()
         )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -12,32 +9,20 @@ from msgspec import Struct
 from services.actions.registry import BY_ID, LISTED
 from services.model.alert import Alert, Silence
 from services.model.ref import SILENCES, Ref, ref_of
-from tui.navigation import Navigation
-from tui.presenters.banner import Notice, present_found_out, present_left_open
 from tui.rights import Rights, hands_are_there
 from tui.screens.cursor import CursorScreen
+from tui.settling import Settling
 from widgets.viewmodels import BarVM
 
 if TYPE_CHECKING:
-    from services.errors import Problem
     from services.model.action import Altered, Ended, Plan
     from services.ports import Changes
     from tui.acting import Acting
     from tui.flows import Flow, Run
     from widgets.live_table import LiveTable
 
-    _Base = Navigation
-else:
-    _Base = object
-
 
 _SILENCE = (SILENCES.group, SILENCES.kind)
-
-
-def _load_hands() -> None:
-    """Import what acts away from the screen's loop, which would stand still for it."""
-    for name in ("services.kubernetes.hands", "services.alerts.hands", "cache.state.past", "tui.handing"):
-        import_module(name)
 
 
 class Done(Struct, frozen=True):
@@ -49,7 +34,7 @@ class Done(Struct, frozen=True):
     ended: Ended
 
 
-class Acts(_Base):
+class Acts(Settling):
     """The part of the app that acts. `confirming` is the flow whose plan is on screen, `running` is what was begun."""
 
     if TYPE_CHECKING:
@@ -59,9 +44,6 @@ class Acts(_Base):
 
         def copy(self, text: str) -> None:
             """Send a text to the terminal's clipboard."""
-
-        def show_banner(self) -> None:
-            """Show what needs a person now."""
 
     confirming: Flow | None = None
     _leaving: object = None
@@ -191,33 +173,6 @@ class Acts(_Base):
         from tui.arming import toggle_armed
 
         toggle_armed(self)  # type: ignore[arg-type]
-
-    def look_back(self) -> None:
-        """Find out how what a former console began has ended, and say it."""
-        console = self.console_state
-
-        async def load() -> None:
-            await asyncio.to_thread(_load_hands)
-
-        def loaded(_nothing: None, _problem: Problem | None) -> None:
-            acting = console.acting() if console.acting is not None else None
-            if acting is not None:
-                self.work(acting.left_open, partial(listed, acting))
-
-        def listed(acting: Acting, left: tuple[tuple[str, object], ...] | None, _problem: Problem | None) -> None:
-            if left:
-                titles = [title for title, _ in left]
-                console.notify(Notice.UNSETTLED, lambda lens: present_left_open(titles, lens))
-                self.show_banner()
-                self.work(acting.look_back, found_out)
-
-        def found_out(found: tuple[tuple[str, Ended], ...] | None, _problem: Problem | None) -> None:
-            if found:
-                console.notify(Notice.UNSETTLED, lambda lens: present_found_out(found, lens))
-                self.show_banner()
-
-        if console.acting is not None:
-            self.work(load, loaded)
 
     def may_leave(self) -> bool:
         """Return whether nothing runs; where something does, say what goes on and what ends, and ask."""

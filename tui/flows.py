@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CONFIRM, STOP = "y", "s"
 STOPPED = "stopped, as asked"
+LOOKS_AGAIN = "this console looks again"
 
 _LEAVE = KeyHint("esc", "leave")
 _GOES_ON = KeyHint("esc", "leave it running")
@@ -263,12 +264,15 @@ class Run:
         if ended.outcome is not Outcome.CANCELLED:
             app.reasons.pop(_about(self._listed, self._target), None)
         app.log_action(plan, self._where.command, ended)
+        if ended.outcome is Outcome.UNKNOWN:
+            app.look_again()
         if self._dialog is None:
             app.say(f"{self.words}: {ended.outcome.value}: {ended.text}")
             return
         lens = app.console_state.lens()
         self._words = self._acting.words_of(self._orders, ended)
-        lines: list[Line] = [*present_progress(self._seen, lens, over=True), (), *present_end(ended, lens)]
+        said = present_end(ended, lens, again=LOOKS_AGAIN)
+        lines: list[Line] = [*present_progress(self._seen, lens, over=True), (), *said]
         self._dialog.show([*lines, *self._told(lens)], self._keys(ended))
 
     def _told(self, lens: Lens) -> list[Line]:

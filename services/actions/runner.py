@@ -133,7 +133,7 @@ class Runner:
             return self._ended(Outcome.CANCELLED, f"{own_fault(error)} stopped it: {NEVER_SENT}")
         begun = asyncio.Event()
         try:
-            ended = await self._under_lock(action, plan, intent, note, stopped, begun)
+            ended = await self._under_lock(action, plan, intent, note, stopped, begun=begun)
         except asyncio.CancelledError:
             await asyncio.shield(self._settle(intent, self._closed(sent=begun.is_set())))
             raise
@@ -156,7 +156,7 @@ class Runner:
         return intent
 
     async def _under_lock(
-        self, action: Action, plan: Plan, intent: str, note: Note, stopped: Why, begun: asyncio.Event
+        self, action: Action, plan: Plan, intent: str, note: Note, stopped: Why, *, begun: asyncio.Event
     ) -> Ended:
         """Do it once nobody else does; `begun` is set before the first request that changes anything."""
         async with contextlib.AsyncExitStack() as held:

@@ -50,6 +50,7 @@ WATCHED = frozenset(
 )
 """Tables that are watched while an action on one of their rows runs."""
 
+LOOKS_AGAIN = "the next console that is opened looks again"
 ALERTS_WAIT = 5.0
 """Seconds that a cluster is waited for which alerts are not: they are acted upon at their Alertmanagers."""
 
@@ -260,7 +261,7 @@ async def _carry_out(
         raise Problem(safe_text("Nothing was changed: --yes confirms it, --dry-run prints the plan alone."))
     ended = await Stopping(acting, quiet=machine).run(Orders(plan, consent))
     if not machine:
-        sys.stdout.write("".join(f"{text_of(line).rstrip()}\n" for line in present_end(ended, lens)))
+        sys.stdout.write("".join(f"{text_of(line).rstrip()}\n" for line in present_end(ended, lens, again=LOOKS_AGAIN)))
         sys.stdout.flush()
     told = await outgoing.deliver(arguments.tell_timeout) if outgoing is not None else ()
     lens = Lens(SystemClock().now(), mask=redact)

@@ -64,7 +64,7 @@ def present_plan(plan: Plan, allow: Allow, where: Where, lens: Lens) -> tuple[Li
     if plan.touches:
         lines.append(labelled("touches", Span(plural(plan.touches, "pod"))))
     if plan.target.as_of:
-        lines.append(labelled("data", Span(f"{age(lens.now - plan.target.as_of)} old when the key was pressed")))
+        lines.append(labelled("data", Span(f"{age(lens.now - plan.target.as_of)} old when this was planned")))
     lines.append(labelled("runs", Span(lens.text(where.command, 400), Tone.STRONG)))
     if plan.expects:
         looks = "watched" if plan.expects.startswith("until") else "seen"
@@ -107,14 +107,14 @@ def present_progress(seen: Sequence[Progress], lens: Lens, *, over: bool = False
     return tuple(lines)
 
 
-def present_end(ended: Ended, lens: Lens) -> tuple[Line, ...]:
-    """Return how it ended, in a line, and what can be done about it."""
+def present_end(ended: Ended, lens: Lens, *, again: str) -> tuple[Line, ...]:
+    """Return how it ended, and what can be done about it; `again` says who looks again where nobody knows."""
     word, tone, severity = ENDS[ended.outcome]
     lines: list[Line] = [
         (lens.badge(severity), Span(f" {word}  ", tone), Span(lens.text(ended.text, 600))),
     ]
     if ended.outcome is Outcome.UNKNOWN:
-        lines.append((Span("  it stays open until somebody has found out; this console looks again", Tone.MUTED),))
+        lines.append((Span(f"  it stays open in the audit trail until somebody has found out; {again}", Tone.MUTED),))
     if ended.undo is not None:
         lines.append(labelled("undo", Span(lens.text(ended.undo.words, 200))))
     return tuple(lines)
