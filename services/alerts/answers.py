@@ -110,6 +110,11 @@ def decode_rules(body: bytes) -> tuple[list[Rule], int]:
     return rules, unread
 
 
+def decode_labels(body: bytes) -> tuple[str, ...]:
+    """Return the values of a label (GET /api/v1/label/NAME/values). Raises Problem."""
+    return tuple(_data(body, list[str]))
+
+
 def decode_config(body: bytes) -> str:
     """Return the YAML of GET /api/v1/status/config. Raises Problem."""
     return _data(body, _WireConfig).yaml

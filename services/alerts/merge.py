@@ -165,6 +165,7 @@ class Merge:
             onset_slack=widest_range(expression) if expression else 0.0,
             fired_at=fired_at,
             value=next((alert.value for _, _, alert in ruled if alert.value is not None), None),
+            bound=next((alert.bound for _, _, alert in ruled if alert.value is not None), None),
             expression=expression,
             hold=rule.hold if rule is not None else 0.0,
             rule_group=rule.group if rule is not None else "",

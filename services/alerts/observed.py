@@ -18,13 +18,17 @@ Scope = str
 
 
 class RuleAlert(Struct, frozen=True, gc=False):
-    """One alert of a rule. Its labels lack the external ones. `firing` is False while it is pending."""
+    """One alert of a rule. Its labels lack the external ones. `firing` is False while it is pending.
+
+    `bound` is the highest value that can be told, None where any can be.
+    """
 
     labels: Pairs
     firing: bool
     active_at: float
     value: float | None = None
     annotations: Pairs = ()
+    bound: float | None = None
 
 
 class Rule(Struct, frozen=True, gc=False):

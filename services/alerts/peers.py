@@ -18,6 +18,7 @@ from services.alerts.answers import (
     decode_version,
 )
 from services.alerts.backfill import FIRING, HOW_MANY, ONSETS, WINDOW, Past, asked_until, step_for
+from services.alerts.ceilings import Ceilings
 from services.alerts.observed import AlertmanagerSeen, PrometheusSeen, Rule, Scope
 from services.alerts.relabel import UNKNOWN, Outgoing, outgoing_of
 from services.endpoint import Endpoint
@@ -101,6 +102,7 @@ class PrometheusPoller:
         self._standing = _Standing()
         self._looked_at = -CONFIG_EVERY
         self._started_at = 0.0
+        self._ceilings = Ceilings(self._get)
 
     async def poll(self) -> PrometheusSeen:
         """Ask once. Raises Problem where neither rules nor metrics can be had."""
@@ -112,6 +114,7 @@ class PrometheusPoller:
             self._standing = await self._look()
             self._looked_at = self.polls
         standing = self._standing
+        known = await self._ceilings.told(known, self.polls)
         self.polls += 1
         sent = ((standing.outgoing.labels(labels), value) for labels, value in for_state.items())
         return PrometheusSeen(
@@ -141,7 +144,7 @@ class PrometheusPoller:
         firing = await self._get("/api/v1/query_range", ("query", FIRING.format(step=int(step))), *window)
         return decode_past(onsets), decode_past(firing), step
 
-    async def _rules(self) -> tuple[list[Rule], int, dict[Pairs, float]]:
+    async def _rules(self) -> tuple[Sequence[Rule], int, dict[Pairs, float]]:
         try:
             rules, unread = decode_rules(await self._get("/api/v1/rules", ("type", "alert")))
         except Problem as problem:

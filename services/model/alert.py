@@ -55,7 +55,7 @@ class Alert(Struct, frozen=True, gc=False):
     (activeAt), `fired_at` when it had lasted for `hold` seconds (startsAt), `ended_at` when it ended. The onset may lie
     up to `onset_slack` seconds earlier: the widest range selector of the expression. `value` is the rule's last value,
     `expression` its PromQL. `peers` are the names of the sources that show it. `heartbeat` marks a dead man's switch,
-    which is no alarm while it fires.
+    which is no alarm while it fires. `bound` is the highest value that can be told: one there may be anything above.
     """
 
     key: str
@@ -81,6 +81,7 @@ class Alert(Struct, frozen=True, gc=False):
     receivers: tuple[str, ...] = ()
     peers: tuple[str, ...] = ()
     heartbeat: bool = False
+    bound: float | None = None
 
     def label(self, name: str) -> str:
         """Return the value of a label, "" where it has none."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -88,6 +89,30 @@ def narrowed(expression: str, labels: Mapping[str, str]) -> str:
         else:
             parts.append("{" + wanted + ("," if own and wanted else ""))
     return " ".join(parts) or expression
+
+
+class Buckets(Struct, frozen=True, gc=False):
+    """The histogram of a percentile: its metric, the matchers it is selected by, and the labels that are kept."""
+
+    metric: str
+    matchers: str = ""
+    kept: frozenset[str] = frozenset()
+
+
+@lru_cache(maxsize=1024)
+def percentile_of(expression: str) -> Buckets | None:
+    """Return the histogram whose percentile is the value of an alerting expression, None where it is nothing else."""
+    read = tokens(value_of(expression))
+    if len(read) < 4 or read[0].word != "histogram_quantile" or any(not token.depth for token in read[2:-1]):
+        return None
+    at = [index for index, token in enumerate(read) if token.kind == "name" and token.text.endswith("_bucket")]
+    if len(at) != 1:
+        return None
+    matchers = _text(_braced(read, at[0] + 1)).strip(",")
+    opens = (index + 1 for index, token in enumerate(read[:-1]) if token.word == "by" and read[index + 1].text == "(")
+    by = next(opens, -1)
+    kept = {token.text for token in read[by + 1 : _closing(read, by)] if token.kind == "name"} if by > 0 else set()
+    return Buckets(read[at[0]].text, matchers, frozenset(kept - {"le"}))
 
 
 def quoted(text: str) -> str:

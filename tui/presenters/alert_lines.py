@@ -75,6 +75,7 @@ def alert_facts(alert: Alert, lens: Lens) -> dict[str, Any]:
         "pod": lens.text(entity.pod),
         "node": lens.text(entity.node),
         "value": alert.value if alert.value is not None and abs(alert.value) < 1e300 else None,
+        "value_bound": alert.bound,
         "onset": stamp(alert.onset),
         "onset_from": alert.onset_from.value,
         "fired_at": stamp(alert.fired_at),

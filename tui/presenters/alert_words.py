@@ -20,6 +20,9 @@ QUIET = (AlertState.SILENCED, AlertState.INHIBITED, AlertState.MUTED)
 PLAIN_NUMBERS = 1e15
 """Numbers above are left to the expression: nobody reads them in a column."""
 
+BEYOND = 1 - 1e-9
+"""The part of a bound from which on a value is taken to be at it: scaling rounds."""
+
 LONGEST_METRIC = 18
 """Letters of a metric's name up to which it stands beside a value that is just what the rule asks for."""
 
@@ -137,12 +140,19 @@ def value_words(alert: Alert, lens: Lens) -> str:
     threshold = threshold_of(alert.expression)
     if threshold is None:
         beside = value == 1 if not alert.expression else bool(_operators(_outside(alert.expression)))
-        return "" if beside else measured(value)
-    said = measured(value, threshold.unit)
+        return "" if beside else bounded(value, alert.bound, "")
+    said = bounded(value, alert.bound, threshold.unit)
     if threshold.operator in _ENDS:
         short = len(threshold.metric) <= LONGEST_METRIC
         return str(lens.text(f"{threshold.metric} {said}".strip(), 60)) if short else ""
     return f"{said} {threshold.operator} {measured(threshold.number, threshold.unit)}"
+
+
+def bounded(value: float, bound: float | None, unit: str) -> str:
+    """Return a value with its unit; "> 10 s" for one at the bound beyond which nothing can be told."""
+    if bound is not None and value >= bound * BEYOND:
+        return f"> {measured(bound, unit)}"
+    return measured(value, unit)
 
 
 def where_words(alert: Alert, lens: Lens) -> str:

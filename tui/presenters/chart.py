@@ -13,7 +13,7 @@ from services.model.change import Change
 from services.model.metric import Golden, Series
 from services.model.severity import Severity
 from tui.glyphs import ASCII
-from tui.presenters.alert_words import change_word, threshold_of
+from tui.presenters.alert_words import bounded, change_word, threshold_of
 from tui.presenters.lens import Lens, clock, moment
 from widgets.chart_layout import HALF, ChartVM, Limit, Mark, Pen, States, joined_marks
 from widgets.measures import measured
@@ -23,8 +23,6 @@ WINDOWS = (("1h", 3600.0), ("6h", 21600.0), ("24h", 86400.0), ("7d", 604800.0))
 """How far back a chart may look: what it is called, and seconds."""
 
 DAY = 86400.0
-BEYOND = 1 - 1e-9
-"""The part of a bound from which on a value is taken to be at it: scaling rounds."""
 WHOLE: Mapping[str, str] = MappingProxyType({})
 BRIEFLY = MappingProxyType({"request": "req", "limit": "lim"})
 LATE = 3
@@ -118,11 +116,6 @@ def _briefs(title: Span, series: Series, unit: str, plan: Plan, lens: Lens) -> t
     return tuple((title, Span(" "), *spans) for spans in short)
 
 
-def bounded(value: float, bound: float, unit: str) -> str:
-    """Return a value with its unit; "> 10 s" for one at the bound beyond which nothing can be told."""
-    return f"> {measured(bound, unit)}" if value >= bound * BEYOND else measured(value, unit)
-
-
 def _moment(at: float, end: float) -> str:
     from datetime import UTC, datetime
 
@@ -147,12 +140,13 @@ def alert_plan(alert: Alert, fired: Series | None, lens: Lens) -> Plan:
     beside = (
         (f"{lens.glyphs.bars[HALF]} pending",) if fired is not None and any(0 < one < 1 for one in fired.values) else ()
     )
+    bound = math.inf if alert.bound is None else alert.bound
     threshold = threshold_of(alert.expression)
     if threshold is None:
-        return Plan("value", beside=beside, states=states)
+        return Plan("value", beside=beside, bound=bound, states=states)
     alarms = threshold.operator in (">", ">=")
     limit = Limit(threshold.number, threshold.operator, Tone.WARN, alarms)
-    return Plan(threshold.metric or "value", (limit,), unit=threshold.unit, beside=beside, states=states)
+    return Plan(threshold.metric or "value", (limit,), unit=threshold.unit, beside=beside, bound=bound, states=states)
 
 
 def _firing_tone(alert: Alert) -> Tone:
