@@ -30,9 +30,6 @@ SOUGHT_FOR = 15.0
 JOINED_AFTER = 1.0
 """Seconds after the last server's answer at which its alerts are among those that are shown."""
 
-READ_FOR = 20.0
-"""Seconds that a sentence on what was not found stays: it is read by somebody who was asleep."""
-
 
 class Alerting(_Base):
     """Mixed into the app; nothing of alerts is loaded before one is opened."""
@@ -42,11 +39,13 @@ class Alerting(_Base):
         def copy(self, text: str) -> None:
             """Send a text to the terminal's clipboard."""
 
+        def say_long(self, sentence: str) -> None:
+            """Show one sentence for longer."""
+
     sought: Page | None = None
     _read_for: Page | None = None
     _sought_until = 0.0
     _answered_at: float | None = None
-    _said_until: float
 
     def come_back_to(self, place: Place) -> None:
         """Open the alert or the explanation of a remembered place, where it is still known."""
@@ -178,8 +177,7 @@ class Alerting(_Base):
             self.sought = None
 
             def unknown() -> None:
-                self.say(unknown_words(page, found, missing_words(page, cluster, evidence, lens), lens))
-                self._said_until = now + READ_FOR
+                self.say_long(unknown_words(page, found, missing_words(page, cluster, evidence, lens), lens))
 
             self._look_back(page, unknown)
         else:

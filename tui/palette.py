@@ -132,14 +132,14 @@ def _open(app: QuarterdeckApp, going: Going) -> None:
         else:
             app.open_kind(found.resource, going.filter)
 
-    if app.console_state.kinds:
+    if find_resource(going.view, app.console_state.kinds) is not None:
         arrived(app.console_state.kinds, None)
     else:
         app.ask(lambda session: session.resources(), arrived)
 
 
 def _say_unknown(app: QuarterdeckApp, going: Going) -> None:
-    app.say(f"The server knows no kind {going.view}{app.near(going.said)}")
+    app.say_long(f"The server knows no kind {going.view}{app.near(going.said)}")
 
 
 def open_contexts(app: QuarterdeckApp) -> None:

@@ -15,6 +15,9 @@ else:
 SAID_FOR = 5.0
 """Seconds a sentence to the operator stands in the footer."""
 
+READ_FOR = 20.0
+"""Seconds that one on what was not found stands there: it is read by somebody who was asleep."""
+
 
 class Saying(_Base):
     """The answer to a key takes the line at once; news stands until it could be read, and only then makes room."""
@@ -30,6 +33,11 @@ class Saying(_Base):
         if (front := self.front) is not None:
             front.say(self.console_state.lens().text(sentence))
             self._said_until = self.console_state.clock.monotonic() + SAID_FOR
+
+    def say_long(self, sentence: str) -> None:
+        """Show one sentence for as long as somebody needs who was asleep: what they asked for is not to be had."""
+        self.say(sentence)
+        self._said_until = self.console_state.clock.monotonic() + READ_FOR
 
     def announce(self, sentence: str) -> None:
         """Show one sentence that no key has asked for, after what stands there now."""

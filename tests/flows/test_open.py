@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import pytest
 from msgspec import structs
 
 from screenshots import scene, scene_alerts
+from screenshots.scene_runtime import SceneSession
 from services.alerts.happenings import began_event, ended_event
 from services.clock import ManualClock
 from services.model.alert import AlertState
+from services.model.cluster import ApiResource
+from services.model.ref import Resource
 from services.model.source import SourceState, SourceStatus
 from tests.flows.conftest import Deck, Open
 
@@ -121,6 +125,27 @@ async def test_what_is_not_known_gets_a_sentence_with_what_comes_near(open_deck:
         assert "near: CheckoutErrorRate" in deck.text
         await paste(deck, "CheckoutErrorRat")
         assert "near: CheckoutErrorRate" in deck.text
+
+
+async def test_a_kind_that_the_server_has_not_is_said_for_long_and_asked_for_anew(
+    open_deck: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_deck(**with_alerts()) as deck:
+        await paste(deck, "analysisruns")
+        await deck.settle()
+        assert "The server knows no kind analysisruns" in deck.footer
+        await deck.tick(10)
+        assert "The server knows no kind analysisruns" in deck.footer
+        resource = Resource("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun")
+
+        async def installed(_: object) -> Sequence[ApiResource]:
+            return [ApiResource(resource, "analysisrun", ("ar",), ("get", "list", "watch"))]
+
+        monkeypatch.setattr(SceneSession, "resources", installed)
+        await paste(deck, "analysisruns")
+        await deck.settle()
+        assert "knows no kind" not in deck.footer
+        assert "AnalysisRun" in deck.text
 
 
 async def test_what_can_be_nothing_is_refused_at_once(open_deck: Open) -> None:
