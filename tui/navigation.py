@@ -155,14 +155,11 @@ class Navigation(_Base):
 
         self._open(TextScreen(self.console_state, f"YAML {ref.kind} {ref.key}", fetch))
 
-    def open_lines(self, title: str, present: Callable[[Lens], Sequence[Line]]) -> None:
-        """Show a document that is at hand."""
-        from tui.screens.document import Present, TextScreen
+    def open_lines(self, title: str, present: Callable[[Lens], Sequence[Line]], *, wrap: bool = False) -> None:
+        """Show a document that is at hand; `wrap` where it is prose."""
+        from tui.screens.document import TextScreen
 
-        async def fetch(_: ClusterSession) -> Present:
-            return present
-
-        self._open(TextScreen(self.console_state, title, fetch))
+        self._open(TextScreen(self.console_state, title, None, present, wrap=wrap))
 
     def _open(self, screen: BaseScreen) -> None:
         self.console_state.frozen_since = 0.0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cache.ledger.ledger import Beside, Ledger
 from cache.ledger.outbox import Outbox, Terms
-from cache.ledger.outbox_reader import OutboxReader
+from cache.ledger.outbox_reader import OutboxReader, said_in
 from services.clock import Clock
 from services.model.actor import Actor
 from services.model.message import OUTBOX, Message, OutboxRow
@@ -99,6 +99,10 @@ class Outgoing:
         await asyncio.to_thread(self._box.retry, row.id, self.actor)
         if self._worker is not None:
             self._worker.reopen(row.channel)
+
+    async def said(self, row: OutboxRow) -> Message | None:
+        """Return all of a message, None where it cannot be read."""
+        return await asyncio.to_thread(said_in, self._folder, row.id)
 
     async def drop(self, row: OutboxRow, reason: str = "") -> None:
         """Never send a message that waits. Raises LedgerRefused."""

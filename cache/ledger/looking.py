@@ -19,7 +19,7 @@ from cache.versions import LEDGER_FILE
 from services.model.text import SafeText
 from services.sanitize import safe_text
 
-_BUSY_SECONDS = 1.0
+BUSY_SECONDS = 1.0
 Row = TypeVar("Row")
 NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -71,7 +71,7 @@ class LedgerReader(Generic[Row]):
         inode = self._path.stat().st_ino
         if self._connection is None or self._mark[0] != inode:
             self._shut()
-            self._connection = connect_to_read(self._path, _BUSY_SECONDS)
+            self._connection = connect_to_read(self._path, BUSY_SECONDS)
             self._mark = (inode, -1)
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         if self._mark == (inode, version) and not self._glance.problem:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from cache.ledger.looking import Glance, LedgerReader
-from cache.ledger.outbox_statements import LIST
-from services.model.message import OutboxRow, OutboxState
+import msgspec
+
+from cache.ledger.looking import BUSY_SECONDS, Glance, LedgerReader
+from cache.ledger.outbox_statements import LIST, SAYS
+from cache.reading import connect_to_read
+from cache.versions import LEDGER_FILE
+from services.model.message import Message, OutboxRow, OutboxState
 
 OUTBOX_SINCE = 3
 """The version of the ledger that has an outbox first."""
@@ -19,6 +24,7 @@ MOST = 500
 
 _MICRO = 1_000_000
 OutboxGlance = Glance[OutboxRow]
+_message = msgspec.json.Decoder(Message)
 
 
 class OutboxReader(LedgerReader[OutboxRow]):
@@ -26,6 +32,16 @@ class OutboxReader(LedgerReader[OutboxRow]):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, "outbox", OUTBOX_SINCE, _messages)
+
+
+def said_in(folder: Path, message: str) -> Message | None:
+    """Return all of a message by its id, None where it is gone or cannot be read. Blocks: call it on a thread."""
+    try:
+        with closing(connect_to_read(folder / LEDGER_FILE, BUSY_SECONDS)) as connection:
+            found = connection.execute(SAYS, (message,)).fetchone()
+        return _message.decode(found[0]) if found is not None else None
+    except (sqlite3.Error, OSError, msgspec.MsgspecError):
+        return None
 
 
 def _messages(connection: sqlite3.Connection) -> tuple[Mapping[str, OutboxRow], str]:

@@ -43,6 +43,7 @@ SETTLED_AS = """
 SELECT thread, channel, recipient, user, state, reason, settled_us, body FROM outbox
 WHERE id = ? AND settled_us IS NOT NULL
 """
+SAYS = "SELECT body FROM outbox WHERE id = ?"
 LOOK_AT = "SELECT seq, state, next_us, reason FROM outbox WHERE id = ?"
 RETRY = """
 UPDATE outbox SET state = 'queued', next_us = ?, expires_us = ?, settled_us = NULL, reason = '', attempts = 0,
@@ -63,6 +64,6 @@ UNION ALL SELECT * FROM (SELECT {_SHOWN} FROM outbox WHERE next_us IS NULL ORDER
 
 OUTBOX_STATEMENTS = (
     *(PUT, IS_KNOWN, SAME, FOLD, CLAIM, EXPIRE, SETTLE, RELEASE, TAKE_OVER),
-    *(SETTLED_AS, LOOK_AT, RETRY, DROP, FORGET, LIST),
+    *(SETTLED_AS, SAYS, LOOK_AT, RETRY, DROP, FORGET, LIST),
 )
 OUTBOX_TRIGGERS = frozenset({"outbox_keeps_words", "outbox_keeps_waiting"})

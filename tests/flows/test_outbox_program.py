@@ -52,6 +52,12 @@ async def test_a_message_is_delivered_tried_again_and_dropped(
         async with program("--kubeconfig", kubeconfig_of(estate), "--view", "outbox") as console:
             await console.until_seen("cart is down", "dead", "refused the message with 404", "no such channel")
             await console.until_seen("1 not told :outbox")
+            await console.press("g", "enter")
+            await console.until_seen("dead   after 1 try", "refused the message with 404", "#incidents", "INC-7")
+            await console.until_seen("Slack room", "Reason: <500s> & more")
+            assert "canarypath" not in console.text
+            await console.press("escape")
+            await console.until_seen("no such channel")
             await console.press("g", "r")
             await console.until_seen("accepted")
             assert [path for path, _, _ in slack.got] == [PATH, PATH]

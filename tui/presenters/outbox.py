@@ -9,7 +9,8 @@ from services.model.message import DROPPED, OUTBOX, Message, OutboxRow, OutboxSt
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.text import SafeText
-from tui.presenters.lens import TONES, Lens, age, plural
+from tui.presenters.detail import labelled
+from tui.presenters.lens import TONES, Lens, age, moment, plural
 from tui.presenters.terms import Subject
 from tui.presenters.view import View
 from widgets.viewmodels import Column, Line, Row, Span, Tone
@@ -73,6 +74,37 @@ def present_row(key: str, row: OutboxRow, lens: Lens) -> Row:
         Span(lens.age(row.created_at)),
     )
     return Row(key, cells, dimmed=row.state is OutboxState.ACCEPTED)
+
+
+def present_message(
+    row: OutboxRow, said: Message | None, channels: Mapping[str, NotifySettings], lens: Lens
+) -> list[Line]:
+    """Return all of a message: what became of it and why, whom it is for, and what it says where that can be read."""
+    severity, following = severity_of(row), next_words(row, lens)
+    tries = f"   after {row.attempts} {'try' if row.attempts == 1 else 'tries'}" if row.attempts else ""
+    state = (lens.badge(severity), Span(f" {row.state.value}", TONES[severity]), Span(tries, Tone.MUTED))
+    facts: list[tuple[str, str]] = [
+        ("WHY", lens.text(row.reason, 2000)),
+        ("NEXT", following if following != "now" else "as soon as its turn comes"),
+        ("CHANNEL", lens.text(row.channel, 200)),
+        ("TO", lens.text(row.to, 500)),
+        ("SUBJECT", lens.text(row.subject, 1000)),
+        ("THREAD", lens.text(row.thread, 200)),
+        ("BY", lens.name("user", row.by)),
+        ("QUEUED", f"{moment(row.created_at, lens.now)}, {lens.age(row.created_at)} ago"),
+        ("ENDED", f"{moment(row.settled_at, lens.now)}, {lens.age(row.settled_at)} ago" if row.settled_at else ""),
+        ("FOLDED", f"{plural(row.folded, 'equal one')} not sent besides" if row.folded else ""),
+        ("ID", lens.text(row.id, 64)),
+    ]
+    lines: list[Line] = [labelled("STATE", *state)]
+    lines += [labelled(label, Span(text)) for label, text in facts if text]
+    if said is None:
+        return [*lines, (), (Span("what it says cannot be read any more", Tone.MUTED),)]
+    if said.channel in channels:
+        return [*lines, (), *draft([said], channels, lens)]
+    words = f"no channel {said.channel} is configured here: this is what it was given to say"
+    written = [said.subject, *said.text.splitlines(), *([said.link] if said.link else [])]
+    return [*lines, (), (Span(lens.text(words), Tone.MUTED),), *((Span(f"  {lens.line(one)}"),) for one in written)]
 
 
 def present_told(rows: Iterable[OutboxRow], lens: Lens) -> list[SafeText]:

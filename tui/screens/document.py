@@ -76,13 +76,18 @@ class TextScreen(ReadingScreen):
 
     place: ClassVar[str] = "text"
 
-    def __init__(self, console: Console, title: str, fetch: Fetch) -> None:
+    def __init__(
+        self, console: Console, title: str, fetch: Fetch | None, at_hand: Present | None = None, *, wrap: bool = False
+    ) -> None:
+        """Show what is fetched from the server, or what is at hand; `wrap` where it is prose."""
         super().__init__(console)
         self._title = title
         self._fetch = fetch
+        self._at_hand = at_hand
         self._search = ""
         self._lines: Sequence[Line] = ()
         self.text = TextView(id="text")
+        self.text.wrap = wrap
         self.pane = Pane(self.text, id="pane")
         self.bar = FilterBar(id="filter")
 
@@ -102,16 +107,16 @@ class TextScreen(ReadingScreen):
         """Fetch the document."""
         self.bar.display = False
         super().begin()
-        self._show(Face.WAITING, "Asking the server.")
         self.text.focus()
-        self.quarterdeck.ask(self._get, self._arrived)
+        if self._at_hand is not None or self._fetch is None:
+            self._arrived(self._at_hand, None)
+            return
+        self._show(Face.WAITING, "Asking the server.")
+        self.quarterdeck.ask(self._fetch, self._arrived)
 
     def anew(self) -> TextScreen:
         """Return the same document, fetched again."""
-        return TextScreen(self.console, self._title, self._fetch)
-
-    async def _get(self, session: ClusterSession) -> Present:
-        return await self._fetch(session)
+        return TextScreen(self.console, self._title, self._fetch, self._at_hand, wrap=self.text.wrap)
 
     def _arrived(self, present: Present | None, problem: Problem | None) -> None:
         if not self.is_attached:

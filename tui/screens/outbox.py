@@ -6,11 +6,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from services.errors import Problem
-from services.model.message import OUTBOX, OutboxRow, OutboxState
+from services.model.message import OUTBOX, Message, OutboxRow, OutboxState
 from tui.bindings import Command
 from tui.outgoing import Outgoing
 from tui.presenters.freshness import Reading, read_ledger
-from tui.presenters.outbox import came_to_nothing
+from tui.presenters.outbox import came_to_nothing, present_message
 from tui.screens.table import TableScreen
 
 CHANGES = frozenset({"outbox_retry", "outbox_drop"})
@@ -40,13 +40,22 @@ class OutboxScreen(TableScreen):
         return "" if row.state not in (OutboxState.ACCEPTED, OutboxState.SENDING) else f"it is {row.state.value}"
 
     def do_open(self) -> None:
-        """Say all of what became of the message."""
-        row = self._message()
-        if row is not None:
-            lens = self.console.lens()
-            self.quarterdeck.say(
-                f"{lens.text(row.subject, 200)}: {row.state.value} {lens.text(row.reason, 300)}".strip()
+        """Show all of the message: what became of it, and what it says."""
+        row, made = self._message(), self.console.outgoing
+        if row is None or made is None:
+            return
+        outgoing = made()
+
+        def arrived(said: Message | None, problem: Problem | None) -> None:
+            if problem is not None:
+                self.quarterdeck.say(problem.sentence)
+                return
+            channels = outgoing.config.notify
+            self.quarterdeck.open_lines(
+                f"Message {row.subject}", lambda lens: present_message(row, said, channels, lens), wrap=True
             )
+
+        self.quarterdeck.work(lambda: outgoing.said(row), arrived)
 
     def do_copy(self) -> None:
         """Copy the message's id and subject."""

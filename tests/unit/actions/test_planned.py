@@ -81,11 +81,11 @@ async def scaled(replicas: str, held: Document | None = None, **given: Any) -> P
 )
 async def test_what_is_not_to_be_scaled(replicas: str, given: dict[str, str], why: str) -> None:
     with pytest.raises(Refused, match=why):
-        await scaled(replicas, **given)
+        await scaled(replicas, None, **given)
 
 
 async def test_a_number_is_set_from_the_one_that_was_shown_and_back() -> None:
-    plan = await scaled("5", **{"from": "3"})
+    plan = await scaled("5", None, **{"from": "3"})
     assert (plan.tier, plan.touches, plan.command) == (
         Tier.KEY,
         2,

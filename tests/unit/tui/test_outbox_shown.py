@@ -18,6 +18,7 @@ from services.model.severity import Severity
 from services.notifications.model import Step
 from services.pseudonyms import Pseudonyms
 from services.redact import redact
+from services.sanitize import safe_text
 from tests.unit.notifications.telling import HOOK, MAIL, MINA, NOW, ROOM, message
 from tests.unit.notifications.vendor import vendor
 from tui.cli import main, parser
@@ -25,7 +26,8 @@ from tui.commands.outbox import outbox
 from tui.doctor import CheckState
 from tui.doctor_notify import examine_channels
 from tui.presenters.lens import Lens
-from tui.presenters.outbox import VIEW, came_to_nothing, draft, severity_of
+from tui.presenters.outbox import VIEW, came_to_nothing, draft, present_message, severity_of
+from widgets.viewmodels import Line
 
 CHANNELS = {"room": ROOM, "hook": HOOK, "mail": MAIL}
 ROWS = st.builds(
@@ -47,14 +49,43 @@ ROWS = st.builds(
 )
 
 
+def lines_of(lines: list[Line]) -> list[str]:
+    return ["".join(span.text for span in line) for line in lines]
+
+
 @given(st.lists(ROWS, max_size=6), st.floats(0, 2e9))
 def test_any_message_can_be_shown_filtered_and_ordered(rows: list[OutboxRow], now: float) -> None:
     lens = Lens(now)
     for row in rows:
         assert len(VIEW.row(row.id, row, lens).cells) == len(VIEW.columns)
         assert VIEW.subject(row).severity is severity_of(row)
+        for said in (None, message(subject=row.subject, text=row.reason)):
+            assert all(safe_text(line, 9999) == line for line in lines_of(present_message(row, said, CHANNELS, lens)))
     for rank in VIEW.ranks.values():
         sorted(rows, key=rank)
+
+
+def test_all_of_a_message_is_shown_and_why_it_came_to_nothing() -> None:
+    said = message()
+    row = OutboxRow(said.id, 1, "room", "#incidents", said.subject, said.thread, OutboxState.DEAD, "refused", 3)
+    row = structs.replace(row, created_at=NOW - 60, settled_at=NOW - 5, folded=2, by="mina@bastion-1")
+    shown = lines_of(present_message(row, said, CHANNELS, Lens(NOW)))
+    for words in (
+        "dead   after 3 tries",
+        "WHY      refused",
+        "THREAD   INC-7",
+        "FOLDED   2 equal ones not sent besides",
+        "Slack room",
+    ):
+        assert any(words in line for line in shown), words
+    assert not any(line.startswith("NEXT") for line in shown)
+    waits = structs.replace(row, state=OutboxState.QUEUED, next_at=NOW + 40, settled_at=0.0)
+    assert "NEXT     in 40s" in lines_of(present_message(waits, said, CHANNELS, Lens(NOW)))
+    unread = lines_of(present_message(row, None, CHANNELS, Lens(NOW)))
+    assert unread[-1] == "what it says cannot be read any more"
+    # a channel that is no longer configured: what it was given to say, as it was written
+    written = lines_of(present_message(row, said, {}, Lens(NOW)))
+    assert written[-3:] == [f"  {said.subject}", "  mina rolled back shop/cart", "  Reason: <500s> & more"]
 
 
 @pytest.mark.parametrize(
