@@ -177,6 +177,8 @@ class Alerting(_Base):
             self.sought = None
 
             def unknown() -> None:
+                if page.means is Means.PAGE and console.alert_servers():
+                    self.open_view("alerts")
                 self.say_long(unknown_words(page, found, missing_words(page, cluster, evidence, lens), lens))
 
             self._look_back(page, unknown)
@@ -221,7 +223,12 @@ class Alerting(_Base):
         elif found.workload is not None:
             self.explain(found.workload.ref)
         else:
-            self.open_view("silences")
+            self._open_silence(found.silence)
+
+    def _open_silence(self, key: str) -> None:
+        from tui.presenters.silences import VIEW
+
+        self.open_table(VIEW, Place(view=VIEW.id, cursor=key))
 
     def _palette_key(self) -> str:
         return self.console_state.keymap.key("palette")

@@ -16,7 +16,9 @@ from services.model.alert import AlertState
 from services.model.cluster import ApiResource
 from services.model.ref import Resource
 from services.model.source import SourceState, SourceStatus
+from services.ports import Delta
 from tests.flows.conftest import Deck, Open
+from tui.screens.alert_table import AlertTableScreen
 
 LINK = "https://am.example/#/alerts?silenced=false&filter=" + quote('{alertname="CheckoutErrorRate"}')
 FINGERPRINT = f"{scene_alerts.hash_of('CheckoutErrorRate'):016x}"
@@ -108,7 +110,28 @@ async def test_a_silence_s_link_opens_the_silences(open_deck: Open) -> None:
     async with open_deck(**with_alerts()) as deck:
         deck.app.open_what("https://am.example/#/silences/6d9e1b0c-1f5e-4d07-9f6e-7c4a2b1e0d3f")
         await deck.tick(2)
-        assert "no Alertmanager knows that silence" in deck.footer
+        assert "no Alertmanager shows that silence" in deck.footer
+        known = "6d9e1b0c-1f5e-4d07-9f6e-7c4a2b1e0d3f"
+        rows = scene_alerts.silences()
+        deck.live.apply("scene", Delta("silences", {known: structs.replace(rows["sil-2"], id=known)}, ()))
+        deck.live.publish()
+        deck.app.open_what(f"https://am.example/#/silences/{known}")
+        await deck.settle()
+        front = deck.app.front
+        assert isinstance(front, AlertTableScreen)
+        target = front.target()
+        assert target is not None
+        assert target[1].id == known
+
+
+async def test_a_pager_s_number_that_nothing_names_leads_to_all_that_fires(open_deck: Open) -> None:
+    async with open_deck(**with_alerts()) as deck:
+        deck.app.open_what("https://acme.pagerduty.com/incidents/Q1ABCDEF23")
+        await deck.tick(2)
+        await deck.tick(2)
+        assert isinstance(deck.app.front, AlertTableScreen)
+        assert "CheckoutErrorRate" in deck.text
+        assert "Q1ABCDEF23 is named by no alert, and PagerDuty is not asked" in deck.text
 
 
 async def test_what_is_not_known_gets_a_sentence_with_what_comes_near(open_deck: Open) -> None:

@@ -193,7 +193,7 @@ def find_page(page: Page, snapshot: Snapshot) -> Found:
         return _find_workload(page, snapshot)
     if page.means is Means.SILENCE:
         known = page.text in snapshot.tables.get("silences", {})
-        return Found(silence=page.text) if known else Found(why="no Alertmanager knows that silence")
+        return Found(silence=page.text) if known else Found(why="no Alertmanager shows that silence")
     if page.means is Means.NOTHING:
         return Found(why=page.why)
     if any(one.is_regex and runnable(one.value) is None for one in page.matchers):
@@ -219,8 +219,8 @@ def _find_workload(page: Page, snapshot: Snapshot) -> Found:
 
 
 def _no_incident(page: Page) -> str:
-    number = f"incident {page.text}" if page.text else "its incident"
-    return f"{number} cannot be looked up yet; paste the alert's name or its Alertmanager link instead"
+    number = page.text or "its incident"
+    return f"{number} is named by no alert, and PagerDuty is not asked; open the name or the link that the page shows"
 
 
 def fits(page: Page, alert: Alert) -> bool:
@@ -325,6 +325,9 @@ def _named(page: Page, lens: Lens) -> str:
 def unknown_words(page: Page, found: Found, missing: str, lens: Lens) -> str:
     """Return why a page means nothing here: what it is not, what comes near, and who could not say."""
     named = _named(page, lens)
+    if page.means is Means.PAGE:
+        why = str(lens.text(found.why, 300))
+        return f"{why}; not known for sure, since {missing}" if missing else why
     what = {
         Means.ALERT: _no_alert(page, named),
         Means.FINGERPRINT: f"No alert has the fingerprint {named}",

@@ -175,7 +175,9 @@ def test_a_silence_is_known_or_said_not_to_be(snapshot: Snapshot) -> None:
 
 def test_a_pager_s_number_is_looked_for_where_people_write_it(snapshot: Snapshot) -> None:
     page = read_page("https://acme.pagerduty.com/incidents/Q1ABCDEF23")
-    assert "paste the alert's name" in unknown_words(page, find_page(page, snapshot), "", LENS)
+    words = unknown_words(page, find_page(page, snapshot), "", LENS)
+    assert words.startswith("Q1ABCDEF23 is named by no alert, and PagerDuty is not asked; open the name")
+    assert unknown_words(page, find_page(page, snapshot), "am-1: gone", LENS).endswith("sure, since am-1: gone")
     cart = next(one for one in snapshot.tables["alerts"].values() if one.name == "CartDown")
     told = structs.replace(cart, annotations=(("pager", "see Q1ABCDEF23"),))
     there = structs.replace(snapshot, tables={"alerts": {told.key: told}})
