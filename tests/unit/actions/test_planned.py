@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from services.actions.jobs import SuspendCronJob, TriggerCronJob
 from services.actions.pause import Pause
 from services.actions.promote import Promote, PromoteFull
 from services.actions.restart import Restart
 from services.actions.scale import Scale
 from services.actions.spec import Document, Refused
+from services.clock import ManualClock
 from services.kubernetes.writing import digest_for
-from services.model.action import Plan, Target, Tier, Write
-from services.model.ref import ARGO_ROLLOUTS, Ref, Resource
+from services.model.action import Outcome, Plan, Progress, Target, Tier, Write
+from services.model.ref import ARGO_ROLLOUTS, CRONJOBS, Ref, Resource
 from services.model.severity import Severity
 from tests.unit.actions.stage import CART, StageHands, World
 from tests.unit.kubernetes.a_rollout import PAUSED, document, replicaset
@@ -123,6 +126,41 @@ async def test_a_namesake_and_what_another_controls_are_left_alone(
 ) -> None:
     with pytest.raises(Refused, match=why):
         await action.plan(CART, {"replicas": "5"}, Holding(cart(**metadata)))
+
+
+@pytest.mark.parametrize("action", [SuspendCronJob(), TriggerCronJob()], ids=lambda one: one.id)
+async def test_what_an_operator_of_the_cluster_keeps_is_not_touched(action: SuspendCronJob | TriggerCronJob) -> None:
+    owner = {"kind": "Backup", "name": "nightly", "uid": "o", "controller": True}
+    held = cart(ownerReferences=[{"kind": "Shop", "name": "all", "uid": "s"}, owner])
+    target = structs.replace(CART, resource=CRONJOBS)
+    with pytest.raises(Refused, match=r"managed by Backup nightly, which would undo it: act on Backup nightly"):
+        await action.plan(target, {}, Holding(held))
+
+
+async def test_a_restart_is_over_when_the_controller_says_so_and_its_pods_are_ready() -> None:
+    """It replaces pods a few at a time: those that are ready at the beginning prove nothing."""
+    when = "2026-08-01T03:10:00Z"
+    counts = {"stableRS": "new", "replicas": 5, "readyReplicas": 5, "updatedReplicas": 5, "availableReplicas": 5}
+    stages = [{**counts}, {**counts, "restartedAt": "2026-08-01T03:00:00Z"}, {**counts, "readyReplicas": 4}]
+    stages[2]["restartedAt"] = when
+    hands = Holding(document(counts, restartAt=when))
+    plan = structs.replace(await Restart().plan(FRONT, {}, hands), parameters={"at": when})
+
+    class Rushed(ManualClock):
+        async def sleep(self, seconds: float) -> None:
+            seen.append(hands.held["status"].get("restartedAt", ""))
+            status = stages.pop(0) if stages else {**counts, "restartedAt": when}
+            hands.held = document(status, restartAt=when)
+
+    async def quiet(_progress: Progress) -> None:
+        return
+
+    seen: list[str] = []
+    hands.clock = Rushed()
+    ended = await Restart().verify(plan, hands, quiet)
+    assert (ended.outcome, len(seen)) == (Outcome.OK, 4), ended
+    hands.held = document(counts, restartAt="2026-08-01T04:00:00Z")
+    assert (await Restart().verify(plan, hands, quiet)).outcome is Outcome.FAILED, "somebody asked for another one"
 
 
 async def test_what_is_held_by_hand_is_let_go_before_its_step_is_left() -> None:
