@@ -154,7 +154,7 @@ def _ask_for(
             Flow(app, acting, listed, target, {**given, **values}).ask()
 
     lens = app.console_state.lens()
-    title = (Span(listed.label.capitalize(), Tone.STRONG), Span(f"  {named(target, lens)}", Tone.MUTED))
+    title = (Span(listed.title, Tone.STRONG), Span(f"  {named(target, lens)}", Tone.MUTED))
     form = FormDialog(title, fields, filled, key=CONFIRM, label="look at the plan")
     app.push_screen(form, left)
 

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+OWN_NAMESPACE = "-n "
+"""How the words of a command begin whose object is in another namespace than what is acted upon."""
+
 PLUGIN = "argo rollouts"
 """The one plugin of kubectl that commands are shown for."""
 
@@ -101,7 +104,12 @@ class Scope(Struct, frozen=True):
         return f"{command} -n {quote(namespace)}" if namespace else command
 
     def command(self, namespace: str, words: str) -> str:
-        """Return an exact command; kubectl takes no flags before the name of a plugin."""
+        """Return an exact command; kubectl takes no flags before the name of a plugin.
+
+        Words that begin with a namespace of their own (`-n argocd patch ...`) are of an object elsewhere.
+        """
+        if words.startswith(OWN_NAMESPACE):
+            namespace, _, words = words.removeprefix(OWN_NAMESPACE).partition(" ")
         start = self.kubectl(namespace)
         if not words.startswith(PLUGIN):
             return f"{start} {words}"

@@ -65,7 +65,7 @@ class Flow:
     def ask(self) -> None:
         """Ask the server what it would change; leaving the dialog asks no further."""
         lens = self._app.console_state.lens()
-        title = (Span(self._listed.label.capitalize(), Tone.STRONG), Span(f"  {named(self._target, lens)}", Tone.MUTED))
+        title = (Span(self._listed.title, Tone.STRONG), Span(f"  {named(self._target, lens)}", Tone.MUTED))
         of_alerting = self._target.resource in OF_ALERTING
         asks = "the Alertmanagers what it would hide" if of_alerting else "the server what it would change"
         old = lens.now - self._target.as_of if self._target.as_of else 0.0
@@ -100,7 +100,7 @@ class Flow:
 
     def _refused(self, sentence: str) -> None:
         lens = self._app.console_state.lens()
-        title = (Span(f"{self._listed.label.capitalize()}: not here", Tone.STRONG),)
+        title = (Span(f"{self._listed.title}: not here", Tone.STRONG),)
         self._app.push_screen(MessageDialog(title, sentence_lines(lens.text(sentence, 600))))
 
     def _confirm(self, found: Planned) -> None:
@@ -133,7 +133,7 @@ class Flow:
 
         confirmed: list[Consent] = []
         title, lines = present_title(plan, where, lens), present_plan(plan, allow, where, lens)
-        dialog = PlanDialog(title, lines, fields, submit, key=CONFIRM, label=self._listed.label.capitalize())
+        dialog = PlanDialog(title, lines, fields, submit, key=CONFIRM, label=self._listed.title)
         dialog.list_steps(present_steps(plan.steps, lens))
         self._dialog = dialog
         app.confirming = self
@@ -272,7 +272,11 @@ class Run:
         lens = app.console_state.lens()
         self._words = self._acting.words_of(self._orders, ended)
         said = present_end(ended, lens, again=LOOKS_AGAIN)
-        lines: list[Line] = [*present_progress(self._seen, lens, over=True), (), *said]
+        lines: list[Line] = [
+            *present_progress(self._seen, lens, over=True, well=ended.outcome is Outcome.OK),
+            (),
+            *said,
+        ]
         self._dialog.show([*lines, *self._told(lens)], self._keys(ended))
 
     def _told(self, lens: Lens) -> list[Line]:

@@ -70,12 +70,16 @@ class SuspendGitOps(Ordinary):
         """Return the change of the keeper's own document, and how to put back what it is now."""
         for ownership in await _of_both(target, hands):
             if ownership.suspend is not None and ownership.resume is not None and ownership.resource is not None:
-                kept, undo = _kept(ownership.resume), f"let {ownership.keeper.value} {ownership.name} work again"
-                facts = (Fact("keeps", ownership.sentence, Severity.NOTICE),)
+                keeper = f"{ownership.keeper.value} {ownership.name}"
+                kept, undo = _kept(ownership.resume), f"let {keeper} work again"
+                facts = (
+                    Fact("keeps", ownership.sentence, Severity.NOTICE),
+                    Fact("holds", f"off all that {keeper} keeps, not this object alone", Severity.NOTICE),
+                )
                 plan = await _planned(self.id, target, ownership.suspend, facts, hands)
                 return structs.replace(
                     plan,
-                    title=f"Hold off {ownership.keeper.value} {ownership.name}",
+                    title=f"Hold off {keeper}",
                     rights=(Right("patch", ownership.resource, ownership.namespace),),
                     undo=Undo("resume-gitops", target.ref, target.resource, kept, undo),
                 )
@@ -100,7 +104,9 @@ class ResumeGitOps(Ordinary):
         write = Write(
             "PATCH", given["path"], given["what"], given["body"].encode(), given["content_type"], uid=given["uid"]
         )
-        facts = (Fact("puts back", given["what"]),)
+        facts = (Fact("again", given["what"]),)
+        if any(one.suspend is not None and one.suspend.path == write.path for one in await _of_both(target, hands)):
+            raise Refused(safe_text(f"It works again already: somebody else let it ({given['what']})."))
         plan = await _planned(self.id, target, write, facts, hands)
         return structs.replace(
             plan,
@@ -138,16 +144,22 @@ def _with_followed(workload: Workload, snapshot: Snapshot) -> tuple[Workload, ..
 
 async def _planned(action: str, target: Target, write: Write, facts: tuple[Fact, ...], hands: Hands) -> Plan:
     _, said = await rehearse(write, {}, hands)
-    kind, _, name = write.path.rpartition("/")
     return Plan(
         action=action,
         target=target,
         title="",
         facts=(*facts, *said),
         writes=(write,),
-        command=f"patch {kind.rpartition('/')[2]} {name} --type merge -p '{write.body.decode()}'",
+        command=_command(target, write),
         expects="at once",
     )
+
+
+def _command(target: Target, write: Write) -> str:
+    """Return the command, with the keeper's own namespace, and its group: others may have a kind of that name."""
+    group, _version, _namespaces, namespace, plural, name = write.path.removeprefix("/apis/").split("/")
+    elsewhere = f"-n {namespace} " if namespace != target.ref.namespace else ""
+    return f"{elsewhere}patch {plural}.{group} {name} --type merge -p '{write.body.decode()}'"
 
 
 def _kept(write: Write) -> Mapping[str, str]:

@@ -61,6 +61,11 @@ class Listed(Struct, frozen=True):
         """The group and kind of everything that it is offered for."""
         return frozenset((one.group, one.kind) for one in self.kinds)
 
+    @property
+    def title(self) -> str:
+        """The label as a dialog's title begins with it: names in it keep their capitals."""
+        return self.label[:1].upper() + self.label[1:]
+
     def right(self, target: Target) -> Right:
         """Return the right that its request needs: what greys it before anything is planned."""
         return Right(self.verb, self.on or target.resource, target.ref.namespace, self.subresource)

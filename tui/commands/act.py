@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import math
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -19,6 +20,7 @@ from services.actions.guard import Allow, Consent, Deny, consents
 from services.actions.registry import BY_ID, Listed
 from services.actions.runner import Orders, recorded
 from services.clock import SystemClock
+from services.config_locate import did_you_mean
 from services.engine import Desired, Engine
 from services.errors import Problem
 from services.kubernetes.kubeconfig import NO_CLUSTER
@@ -39,7 +41,7 @@ from tui.console import Scope
 from tui.exitcodes import ExitCode
 from tui.handing import make_acting
 from tui.outgoing import Outgoing
-from tui.presenters.action import Where, present_end, present_plan, present_title
+from tui.presenters.action import Where, asks_for, present_end, present_plan, present_title
 from tui.presenters.lens import Lens
 from tui.presenters.outbox import present_told
 from tui.trail import LedgerTrail
@@ -64,17 +66,24 @@ def act(arguments: argparse.Namespace) -> int:
     """
     listed = BY_ID.get(arguments.action)
     if listed is None:
-        raise Problem(safe_text(f"There is no action {arguments.action[:40]}; there are {', '.join(BY_ID)}."))
+        near = did_you_mean(arguments.action, tuple(BY_ID))
+        raise Problem(safe_text(f"There is no action {arguments.action[:40]}{near}; there are {', '.join(BY_ID)}."))
     if listed.screened:
         raise Problem(safe_text(f"{listed.label} needs the screen: open the console, and press {listed.key} there."))
     given = _given(arguments, listed)
     setup = prepare(arguments)
     where = _where(arguments, listed)
+    codes: list[int] = []
     try:
-        return asyncio.run(_act(setup, arguments, where, given))
+        asyncio.run(_act(setup, arguments, where, given, codes=codes))
     except Problem as problem:
-        sys.stderr.write(f"{redact(problem.sentence)}\n")
+        _say(_unchanged(problem.sentence) if arguments.yes else problem.sentence)
         return ExitCode.FAILING
+    except KeyboardInterrupt:
+        if not codes:
+            _say("Nothing was changed: ended by ctrl-c.")
+            raise
+    return codes[0]
 
 
 def _where(arguments: argparse.Namespace, listed: Listed) -> tuple[Resource, str, str]:
@@ -95,11 +104,12 @@ def read_target(text: str, namespace: str, listed: Listed) -> tuple[Resource, st
     kind, name = (parts[-2], parts[-1]) if len(parts) in (2, 3) else ("", "")
     where = parts[0] if len(parts) == 3 else namespace
     resource = next((one for one in listed.kinds if kind.lower() in _names(one)), None)
+    if not listed.kinds:
+        raise Problem(safe_text(f"{listed.id} is an undo alone: the console's list :altered offers it."))
     if resource is None or not name:
         kinds = ", ".join(one.kind.lower() for one in listed.kinds)
-        raise Problem(
-            safe_text(f"{text[:80]!r} is no target of {listed.id}: write NAMESPACE/KIND/NAME, KIND one of {kinds}.")
-        )
+        form = "NAMESPACE/KIND/NAME" if any(one.namespaced for one in listed.kinds) else "KIND/NAME"
+        raise Problem(safe_text(f"{text[:80]!r} is no target of {listed.id}: write {form}, KIND one of {kinds}."))
     if resource.namespaced and not where:
         raise Problem(safe_text(f"In which namespace is {name}? Write NAMESPACE/{kind}/{name}, or give -n."))
     return resource, where if resource.namespaced else "", name
@@ -126,8 +136,14 @@ def _given(arguments: argparse.Namespace, listed: Listed) -> Mapping[str, str]:
 
 
 async def _act(
-    setup: Setup, arguments: argparse.Namespace, where: tuple[Resource, str, str], given: Mapping[str, str]
-) -> int:
+    setup: Setup,
+    arguments: argparse.Namespace,
+    where: tuple[Resource, str, str],
+    given: Mapping[str, str],
+    *,
+    codes: list[int],
+) -> None:
+    """Do it; the exit code is among `codes` from the moment at which something may have been sent. Raises Problem."""
     clock = SystemClock()
     live = LiveState(clock)
     engine = Engine(live.sink(), clock)
@@ -163,7 +179,7 @@ async def _act(
         planned = await acting.plan(arguments.action, target, given)
         settings = config.context(identity.context)
         scope = Scope(identity.context, identity.cluster_name or identity.context, settings.word)
-        return await _carry_out(acting, planned, scope, arguments, outgoing)
+        codes.append(await _carry_out(acting, planned, scope, arguments, outgoing))
     finally:
         if outgoing is not None:
             outgoing.close()
@@ -245,6 +261,9 @@ async def _carry_out(
     machine = arguments.output == "json"
     if not machine:
         _show(plan, verdict, where, lens)
+        if isinstance(verdict, Allow) and arguments.dry_run:
+            sys.stdout.write(f"  confirm  {lens.text(_wanted(acting, planned), 200)}\n")
+            sys.stdout.flush()
     if isinstance(verdict, Deny):
         raise Problem(safe_text(f"Refused: {verdict.reason}."))
     if arguments.dry_run:
@@ -254,22 +273,45 @@ async def _carry_out(
     reason = arguments.reason.strip() or arguments.comment.strip()
     consent = Consent(reason, plan.name_to_type if arguments.yes == plan.name_to_type else "")
     missing = consents(verdict, plan, acting.policy, consent)
-    if missing:
-        ways = f"--reason TEXT; --yes={plan.name_to_type} types the name"
-        raise Problem(safe_text(f"Nothing was changed: {missing} ({ways})."))
-    if not arguments.yes:
-        raise Problem(safe_text("Nothing was changed: --yes confirms it, --dry-run prints the plan alone."))
+    if missing or not arguments.yes:
+        why = f"{missing}: " if missing else ""
+        raise Problem(safe_text(f"Nothing was changed: {why}{_wanted(acting, planned)} confirms it."))
     ended = await Stopping(acting, quiet=machine).run(Orders(plan, consent))
     if not machine:
         sys.stdout.write("".join(f"{text_of(line).rstrip()}\n" for line in present_end(ended, lens, again=LOOKS_AGAIN)))
         sys.stdout.flush()
-    told = await outgoing.deliver(arguments.tell_timeout) if outgoing is not None else ()
+    told = await _deliver(outgoing, arguments.tell_timeout) if outgoing is not None else ()
     lens = Lens(SystemClock().now(), mask=redact)
     if machine:
         sys.stdout.write(json.dumps(_facts(plan, ended, told, lens)) + "\n")
     else:
         sys.stdout.write("".join(f"{line}\n" for line in present_told(told, lens)))
     return {Outcome.OK: ExitCode.OK, Outcome.UNKNOWN: ExitCode.UNVERIFIED}.get(ended.outcome, ExitCode.FAILING)
+
+
+async def _deliver(outgoing: Outgoing, seconds: float) -> Sequence[OutboxRow]:
+    """Deliver what is told; ctrl-c leaves it to the next console, and takes nothing from how the action ended."""
+    try:
+        return await outgoing.deliver(seconds)
+    except asyncio.CancelledError:
+        _say("Left by ctrl-c: what is to be told waits in the outbox, and the next console sends it.")
+        return ()
+
+
+def _unchanged(sentence: str) -> str:
+    """Return why it was not done, and that it was not."""
+    return sentence if sentence.startswith(("Nothing was changed", "Refused")) else f"{sentence} Nothing was changed."
+
+
+def _wanted(acting: Acting, planned: Planned) -> str:
+    """Return the flags that confirm a plan: what the screen would ask for."""
+    plan, verdict, policy = planned.plan, planned.verdict, acting.policy
+    assert isinstance(verdict, Allow)  # noqa: S101 - asked for by the caller
+    asked = dict(asks_for(plan, verdict, reason=policy.wants_reason(plan.action)))
+    yes = f"--yes={shlex.quote(plan.name_to_type)}" if "typed" in asked else "--yes"
+    if "reason" not in asked:
+        return yes
+    return f"{yes} --reason TEXT" + (f" (which names a ticket: {policy.ticket})" if policy.ticket else "")
 
 
 def _say(text: str) -> None:

@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
-from services.actions.keepers import check_keepers
+from services.actions.keepers import ResumeGitOps, SuspendGitOps, check_keepers
+from services.actions.registry import BY_ID
 from services.actions.spec import Refused
+from services.clock import ManualClock
 from services.errors import Problem
 from services.kubernetes.gitops import APPLICATIONS
 from services.kubernetes.keepers import keepers
 from services.model.action import Target
 from services.model.ref import DEPLOYMENTS, Ref, Resource
 from services.model.text import SafeText
+from widgets.viewmodels import LABEL_CELLS
 
 CART = Ref("c", "apps", "Deployment", "shop", "cart", "u1")
 TRACKED = {"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "payments:apps/Deployment:shop/cart"}}}
@@ -74,3 +77,49 @@ async def test_what_a_controller_has_is_refused_for_its_owner() -> None:
     with pytest.raises(Refused, match=r"Rollout cart controls it.*act on that instead"):
         await check_keepers({"metadata": {"ownerReferences": [owner]}}, Target(CART, DEPLOYMENTS), hands)
     assert not hands.asked
+
+
+class Kept:
+    """Hands on a Deployment that an application keeps, which takes every dry run."""
+
+    context, who, clock = "prod", "alice@one", ManualClock()
+
+    def __init__(self, **policy: Any) -> None:
+        about = {**TRACKED["metadata"], "name": "cart", "namespace": "shop", "uid": "u1", "resourceVersion": "7"}
+        self.workload = {"metadata": about, "spec": {"template": {"spec": {"containers": []}}}}
+        self.keeper = application("argocd")
+        self.keeper["spec"] = {"syncPolicy": policy}
+
+    async def get(self, *_: Any) -> dict[str, Any]:
+        return self.workload
+
+    async def find(self, resource: Resource, namespace: str = "", **_: str) -> Sequence[dict[str, Any]]:
+        return [self.keeper] if resource == APPLICATIONS else []
+
+    async def send(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return {}
+
+
+async def test_holding_off_says_all_that_it_is_held_off_from_and_its_command_names_the_keeper() -> None:
+    hands: Any = Kept(automated={"prune": True, "selfHeal": True})
+    plan = await SuspendGitOps().plan(Target(CART, DEPLOYMENTS), {}, hands)
+    assert plan.command.startswith("-n argocd patch applications.argoproj.io payments --type merge ")
+    assert "off all that Argo CD payments keeps, not this object alone" in [one.text for one in plan.facts]
+    assert plan.undo is not None
+    hands.keeper["spec"] = {"syncPolicy": {}}
+    again = await ResumeGitOps().plan(Target(CART, DEPLOYMENTS), plan.undo.parameters, hands)
+    assert b'"prune":true' in again.writes[0].body
+    assert all(len(one.label) < LABEL_CELLS for one in (*plan.facts, *again.facts))
+
+
+async def test_what_somebody_else_let_work_again_is_left_as_they_have_it() -> None:
+    hands: Any = Kept(automated={"prune": True})
+    plan = await SuspendGitOps().plan(Target(CART, DEPLOYMENTS), {}, hands)
+    assert plan.undo is not None
+    hands.keeper["spec"] = {"syncPolicy": {"automated": {"selfHeal": True}}}
+    with pytest.raises(Refused, match="works again already"):
+        await ResumeGitOps().plan(Target(CART, DEPLOYMENTS), plan.undo.parameters, hands)
+
+
+def test_a_title_keeps_the_capitals_of_names() -> None:
+    assert BY_ID["suspend-gitops"].title == "Hold GitOps off"

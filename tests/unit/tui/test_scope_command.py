@@ -11,6 +11,7 @@ from tui.console import Scope
     ("namespace", "words", "command"),
     [
         ("shop", "rollout undo deployment/cart", "kubectl --context eu -n shop rollout undo deployment/cart"),
+        ("shop", "-n argocd patch a b", "kubectl --context eu -n argocd patch a b"),
         ("", "cordon worker-1", "kubectl --context eu cordon worker-1"),
         ("shop", "argo rollouts abort cart", "kubectl argo rollouts --context eu -n shop abort cart"),
     ],
