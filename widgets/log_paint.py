@@ -53,6 +53,10 @@ class LogGeometry(Struct, frozen=True):
         return folded_rows(entry.text, self.first, self.rest)
 
 
+_LEAST_CUT = 8
+"""Cells of text below which the sign that there is more would take too much of it."""
+
+
 def fit_columns(width: int, stamp: int, source: int, *, wrap: bool) -> LogGeometry:
     """Return the geometry for the widest stamp and source; the source has a third at most, the text 12 at least."""
     source = min(source, _WIDEST_SOURCE, width // 3)
@@ -141,7 +145,7 @@ def prepared(
 
 
 def entry_strip(line: LogLine, sub: int, left: int, geometry: LogGeometry, inks: LogInks) -> Strip:
-    """Draw row `sub` of a line; without wrapping, its text from cell `left` on."""
+    """Draw row `sub` of a line; without wrapping, its text from cell `left` on, with an ellipsis where it goes on."""
     width, entry = geometry.width, line.entry
     if entry.dropped:
         return quiet_strip(dropped_words(entry), width, inks)
@@ -149,11 +153,15 @@ def entry_strip(line: LogLine, sub: int, left: int, geometry: LogGeometry, inks:
         return marker_strip(entry.text, width, inks)
     segments = _margin(line, inks) if sub else _prefix(line, geometry, inks)
     used = GUTTER if sub else geometry.prefix
+    more = ""
     if geometry.wrap:
         sub = min(sub, len(line.starts) - 2)
         start, end, blanks = line.starts[sub], line.starts[sub + 1], 0
     else:
         start, end, blanks = window(entry.text, left, geometry.first)
+        if end < len(entry.text) and geometry.first > _LEAST_CUT:
+            start, end, blanks = window(entry.text, left, geometry.first - 1)
+            more = inks.ellipsis
     plain = inks.tones[Tone.PLAIN]
     if blanks:
         segments.append(Segment(" " * blanks, plain))
@@ -161,6 +169,9 @@ def entry_strip(line: LogLine, sub: int, left: int, geometry: LogGeometry, inks:
     for begin, stop, style in overlaid(start, end, (base,), line.hits):
         segments.append(Segment(entry.text[begin:stop], style))
     used += blanks + cells_of(entry.text[start:end])
+    if more:
+        segments.append(Segment(more.rjust(max(1, width - used)), inks.tones[Tone.MUTED]))
+        used = width
     if used < width:
         segments.append(Segment(" " * (width - used), plain))
     return Strip(segments, max(width, used)).crop(0, width)

@@ -98,12 +98,16 @@ def asks_for(plan: Plan, allow: Allow, *, reason: bool, ticket: str = "") -> tup
     return tuple(fields)
 
 
-def present_progress(seen: Sequence[Progress], lens: Lens, *, over: bool = False) -> tuple[Line, ...]:
-    """Return the stages a run has been through, the last one as it is."""
+def present_progress(
+    seen: Sequence[Progress], lens: Lens, *, over: bool = False, well: bool = False
+) -> tuple[Line, ...]:
+    """Return the stages a run has been through, the last one as it is: it goes on, or is `over` and ended `well`."""
     lines: list[Line] = []
     for stage, group in groupby(seen, key=lambda one: one.stage):
         last = list(group)[-1]
-        lines.append(_stage(stage, last, lens, running=last is seen[-1] and not over))
+        at_end = last is seen[-1]
+        mark = lens.glyphs.check if well or not at_end else " " if over else lens.glyphs.ellipsis
+        lines.append(_stage(stage, last, lens, mark, running=at_end and not over))
     return tuple(lines)
 
 
@@ -125,10 +129,10 @@ def named(target: Target, lens: Lens) -> str:
     return f"{target.ref.kind} {lens.text(target.ref.key, 120)}"
 
 
-def _stage(stage: Stage, last: Progress, lens: Lens, *, running: bool) -> Line:
+def _stage(stage: Stage, last: Progress, lens: Lens, sign: str, *, running: bool) -> Line:
     counted = f" {last.done} of {last.of}" if last.of else ""
     text = lens.text(last.text, 300) if last.text else ""
-    mark = Span(f"{lens.glyphs.ellipsis} " if running else "  ", Tone.NOTICE)
+    mark = Span(f"{sign} ", Tone.NOTICE if running else Tone.MUTED)
     return (mark, Span(f"{STAGES[stage]:<15}", Tone.PLAIN if running else Tone.MUTED), Span(f"{text}{counted}"))
 
 

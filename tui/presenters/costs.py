@@ -78,7 +78,7 @@ def present_cost_lines(summary: CostSummary, width: int, lens: Lens) -> tuple[Li
     left = [_spend(spend, width, lens) for spend in summary.spends]
     right = [_rate(summary), _step(summary, lens), _idle(summary)]
     room = width - _cells(left[0]) - _cells(right[0]) - 4 if left else 0
-    bars = Span(f"  {spark(summary, lens, min(room, TREND))}" if room >= LEAST_BARS else "")
+    bars = Span(f"  {spark(summary, lens, min(room, TREND))}" if room >= LEAST_BARS else "", Tone.MUTED)
     lines = [aligned(one, other, width) for one, other in zip(left, (right[0] + (bars,), *right[1:]), strict=False)]
     over = [
         number for number, (line, one) in enumerate(zip(lines, left, strict=False)) if line is one and right[number]
@@ -92,7 +92,7 @@ def present_cost_lines(summary: CostSummary, width: int, lens: Lens) -> tuple[Li
 
 def _spaced(parts: list[Line], summary: CostSummary, lens: Lens) -> list[Span]:
     """Return the rate, its trend and what else stands at the right, on one line."""
-    spans = [*parts[0], Span(f"  {spark(summary, lens, TREND)}")]
+    spans = [*parts[0], Span(f"  {spark(summary, lens, TREND)}", Tone.MUTED)]
     for part in parts[1:]:
         spans += [Span("  "), *part] if part else []
     return spans
