@@ -226,9 +226,12 @@ class Alerting(_Base):
             self._open_silence(found.silence)
 
     def _open_silence(self, key: str) -> None:
-        from tui.presenters.silences import VIEW
+        from tui.presenters.silences import VIEW, silence_sentence
 
         self.open_table(VIEW, Place(view=VIEW.id, cursor=key))
+        found = self.console_state.feed.snapshot().tables.get(VIEW.table, {}).get(key)
+        if found is not None:
+            self.say_long(silence_sentence(found, self.console_state.lens()))
 
     def _palette_key(self) -> str:
         return self.console_state.keymap.key("palette")

@@ -122,6 +122,8 @@ async def test_a_silence_s_link_opens_the_silences(open_deck: Open) -> None:
         target = front.target()
         assert target is not None
         assert target[1].id == known
+        assert 'namespace="media": hides 0 alerts, ends in 9m' in " ".join(deck.text.split())
+        assert "by dana: load test" in " ".join(deck.text.split())
 
 
 async def test_a_pager_s_number_that_nothing_names_leads_to_all_that_fires(open_deck: Open) -> None:

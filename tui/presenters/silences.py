@@ -8,7 +8,7 @@ from services.model.ref import Ref
 from services.model.severity import Severity
 from tui.presenters.alert_sources import SILENCES
 from tui.presenters.alert_words import is_ack
-from tui.presenters.lens import Lens, age
+from tui.presenters.lens import Lens, age, plural
 from tui.presenters.terms import Subject
 from tui.presenters.view import View
 from widgets.viewmodels import Column, Row, Span, Tone
@@ -34,6 +34,15 @@ def ends_words(silence: Silence, lens: Lens) -> str:
         return f"starts {age(silence.starts_at - lens.now)}"
     left = silence.ends_at - lens.now
     return f"in {age(left)}" if left >= 0 else f"{age(-left)} ago"
+
+
+def silence_sentence(silence: Silence, lens: Lens) -> str:
+    """Return all of a silence in a sentence: what it matches does not fit into a row of a small screen."""
+    ended = silence.state == "expired"
+    hides = "" if ended else f"hides {plural(silence.matching, 'alert')}, "
+    ends = f"{'ended' if ended else 'ends'} {ends_words(silence, lens)}"
+    said = f"{lens.text(spelled_all(silence.matchers), 300)}: {hides}{ends}, by {lens.name('user', silence.created_by)}"
+    return f"{said}: {lens.text(silence.comment, 200)}" if silence.comment else said
 
 
 def present_row(key: str, silence: Silence, lens: Lens) -> Row:
