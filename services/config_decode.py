@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -121,8 +123,20 @@ def convert(value: object, annotated: object, *, strict: bool) -> object:
     try:
         converted: object = msgspec.convert(value, annotated, strict=strict)
     except msgspec.ValidationError:
-        raise ValueError(f"must be {describe(annotated)}, not {_shown(value, info)}") from None
+        like = _written_like(info)
+        wanted = f"written like {like}" if like else describe(annotated)
+        raise ValueError(f"must be {wanted}, not {_shown(value, info)}") from None
     return converted
+
+
+def _written_like(info: inspect.Type) -> str:
+    """Return an example of a moment, or of several, which have a form of their own; "" for any other setting."""
+    plain = _plain(info)
+    inner = _plain(plain.item_type) if isinstance(plain, inspect.VarTupleType) else plain
+    if not isinstance(inner, inspect.StrType) or ":" not in (inner.pattern or ""):
+        return ""
+    examples = (info.extra_json_schema or {}).get("examples") if isinstance(info, inspect.Metadata) else None
+    return json.dumps(examples[0]) if examples else ""
 
 
 def _from_text(value: str, info: inspect.Type) -> object:
@@ -144,7 +158,18 @@ def _shown(value: object, info: inspect.Type) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(safe_text(value, 40))
-    return "that list" if isinstance(value, list | tuple) else "what it is"
+    if isinstance(value, list | tuple):
+        return _first_wrong(value, info)
+    return "what it is"
+
+
+def _first_wrong(values: Sequence[object], info: inspect.Type) -> str:
+    """Say which of a list is wrong, where each has a form of its own."""
+    plain = _plain(info)
+    inner = _plain(plain.item_type) if isinstance(plain, inspect.VarTupleType) else plain
+    pattern = inner.pattern if isinstance(inner, inspect.StrType) else None
+    wrong = [one for one in values if isinstance(one, str) and pattern and not re.search(pattern, one)]
+    return f'"{redact(safe_text(wrong[0], 40))}"' if wrong else "that list"
 
 
 def describe(annotated: object) -> str:

@@ -41,13 +41,17 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     freeze: Annotated[
         tuple[Window, ...],
         Meta(
-            description="When nothing may be changed, UTC: days of the week, or dates (both ends within).",
+            description="When nothing may be changed in the cluster, UTC: days of the week, or dates (both ends "
+            "within). Alerts may be silenced all the same.",
             examples=[["Fri 16:00 - Mon 08:00", "2026-12-20 - 2027-01-03"]],
         ),
     ] = ()
     hours: Annotated[
         Hours,
-        Meta(description="When changes are allowed at all, UTC; unset: always.", examples=["Mon-Fri 08:00-18:00"]),
+        Meta(
+            description="When changes of the cluster are allowed at all, UTC; unset: always.",
+            examples=["Mon-Fri 08:00-18:00"],
+        ),
     ] = ""
     arm_first: Annotated[
         bool, Meta(description="Nothing is done on the screen before ! has armed this context; --yes arms a command.")
@@ -96,6 +100,12 @@ def policy_faults(policies: Mapping[str, Policy]) -> Iterator[tuple[tuple[str, .
             if not any(tells((word,), one, one) for one in known):
                 near = did_you_mean(word, known)
                 yield ("policy", name, "tell"), f"must be among {', '.join(OCCASIONS)} or actions by their ids{near}"
+        for setting in ("deny", "typed", "reason"):
+            for word in getattr(policy, setting):
+                if not any(_fits(one, (word,)) for one in BY_ID):
+                    near = did_you_mean(word, BY_ID)
+                    said = f'names no action: "{word}"{near}; their ids are those of "quarterdeck act"'
+                    yield ("policy", name, setting), said
 
 
 def barred_until(policy: Policy, now: datetime) -> str:

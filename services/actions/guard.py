@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from services.actions.registry import BY_ID
 from services.config_policy import Policy, barred_until
 from services.model.action import Fact, Plan, Right, Tier
 from services.model.ref import ALERTS, SILENCES
@@ -72,7 +73,7 @@ def may_begin(action: str, policy: Policy, found: Circumstances) -> str:
     if policy.denies(action):
         return f"the policy of this cluster denies {action}; ask who keeps the configuration"
     until = barred_until(policy, datetime.fromtimestamp(found.now, UTC))
-    if until:
+    if until and not _of_alerting(action):
         return f"changes are frozen here {until}; the configuration's policy says so"
     if policy.arm_first and found.armed_until <= found.now:
         return f"nothing is armed here, and the policy asks for it: press {found.arm_key} first"
@@ -83,6 +84,12 @@ def may_begin(action: str, policy: Policy, found: Circumstances) -> str:
     if sum(found.now - then < COOL_DOWN for then in found.burst) >= BURST:
         return f"{BURST} actions within {COOL_DOWN / 60:.0f} minutes came from this console: wait, and look again"
     return ""
+
+
+def _of_alerting(action: str) -> bool:
+    """Tell whether an action changes nothing in the cluster, but who is told: a freeze mutes nobody's pager."""
+    listed = BY_ID.get(action)
+    return listed is not None and all(one in (ALERTS, SILENCES) for one in listed.kinds) and bool(listed.kinds)
 
 
 def _rights(found: Circumstances) -> str:

@@ -62,6 +62,15 @@ def test_what_may_not_begin_is_refused_when_it_is_confirmed_too() -> None:
 
 
 @pytest.mark.parametrize(
+    ("action", "frozen"),
+    [("rollback", True), ("resume-gitops", True), ("ack", False), ("silence", False), ("extend", False)],
+)
+def test_a_freeze_keeps_nobody_from_silencing_an_alert(action: str, frozen: bool) -> None:
+    for policy in (Policy(hours="Mon-Fri 08:00-09:00"), Policy(freeze=("1970-01-01 - 2970-01-01",))):
+        assert ("frozen" in may_begin(action, policy, CALM)) is frozen
+
+
+@pytest.mark.parametrize(
     ("production", "resource", "typed", "policy", "tier"),
     [
         (True, DEPLOYMENTS, "cart", Policy(), Tier.TYPED),
