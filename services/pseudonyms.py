@@ -8,9 +8,11 @@ import ipaddress
 import re
 import secrets
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 from services.model.text import SafeText
 from services.redact import redact
+from services.sanitize import safe_text
 
 _EMAIL = re.compile(r"\b[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}\b")
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?!\.?\d)")
@@ -20,6 +22,7 @@ _HOST = re.compile(
     r"(?<![\w.-])(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z-]{0,22}[A-Za-z](?![\w-])"
 )
 _ACCOUNT = re.compile(r"(?<![\w.])\d{12}(?!\w)")
+_TOKEN = re.compile(r"\S+")
 _WORD = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 _USER = re.compile(r"(?<=\bUser \")[^\"\s]+(?=\")")
 _ARN_USER = re.compile(r"(?<=:user/)[\w+=,.@/-]+|(?<=:assumed-role/)[\w+=,.@/-]+")
@@ -40,6 +43,16 @@ _FILE_ENDINGS = frozenset(
         "tar gz zip jar war lock pid sock db sql err out tmp bak pem crt key exe",
     )
 )
+
+
+def _plain(match: re.Match[str]) -> str:
+    """Return a link without escapes, safe to be shown; any other word as it is."""
+    link = match[0]
+    if "://" not in link:
+        return link
+    while (bare := safe_text(unquote(link), len(link))) != link:
+        link = bare
+    return link
 
 
 class Pseudonyms:
@@ -79,9 +92,12 @@ class Pseudonyms:
     def mask(self, text: str) -> SafeText:
         """Return redacted text with e-mail addresses, hosts, addresses, accounts and learned names replaced.
 
-        `text` must already be safe to show. Idempotent; at most four times as long.
+        `text` must already be safe to show. Idempotent; at most four times as long. What a link has encoded is shown
+        plainly: a name in it would not be known behind its escapes.
         """
         result: str = redact(text)
+        if "%" in result and "://" in result:
+            result = redact(_TOKEN.sub(_plain, result))
         if self._learned:
             result = _WORD.sub(self._word, result)
         if 'User "' in result:

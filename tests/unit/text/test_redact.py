@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import example, given
@@ -196,6 +197,9 @@ SHARED.learn("ns", ["default", "kube-system"])
         ("node-017-kube-proxy a-node-017-b", "host-H-kube-proxy a-host-H-b"),
         ('User "jane" cannot list resource "pods"', 'User "user-H" cannot list resource "pods"'),
         ("the default namespace, kube-system", "the default namespace, kube-system"),
+        ("http://p/graph?q=up%7Bnode%3D%22node-017%22%7D&x=1", 'http://p/graph?q=up{node="host-H"}&x=1'),
+        ("http://p/?i=%2210.4.3.2%3A8080%22%252Falice%2540megacorp.com", 'http://p/?i="ip-H:8080"/user-H'),
+        ("50%20 of node-017%20", "50%20 of host-H%20"),
     ],
 )
 def test_a_shared_screen_shows_stand_ins(text: str, shape: str) -> None:
@@ -229,12 +233,16 @@ def test_no_two_hosts_share_a_stand_in() -> None:
 
 @given(ANYTHING, st.sampled_from(["10.1.2.3", "db.megacorp.com", "a@megacorp.com", "node-017"]), NOISE)
 def test_a_shared_screen_is_masked_once_and_shows_no_name(before: str, name: str, after: str) -> None:
-    text = safe_text(f"{before} {name} {after}")
-    masked = SHARED.mask(text)
-    assert type(masked) is SafeText
-    assert name not in masked
-    assert SHARED.mask(masked) == masked
-    assert len(masked) <= 4 * len(text) + 16
+    link = (
+        f"https://wiki/?q={quote(before, errors='replace')}%20{quote(name)}%22&after={quote(after, errors='replace')}"
+    )
+    for raw in (f"{before} {name} {after}", link):
+        text = safe_text(raw, 5000)
+        masked = SHARED.mask(text)
+        assert type(masked) is SafeText
+        assert name not in unquote(masked)
+        assert SHARED.mask(masked) == masked
+        assert len(masked) <= 4 * len(text) + 16
 
 
 @pytest.mark.parametrize(
