@@ -39,15 +39,16 @@ def audit(arguments: argparse.Namespace) -> int:
         if arguments.what == "show":
             return _show(ledger, arguments.intent, lens)
         since = start_of(arguments.since, clock.now()) if arguments.since else 0.0
-        entries = [entry for entry in _entries(ledger) if entry.at >= since]
+        every = list(_entries(ledger))
+        entries = [entry for entry in every if entry.at >= since]
         if arguments.what == "export" or arguments.output == "json":
             for entry in entries:
                 sys.stdout.write(json.dumps(facts(entry, lens)) + "\n")
         else:
             shown = [entry for entry in entries if arguments.steps or entry.kind is not EntryKind.STEP]
-            sys.stdout.write(
-                "".join(f"{present_entry(entry, lens)}\n" for entry in shown) or "nothing was done in that time\n"
-            )
+            begun = {entry.intent: entry for entry in every if entry.kind is EntryKind.INTENT}
+            lines = [present_entry(entry, lens, begun.get(entry.intent)) for entry in shown]
+            sys.stdout.write("".join(f"{line}\n" for line in lines) or "nothing was done in that time\n")
         return _verify(ledger, quiet=True)
     finally:
         ledger.close()

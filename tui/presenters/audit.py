@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -22,11 +23,17 @@ def body_of(entry: Entry) -> Mapping[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def present_entry(entry: Entry, lens: Lens) -> str:
-    """Return an entry in one line: number, when, who, what, on what, why or how it ended."""
+def present_entry(entry: Entry, lens: Lens, begun: Entry | None = None) -> str:
+    """Return an entry in one line: number, when, who, what, on what, why or how it ended.
+
+    Steps and outcomes name no object: `begun`, the intent that they belong to, does.
+    """
     who = lens.text(f"{entry.actor.user}@{entry.actor.host}", 40)
-    where = lens.text(entry.target.key, 60) if entry.target is not None else ""
+    target = entry.target or (begun.target if begun is not None else None)
+    where = lens.text(target.key, 60) if target is not None else ""
     said = lens.text(_said(entry), 120)
+    if entry.kind is EntryKind.OUTCOME and begun is not None:
+        said = lens.text(f"{begun.action}: {_said(entry)}", 120)
     what = f"{entry.kind.value:<8} {_what(entry, lens):<16}"
     return f"{entry.seq:>6}  {stamp(entry.at)}  {who:<20}  {what} {where:<30} {said}".rstrip()
 
@@ -45,15 +52,45 @@ def present_intent(entries: Sequence[Entry], lens: Lens) -> list[str]:
         f"  why      {lens.text(str(body.get('reason') or '-'), 300)}",
         f"  incident {lens.text(str(body.get('incident') or '-'), 40)}",
         f"  as       {lens.text(str(body.get('command') or '-'), 400)}",
+        *_changes(body, lens),
         f"  plan     {lens.text(str(body.get('digest') or ''), 70)}",
     ]
     for entry in entries[1:]:
         result = f" {entry.result}" if entry.result else ""
         name = lens.text(f"{entry.action or entry.kind.value}{result}", 40)
         lines.append(f"  {stamp(entry.at)}  {name}  {lens.text(_said(entry), 600)}".rstrip())
+        undo = _object(body_of(entry).get("undo"))
+        if undo:
+            lines.append(f"  undo     {lens.text(undo.get('words') or undo.get('action'), 200)}")
     if not any(entry.kind is EntryKind.OUTCOME for entry in entries):
         lines.append("  it has no outcome: it still runs, or nobody has found out yet")
     return [line for line in lines if line]
+
+
+def _changes(body: Mapping[str, Any], lens: Lens) -> list[str]:
+    """Return what an intent was to change, from what to what, and the requests that it was to make, bodies masked."""
+    plan = _object(body.get("plan"))
+    lines = []
+    for one in _objects(plan.get("edits")):
+        before, after = (lens.text(one.get(name) or "-", 120) for name in ("before", "after"))
+        lines.append(f"  change   {lens.text(one.get('path'), 120)}: {before} -> {after}")
+    for one in _objects(plan.get("writes")):
+        try:
+            sent = b64decode(str(one.get("body") or "")).decode()
+        except ValueError:
+            sent = "(cannot be read)"
+        lines.append(
+            f"  request  {lens.text(one.get('method'), 10)} {lens.text(one.get('path'), 300)} {lens.text(sent)}"
+        )
+    return [line.rstrip() for line in lines]
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def facts(entry: Entry, lens: Lens) -> dict[str, Any]:
