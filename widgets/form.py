@@ -182,7 +182,7 @@ class FormDialog(Modal[bool]):
     DEFAULT_CSS = """
     FormDialog .form--row { height: 1; width: 1fr; }
     FormDialog .form--label { width: 10; height: 1; color: $text-muted; }
-    FormDialog LineInput { width: 1fr; }
+    FormDialog LineInput.-textual-compact { width: 1fr; padding: 0 0 0 1; }
     FormDialog .form--note { height: auto; max-height: 6; }
     """
 

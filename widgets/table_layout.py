@@ -29,7 +29,7 @@ def fit_columns(columns: Sequence[Column], width: int, needs: Sequence[int] = ()
 
     Columns go from the highest priority number down (of equals the last one first) until the least widths fit; priority
     0 stays and is narrowed, widest first. `needs` are the cells that the widest texts seen take, by column: room goes
-    where text would be cut, the shortest cut first, and what is left lies behind the last elastic column, so that what
+    where text would be cut, and what is left lies behind the last elastic column, so that what
     belongs together stands together. Without them room is shared by weight, the last cells going to the leftmost.
     """
     kept = list(range(len(columns)))
@@ -55,7 +55,10 @@ def fit_columns(columns: Sequence[Column], width: int, needs: Sequence[int] = ()
 
 
 def _give_to_needs(columns: Sequence[Column], widths: dict[int, int], room: int, needs: Sequence[int]) -> int:
-    """Widen the columns whose texts are cut, from what is left and what elastic ones do not use; return the room."""
+    """Widen the columns whose texts are cut, from what is left and what elastic ones do not use; return the room.
+
+    The shortest cut comes first, and twice as soon in columns that always stay; what is not enough for all is shared.
+    """
     short = {index: needs[index] - cells for index, cells in widths.items() if needs[index] > cells}
     loose = {
         index: spare
@@ -67,8 +70,11 @@ def _give_to_needs(columns: Sequence[Column], widths: dict[int, int], room: int,
         taken = min(lacking, loose.pop(widest))
         widths[widest] -= taken
         room += taken
-    for place, index in enumerate(sorted(short, key=lambda index: (short[index], index))):
-        given = min(short[index], room // (len(short) - place))
+    stays = {index: columns[index].priority == 0 for index in short}
+    order = sorted(short, key=lambda index: (short[index] / (1 + stays[index]), index))
+    for place, index in enumerate(order):
+        equals = sum(stays[other] is stays[index] for other in order[place:])
+        given = min(short[index], room // equals)
         widths[index] += given
         room -= given
     return room

@@ -47,7 +47,7 @@ COLUMNS = (
     Column("state", "STATE", 10, priority=3),
     Column("since", "SINCE", 6, right=True),
     Column("suspect", "SUSPECT", 10, priority=4),
-    Column("summary", "SUMMARY", 24, weight=5, priority=5),
+    Column("summary", "SUMMARY", 16, weight=5, priority=5),
     Column("peers", "SEEN BY", 16, weight=1, priority=6),
 )
 PANE_COLUMNS = (

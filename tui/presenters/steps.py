@@ -10,11 +10,11 @@ from tui.presenters.lens import TONES, Lens
 from widgets.viewmodels import Column, Row, Span, TableVM, Tone
 
 PLANNED = (
-    Column("name", "POD", 22, weight=3),
+    Column("name", "POD", 20, weight=3),
     Column("fate", "VERDICT", 7),
     Column("seconds", "GRACE", 5, priority=3, right=True),
     Column("limit", "MAY GO", 15, weight=1, priority=1),
-    Column("why", "WHY", 26, weight=5, priority=2),
+    Column("why", "WHY", 28, weight=5, priority=2),
 )
 RUNNING = (
     Column("name", "POD", 22, weight=3),
