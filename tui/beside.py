@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from services.engine import Engine
     from services.kubernetes.kubeconfig import Identity
     from services.kubernetes.transport import Transport
+    from services.model.action import Altered
     from services.model.actor import Actor
     from services.monitoring import Monitoring
     from services.ports import MetricsSession
@@ -104,15 +105,15 @@ class Beside:
         from cache.ledger.incidents import IncidentReader
         from cache.ledger.ledger import look_over
         from services.incidents.happenings import Told
+        from tui.undone import put_back
 
         if wrong := await asyncio.to_thread(look_over, self._folder):
             self.on_ledger(wrong)
 
-        def ended(silence: str) -> bool:
-            known = live.snapshot().tables.get("silences", {}).get(silence)
-            return known is not None and known.state == "expired"
+        def elsewhere(one: Altered) -> bool:
+            return (bool(cluster) and one.ref.cluster != cluster) or put_back(one, live.snapshot())
 
-        altered = AlteredReader(self._folder, self._clock.now, ended)
+        altered = AlteredReader(self._folder, self._clock.now, elsewhere)
         reader = IncidentReader(self._folder)
         self._incidents = IncidentWatch(reader, live.sink(), self._clock, altered, Told(cluster).news)
         try:

@@ -65,16 +65,16 @@ class _Begun(Struct, frozen=True):
 class AlteredReader:
     """Follows the audit trail of one folder; a look at one that has not grown costs a query. Blocks.
 
-    `now` gives epoch seconds: what ends by itself is left out once it has. `ended` tells of a silence, by its id,
-    whether somebody is known to have ended it.
+    `now` gives epoch seconds: what ends by itself is left out once it has. `elsewhere` tells what is not to be listed
+    here: it is of another cluster, or somebody is known to have put it back.
     """
 
     def __init__(
-        self, folder: Path, now: Callable[[], float] = time.time, ended: Callable[[str], bool] = lambda _: False
+        self, folder: Path, now: Callable[[], float] = time.time, elsewhere: Callable[[Altered], bool] = lambda _: False
     ) -> None:
         self._path = folder / LEDGER_FILE
         self._now = now
-        self._ended = ended
+        self._elsewhere = elsewhere
         self._seq = 0
         self._begun: dict[str, _Begun] = {}
         self._left: dict[str, Altered] = {}
@@ -91,12 +91,9 @@ class AlteredReader:
                         self._take(Link(*row))
         except (sqlite3.Error, OSError, DatabaseFault, ValueError):
             pass
-        return {key: one for key, one in self._left.items() if not self._is_over(one.undo)}
-
-    def _is_over(self, undo: Undo) -> bool:
-        if undo.until and undo.until <= self._now():
-            return True
-        return undo.ref.kind == "Silence" and self._ended(undo.ref.uid)
+        now = self._now()
+        lasting = {key: one for key, one in self._left.items() if not 0 < one.undo.until <= now}
+        return {key: one for key, one in lasting.items() if not self._elsewhere(one)}
 
     def _take(self, link: Link) -> None:
         self._seq = link.seq

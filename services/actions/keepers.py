@@ -104,10 +104,12 @@ class ResumeGitOps(Ordinary):
         write = Write(
             "PATCH", given["path"], given["what"], given["body"].encode(), given["content_type"], uid=given["uid"]
         )
-        facts = (Fact("again", given["what"]),)
-        if any(one.suspend is not None and one.suspend.path == write.path for one in await _of_both(target, hands)):
-            raise Refused(safe_text(f"It works again already: somebody else let it ({given['what']})."))
-        plan = await _planned(self.id, target, write, facts, hands)
+        works = [one for one in await _of_both(target, hands) if one.suspend is not None]
+        if any(one.suspend is not None and one.suspend.path == write.path for one in works):
+            text = "it works again already, as somebody else has it: nothing is sent, and it is off the list"
+            plan = Plan(self.id, target, "", facts=(Fact("means", text, Severity.NOTICE),), command=_reading(write))
+        else:
+            plan = await _planned(self.id, target, write, (Fact("again", given["what"]),), hands)
         return structs.replace(
             plan,
             title=f"Let GitOps work on {target.ref.key} again",
@@ -150,16 +152,20 @@ async def _planned(action: str, target: Target, write: Write, facts: tuple[Fact,
         title="",
         facts=(*facts, *said),
         writes=(write,),
-        command=_command(target, write),
+        command=_command(write),
         expects="at once",
     )
 
 
-def _command(target: Target, write: Write) -> str:
+def _command(write: Write) -> str:
     """Return the command, with the keeper's own namespace, and its group: others may have a kind of that name."""
     group, _version, _namespaces, namespace, plural, name = write.path.removeprefix("/apis/").split("/")
-    elsewhere = f"-n {namespace} " if namespace != target.ref.namespace else ""
-    return f"{elsewhere}patch {plural}.{group} {name} --type merge -p '{write.body.decode()}'"
+    return f"-n {namespace} patch {plural}.{group} {name} --type merge -p '{write.body.decode()}'"
+
+
+def _reading(write: Write) -> str:
+    """Return the command that shows the keeper, for where nothing is sent."""
+    return _command(write).partition(" --type")[0].replace(" patch ", " get ", 1)
 
 
 def _kept(write: Write) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ from services.model.alert import Alert, Silence
 from services.model.message import OutboxRow
 from services.model.severity import Severity
 from services.model.workload import Rollout
+from services.ports import Snapshot
 from services.redact import redact
 from tui.commands.known import Asking, recall, rows_came
 from tui.commands.setup import Setup, prepare
@@ -34,6 +35,7 @@ from tui.presenters.lens import WORDS, Lens, plural
 from tui.presenters.outbox import came_to_nothing, present_untold
 from tui.presenters.summary import Summary, sum_up
 from tui.presenters.symptoms import narrowed
+from tui.undone import put_back
 
 WANTED = (*rollouts.VIEW.sources, *rollouts.VIEW.optional, "nodes", "jobs.batch", "events")
 
@@ -64,7 +66,7 @@ def report(arguments: argparse.Namespace) -> int:
         rows = {key: row for key, row in rows.items() if row.ref.namespace == arguments.namespace}
     firing = firing_of(snapshot.tables.get(ALERTS, {}).values(), scope)
     clusters = {row.ref.cluster for row in snapshot.tables.get("rollouts", {}).values()}
-    altered = _altered(setup.folder, clusters, arguments.namespace) if arguments.command == "status" else ()
+    altered = _altered(setup.folder, clusters, arguments.namespace, snapshot) if arguments.command == "status" else ()
     untold = _untold(setup.folder) if arguments.command == "status" else ()
     summary = _earned(sum_up(snapshot, clock.now(), scope), arguments.namespace)
     asked = (arguments.namespace,) if arguments.namespace else ()
@@ -83,9 +85,9 @@ def _earned(summary: Summary, namespace: str) -> Summary:
     return structs.replace(summary, reading=Reading(Freshness.FAILED, reason=reason))
 
 
-def _altered(folder: Path, clusters: Collection[str], namespace: str) -> Sequence[Altered]:
+def _altered(folder: Path, clusters: Collection[str], namespace: str, snapshot: Snapshot) -> Sequence[Altered]:
     """Return what actions left altered on these clusters (any, where none is known), oldest first."""
-    found = AlteredReader(folder).look().values()
+    found = AlteredReader(folder, elsewhere=lambda one: put_back(one, snapshot)).look().values()
     here = [one for one in found if not clusters or one.ref.cluster in clusters]
     here = [one for one in here if not namespace or one.ref.namespace in ("", namespace)]
     return sorted(here, key=lambda one: one.since)

@@ -14,7 +14,7 @@ from services.clock import ManualClock
 from services.errors import Problem
 from services.kubernetes.gitops import APPLICATIONS
 from services.kubernetes.keepers import keepers
-from services.model.action import Target
+from services.model.action import Outcome, Progress, Target
 from services.model.ref import DEPLOYMENTS, Ref, Resource
 from services.model.text import SafeText
 from widgets.viewmodels import LABEL_CELLS
@@ -79,6 +79,10 @@ async def test_what_a_controller_has_is_refused_for_its_owner() -> None:
     assert not hands.asked
 
 
+async def _quiet(_progress: Progress) -> None:
+    return
+
+
 class Kept:
     """Hands on a Deployment that an application keeps, which takes every dry run."""
 
@@ -117,8 +121,11 @@ async def test_what_somebody_else_let_work_again_is_left_as_they_have_it() -> No
     plan = await SuspendGitOps().plan(Target(CART, DEPLOYMENTS), {}, hands)
     assert plan.undo is not None
     hands.keeper["spec"] = {"syncPolicy": {"automated": {"selfHeal": True}}}
-    with pytest.raises(Refused, match="works again already"):
-        await ResumeGitOps().plan(Target(CART, DEPLOYMENTS), plan.undo.parameters, hands)
+    again = await ResumeGitOps().plan(Target(CART, DEPLOYMENTS), plan.undo.parameters, hands)
+    assert (again.writes, again.command) == ((), "-n argocd get applications.argoproj.io payments")
+    assert "works again already" in again.facts[0].text
+    ended = await ResumeGitOps().verify(again, hands, _quiet)
+    assert ended.outcome is Outcome.OK
 
 
 def test_a_title_keeps_the_capitals_of_names() -> None:
