@@ -229,6 +229,25 @@ async def test_two_who_want_it_at_once(store: Store, clock: ManualClock) -> None
         await leases(store, clock).acquire(CART, "rollback")
 
 
+async def test_a_lock_whose_answer_was_lost_is_ours_if_it_arrived(store: Store, clock: ManualClock) -> None:
+    """The server writes it and its answer is cut off: nobody has to wait for a lock that they hold themselves."""
+    alice = leases(store, clock)
+    arrives, lost = store.write, [True]
+
+    def cut_off(write: Write) -> dict[str, Any]:
+        answer = arrives(write)
+        if lost and lost.pop():
+            raise WriteProblem(SafeText("the connection broke"), WriteFault.UNKNOWN)
+        return answer
+
+    store.write = cut_off  # type: ignore[method-assign]
+    lease = await held(alice)
+    assert store.spec["holderIdentity"] == alice.identity == lease.document["spec"]["holderIdentity"]
+    assert store.version == 2
+    with pytest.raises(LeaseTaken, match="alice@one is at it"):
+        await leases(store, clock, "bob@two").acquire(CART, "restart")
+
+
 async def test_without_rights_it_is_said_that_nobody_is_kept_away(store: Store, clock: ManualClock) -> None:
     store.refuse = WriteProblem(SafeText("you may not"), WriteFault.FORBIDDEN, 403)
     async with leases(store, clock).hold(CART, "restart") as lease:

@@ -250,6 +250,7 @@ EVICTION = {"method": "POST", "path": "/api/v1/namespaces/shop/pods/cart-1/evict
         ),
         ({}, 500, status(500, "etcd timed out"), WriteFault.UNKNOWN, "may have been done all the same"),
         ({}, 504, status(504, "too late"), WriteFault.UNKNOWN, "(too late)"),
+        ({}, 408, status(408, "too slow"), WriteFault.UNKNOWN, "may have been done all the same"),
         ({}, 302, {}, WriteFault.INVALID, "will not take it"),
     ],
 )
