@@ -28,7 +28,8 @@ _USER = re.compile(r"(?<=\bUser \")[^\"\s]+(?=\")")
 _ARN_USER = re.compile(r"(?<=:user/)[\w+=,.@/-]+|(?<=:assumed-role/)[\w+=,.@/-]+")
 _PUBLIC = re.compile(
     r"(?i)(?:^|\.)(?:kubernetes\.io|k8s\.io|x-k8s\.io|docker\.io|quay\.io|gcr\.io|ghcr\.io|github\.com|argoproj\.io"
-    r"|coreos\.com|fluxcd\.io|helm\.sh|istio\.io|cert-manager\.io|svc\.cluster\.local|metadata\.name(?:space)?)\Z"
+    r"|coreos\.com|fluxcd\.io|helm\.sh|istio\.io|cert-manager\.io|svc\.cluster\.local|metadata\.name(?:space)?"
+    r"|(?:requests|limits)\.(?:cpu|memory|storage|ephemeral-storage)|g\d\.(?:expr|tab))\Z"
 )
 COMMON = frozenset(
     {"default", "kube-system", "kube-public", "kube-node-lease", "kubernetes", "kubernetes-admin", "minikube", "user"}
