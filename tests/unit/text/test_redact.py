@@ -197,7 +197,10 @@ SHARED.learn("ns", ["default", "kube-system"])
         ("node-017-kube-proxy a-node-017-b", "host-H-kube-proxy a-host-H-b"),
         ('User "jane" cannot list resource "pods"', 'User "user-H" cannot list resource "pods"'),
         ("the default namespace, kube-system", "the default namespace, kube-system"),
-        ("exceeded quota: requests.cpu=500m, limits.memory=2Gi", "exceeded quota: requests.cpu=500m, limits.memory=2Gi"),
+        (
+            "exceeded quota: requests.cpu=500m, limits.memory=2Gi",
+            "exceeded quota: requests.cpu=500m, limits.memory=2Gi",
+        ),
         ("http://p/graph?g0.expr=up&g0.tab=1", "http://p/graph?g0.expr=up&g0.tab=1"),
         ("http://p/graph?q=up%7Bnode%3D%22node-017%22%7D&x=1", 'http://p/graph?q=up{node="host-H"}&x=1'),
         ("http://p/?i=%2210.4.3.2%3A8080%22%252Falice%2540megacorp.com", 'http://p/?i="ip-H:8080"/user-H'),
