@@ -42,7 +42,8 @@ async def test_the_explain_screen_names_the_rollout(
     exporter.set("failing_ratio", 0.0, **labels)
     alertmanager = monitoring.alertmanager()
     alert = f"{name.capitalize()}Errors"
-    rules = [group(rule(alert, "failing_ratio > 0.05", labels={"severity": "critical"}))]
+    runbook = f"https://runbooks.example/{alert}"
+    rules = [group(rule(alert, "failing_ratio > 0.05", labels={"severity": "critical"}, runbook_url=runbook))]
     prometheus = monitoring.prometheus(rules, scrape={"tried": exporter}, alertmanagers=[alertmanager])
     await kubectl(plane, "-n", namespace, "set", "image", f"deployment/{name}", f"{name}={image}:{bad}")
     await asyncio.to_thread(_until_crashing, plane, namespace)
@@ -72,6 +73,9 @@ async def test_the_explain_screen_names_the_rollout(
             await running.until_seen(alert, "firing", f"{namespace}/{name}", "SUSPECT", "same workload", bad)
             assert running.app.front is not None
             assert running.app.front.place == "alert"
+    there = ("--kubeconfig", str(plane.kubeconfig()), "-n", namespace)
+    async with flows.program("open", f"{namespace}/deploy/{name}", *there, size=(200, 60)) as running:
+        await running.until_seen(alert, runbook, "LAST LOG", "FATAL cannot start: required configuration is missing")
 
 
 def _paged(alertmanager: Monitored, alert: str) -> dict[str, Any]:
