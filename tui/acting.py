@@ -31,6 +31,7 @@ from tui.presenters.freshness import Freshness, read
 from tui.trail import LedgerTrail, Unsettled
 
 if TYPE_CHECKING:
+    from cache.ledger.undoable import Undoable
     from services.actions.shell import Container
     from services.model.message import Message
     from services.ports import Snapshot
@@ -160,6 +161,10 @@ class Acting:
             for name, right in needed.items()
             if not answers[right].allowed
         }
+
+    async def last_undoable(self, target: Target) -> Undoable | None:
+        """Return what was last done to an object from this machine and how it is undone, None for nothing."""
+        return await self.trail.last_undoable(target.ref, self.clock.now())
 
     async def plan(self, action: str, target: Target, given: Mapping[str, str]) -> Planned:
         """Return what an action would do, and whether it may. Raises Problem."""

@@ -16,17 +16,23 @@ from tui.aiming import Aim, aims, freeze, replaced, row_of
 from tui.bindings import printed
 from tui.flows import CONFIRM, Flow
 from tui.presenters.action import named
+from tui.presenters.lens import Lens, moment
 from tui.screens.cursor import CursorScreen
 from widgets.dialog import ChoiceMenu
 from widgets.form import FormDialog
 from widgets.viewmodels import Choice, Span, Tone
 
 if TYPE_CHECKING:
+    from cache.ledger.undoable import Undoable
     from tui.acting import Acting
     from tui.app import QuarterdeckApp
 
 OF_INVERSES = frozenset({"wanted", "until", "ids"})
 """What only the inverse of an action is given: it is exactly what was before, and nothing needs to be asked for it."""
+
+
+UNDO, UNDO_KEY = "undo", "U"
+"""The entry of the action menu that undoes what was last done to the object, and its key there."""
 
 
 def acting_of(app: QuarterdeckApp) -> Acting | None:
@@ -54,28 +60,48 @@ def open_menu(app: QuarterdeckApp) -> None:
     lens = app.console_state.lens()
     offered = {one.id: (one, aim) for aim in found for one in listed_for(aim.target.ref.group, aim.target.ref.kind)}
 
-    def chosen(answer: str | None) -> None:
-        if answer:
-            listed, aim = offered[answer]
-            begin(app, acting, listed, aim.target, aim.given)
-
     def choice(one: Listed, aim: Aim, forbidden: Mapping[str, str]) -> Choice:
         grey = forbidden.get(one.id) or _grey(acting, one, aim.row, snapshot)
         text = one.text if aim is found[0] else f"{named(aim.target, lens)}: {one.text}"
         return Choice(one.id, one.label, text, one.key, lens.text(grey))
 
-    def show(forbidden: Mapping[str, str] | None, _problem: Problem | None) -> None:
+    def show(answers: tuple[Mapping[str, str], Undoable | None] | None, _problem: Problem | None) -> None:
         if app.front is not front or app.screen is not front or app.asked_menu is not asked:
             return
-        choices = [choice(one, aim, forbidden or {}) for one, aim in offered.values()]
+        forbidden, last = answers or ({}, None)
+        choices = [choice(one, aim, forbidden) for one, aim in offered.values()]
+        choices += [_to_undo(last, acting, forbidden, lens)] if last is not None else []
         title = (Span("Actions", Tone.STRONG), Span(f"  {named(found[0].target, lens)}", Tone.MUTED))
-        app.push_screen(ChoiceMenu(title, choices, empty="nothing can be done to it"), chosen)
+        menu = ChoiceMenu(title, choices, empty="nothing can be done to it")
+        app.push_screen(menu, lambda answer: _chosen(app, acting, offered, answer, last))
 
-    async def forbidden() -> Mapping[str, str]:
-        return {name: why for aim in found for name, why in (await acting.forbidden(aim.target)).items()}
+    async def ask() -> tuple[Mapping[str, str], Undoable | None]:
+        forbidden = {name: why for aim in found for name, why in (await acting.forbidden(aim.target)).items()}
+        return forbidden, await acting.last_undoable(found[-1].target)
 
     asked = app.asked_menu = object()
-    app.work(forbidden, show)
+    app.work(ask, show)
+
+
+def _chosen(
+    app: QuarterdeckApp,
+    acting: Acting,
+    offered: Mapping[str, tuple[Listed, Aim]],
+    answer: str | None,
+    last: Undoable | None,
+) -> None:
+    if answer == UNDO and last is not None:
+        undo(app, acting, last.undo)
+    elif answer:
+        listed, aim = offered[answer]
+        begin(app, acting, listed, aim.target, aim.given)
+
+
+def _to_undo(last: Undoable, acting: Acting, forbidden: Mapping[str, str], lens: Lens) -> Choice:
+    """Return the entry that undoes what was last done: the result that offered it may have been left long ago."""
+    grey = forbidden.get(last.undo.action) or acting.why_not(last.undo.action)
+    said = f"{last.undo.words} ({lens.age(last.at)} ago, {last.who})"
+    return Choice(UNDO, "undo", lens.text(said, 200), UNDO_KEY, lens.text(grey))
 
 
 def act(app: QuarterdeckApp, name: str) -> None:
@@ -163,7 +189,7 @@ def undo(app: QuarterdeckApp, acting: Acting, inverse: Undo) -> None:
     """Begin the inverse of what was done, on the same object, guarded and confirmed like everything else."""
     now = app.console_state.clock.now()
     if inverse.until and now > inverse.until:
-        app.say(f"the time to {inverse.words} is over")
+        app.say(f"too late to undo it: it was possible until {moment(inverse.until, now)}")
         return
     target = Target(inverse.ref, inverse.resource, as_of=now)
     row = row_of(inverse.ref, app.console_state.feed.snapshot())

@@ -16,12 +16,14 @@ from cache.faults import DatabaseFault, fault_of, what_failed
 from cache.folder import prepare, private_folder
 from cache.ledger.ledger import Beside, Ledger
 from cache.ledger.records import EntryKind, LedgerRefused, OpenIntent, Request, Result
+from cache.ledger.undoable import Undoable, last_undoable
 from cache.locks import FileLock
 from services.actions.runner import remembered
 from services.clock import Clock
 from services.errors import Problem
 from services.model.action import Ended, Outcome, Plan
 from services.model.actor import Actor
+from services.model.ref import Ref
 from services.redact import redact
 from services.sanitize import safe_text
 
@@ -119,6 +121,10 @@ class LedgerTrail:
     async def unsettled(self) -> tuple[Unsettled, ...]:
         """Return the intents that nobody settled, oldest first. Raises LedgerRefused where they cannot be read."""
         return await asyncio.to_thread(self._unsettled)
+
+    async def last_undoable(self, ref: Ref, now: float) -> Undoable | None:
+        """Return what was last done to an object and how it is undone, None where there is nothing to undo."""
+        return await asyncio.to_thread(last_undoable, self._folder.parent, ref, now)
 
     def close(self) -> None:
         """Say that this console runs nothing any more."""
