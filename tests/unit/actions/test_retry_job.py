@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+import pytest
+from msgspec import structs
 
-from services.actions.jobs import RetryJob
-from services.actions.spec import Document
+from services.actions.jobs import RetryJob, TriggerCronJob
+from services.actions.spec import Document, Refused
 from services.model.action import Target, Write
-from services.model.ref import JOBS, Ref, Resource
+from services.model.ref import CRONJOBS, JOBS, Ref, Resource
 from tests.unit.actions.stage import StageHands, World
 
 TARGET = Target(Ref("c", "batch", "Job", "shop", "report", "u-1"), JOBS)
@@ -57,3 +59,35 @@ async def test_a_failed_job_is_made_anew_and_the_command_does_the_same() -> None
         f"get job/report -o json | jq '.metadata={{name:\"report-again\"}}|{left}'"
         " | kubectl --context prod-eu-1 -n shop create -f -"
     )
+
+
+@pytest.mark.parametrize("status", [{}, {"conditions": [{"type": "Failed", "status": "False"}]}, {"failed": 2}])
+async def test_a_job_that_goes_on_trying_is_not_tried_beside_itself(status: Document) -> None:
+    class Going(Jobs):
+        async def get(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> Document:
+            return {**FAILED, "status": status}
+
+    with pytest.raises(Refused, match="has not failed"):
+        await RetryJob().plan(TARGET, {"name": "report-again"}, Going(World()))
+
+
+@pytest.mark.parametrize(
+    ("policy", "active", "said"),
+    [
+        ("Forbid", [{"name": "night-1"}], "a run is going on, and its schedule forbids two at a time"),
+        ("Allow", [{"name": "night-1"}], "1 of its runs are going on"),
+        ("Forbid", [], "no run of it is going on"),
+    ],
+)
+async def test_a_run_out_of_turn_says_what_goes_on(policy: str, active: list[Document], said: str) -> None:
+    class Clockwork(Jobs):
+        async def get(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> Document:
+            about = {"name": "night", "namespace": "shop", "uid": "u-1"}
+            spec = {"concurrencyPolicy": policy, "jobTemplate": {"spec": {"template": {}}}}
+            return {"kind": "CronJob", "metadata": about, "spec": spec, "status": {"active": active}}
+
+    target = structs.replace(TARGET, ref=structs.replace(TARGET.ref, kind="CronJob", name="night"), resource=CRONJOBS)
+    plan = await TriggerCronJob().plan(target, {"name": "night-now"}, Clockwork(World()))
+    assert said in [one.text for one in plan.facts]
+    (owner,) = msgspec.json.decode(plan.writes[0].body)["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"], owner["controller"]) == ("CronJob", "u-1", True)
