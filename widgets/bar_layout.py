@@ -16,15 +16,21 @@ _STATE_NEEDS = 24
 def bar_line(vm: BarVM, width: int, signs: Signs = UNICODE_SIGNS) -> InkLine:
     """Return left parts and right-aligned ones in `width` cells.
 
-    Where there is no room the right parts go, first to last, and then the left ones are cut at their end.
+    Where there is no room the first of the right parts goes, then what is extra, then the other right ones, first to
+    last, and then the left ones are cut at their end.
     """
     gap = " " * (3 if width >= _SMALL else 2)
     left = _join(vm.left, gap)
-    for first in range(len(vm.right) + 1):
+    last = len(vm.right)
+    for first, extra in (
+        (0, vm.extra),
+        (min(1, last), vm.extra),
+        *((each, ()) for each in range(min(1, last), last + 1)),
+    ):
         right = _join(vm.right[first:], gap)
-        room = width - 2 * _MARGIN - line_cells(left) - line_cells(right)
+        room = width - 2 * _MARGIN - line_cells(left) - line_cells(extra) - line_cells(right)
         if room >= (len(gap) if right else 0):
-            return _edged([*left, Span(" " * room), *right], width, signs)
+            return _edged([*left, *extra, Span(" " * room), *right], width, signs)
     return _edged(left, width, signs)
 
 

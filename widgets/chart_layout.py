@@ -118,7 +118,7 @@ def chart_rows(vm: ChartVM, width: int, height: int, signs: Signs = UNICODE_SIGN
         return (head, (Ink(spark.ljust(width), vm.tone),), *([_axis(vm, 0, width, signs)] if below else []))
     plot = _plot(vm, width, rows, pen)
     bar = [_bar(vm.states, vm, width, pen, plot.gutter)] if barred and vm.states else []
-    return (head, *plot.rows, *bar, *([_axis(vm, plot.gutter, width, signs)] if below else []))
+    return (head, *plot.rows, *([_axis(vm, plot.gutter, width, signs)] if below else []), *bar)
 
 
 def _said(text: str, width: int, rows: int, signs: Signs) -> Iterator[InkLine]:
@@ -172,6 +172,8 @@ def _plot(vm: ChartVM, width: int, rows: int, pen: Pen) -> _Plot:
     lines = _line_tones(vm, scale, columns, rows)
     marked = {column: mark.tone for mark in vm.marks if (column := _column_of(mark.at, vm, columns)) is not None}
     drawn_rows = []
+    if pen is not Pen.DOTS:
+        _clear_for_limits(vm, cells, limits)
     for row in reversed(range(rows)):
         tones = [line if cell != " " else None for cell, line in zip(cells[row], lines[row], strict=True)]
         _rule(cells[row], tones, limits.get(row), marked, pen)
@@ -187,6 +189,14 @@ def _limits_by_row(vm: ChartVM, scale: Scale, rows: int) -> dict[int, Limit]:
     """
     found = {_row_of(scale.share(limit.value), rows): limit for limit in vm.limits if drawn(limit.value, scale)}
     return {row: limit for row, limit in found.items() if row or limit.value <= scale.low}
+
+
+def _clear_for_limits(vm: ChartVM, cells: list[list[str]], limits: Mapping[int, Limit]) -> None:
+    """Let a limit run over the bars that end below it in its row: where it is broken, something is above."""
+    for row, limit in limits.items():
+        for column, reach in enumerate(_reaches(vm, len(cells[row]))):
+            if reach is not None and reach[1] < limit.value and row:
+                cells[row][column] = " "
 
 
 def _line_tones(vm: ChartVM, scale: Scale, columns: int, rows: int) -> list[list[Tone]]:

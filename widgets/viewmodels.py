@@ -110,10 +110,14 @@ class PaneVM(Struct, frozen=True):
 
 
 class BarVM(Struct, frozen=True):
-    """One line of spans, left, and right-aligned ones that go first to last when there is no room."""
+    """One line of spans, left, and right-aligned ones that go first to last when there is no room.
+
+    `extra` is said behind the left ones; it goes before all right ones but the first.
+    """
 
     left: tuple[Line, ...]
     right: tuple[Line, ...] = ()
+    extra: Line = ()
 
 
 class KeyHint(Struct, frozen=True):

@@ -48,7 +48,7 @@ COLUMNS = (
     Column("since", "SINCE", 6, right=True),
     Column("suspect", "SUSPECT", 10, priority=4),
     Column("summary", "SUMMARY", 16, weight=5, priority=5),
-    Column("peers", "SEEN BY", 16, weight=1, priority=6),
+    Column("peers", "SEEN BY", 28, weight=1, priority=6),
 )
 PANE_COLUMNS = (
     Column("shape", "", 1),

@@ -72,8 +72,6 @@ def _counts(situation: Situation, lens: Lens) -> Line:
             spans.append(Span(f"{lens.shape(severity)}?", Tone.MUTED))
         else:
             spans.append(Span(f"{lens.shape(severity)}0", Tone.MUTED))
-    if situation.pending and known:
-        spans.append(Span(f" {lens.glyphs.dot}{situation.pending} pending", Tone.MUTED))
     outside = situation.hidden.get(Severity.CRIT, 0)
     if outside and known:
         spans.append(Span(f" +{outside} CRIT outside", Tone.CRIT))
@@ -89,10 +87,13 @@ def present_header(situation: Situation, lens: Lens) -> BarVM:
         left.append((Span(lens.text(situation.scope, 60), Tone.NOTICE),))
     if situation.frozen_since:
         left.append((Span(f"FROZEN {lens.age(situation.frozen_since)}", Tone.PROD),))
-    mode: Line = (Span(situation.mode, Tone.MUTED if situation.mode == "RO" else Tone.PROD),)
+    known = situation.pending and situation.reading.trusted
+    pending: Line = (Span(f" {lens.glyphs.dot}{situation.pending} pending", Tone.MUTED),) if known else ()
+    quiet = situation.mode == "RO"
+    mode: Line = (Span(situation.mode if quiet else f" {situation.mode} ", Tone.MUTED if quiet else Tone.PROD),)
     time = datetime.fromtimestamp(lens.now, UTC).strftime("%a %H:%M:%SZ")
     right: list[Line] = [mode]
     if situation.actor:
         right.insert(0, (Span(lens.text(situation.actor, 40), Tone.MUTED),))
     right.append((Span(time, Tone.STRONG),))
-    return BarVM(tuple(left), tuple(right))
+    return BarVM(tuple(left), tuple(right), pending)

@@ -205,3 +205,19 @@ def test_wrapped_lines_fit_and_lose_no_word(sentence: str, width: int) -> None:
     lines = wrap(sentence, max(2, width))
     assert all(cell_len(line) <= max(2, width) for line in lines)
     assert "".join(lines).replace(" ", "") == "".join(sentence.split())
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (30, "left more      who  mode  time"),
+        (24, "left more     mode  time"),
+        (20, "left      mode  time"),
+        (14, "left      time"),
+        (6, "left  "),
+    ],
+)
+def test_what_is_extra_goes_after_the_first_of_the_right_and_before_the_others(width: int, said: str) -> None:
+    right = tuple((Span(word),) for word in ("who", "mode", "time"))
+    vm = BarVM(((Span("left"),),), right, (Span(" more"),))
+    assert "".join(ink.text for ink in bar_line(vm, width + 2)) == f" {said} "
