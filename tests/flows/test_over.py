@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -19,6 +21,7 @@ from services.alertmanager.fingerprint import fingerprint
 from services.alerts.happenings import began_event, ended_event
 from services.clock import ManualClock
 from services.model.alert import Alert, AlertState, Entity
+from services.model.metric import Series
 from services.model.ref import Ref
 from services.model.severity import Severity
 from services.model.timeline import Event, EventKind
@@ -64,7 +67,7 @@ def past(tmp_path: Path) -> Past:
     return kept(tmp_path, GONE, ENDED)
 
 
-def watching(past: Past) -> dict[str, object]:
+def watching(past: Past) -> dict[str, Any]:
     feed = scene.live(ManualClock(NOW))
     scene_alerts.add(feed)
     return {"live": feed, "console": {"alert_servers": lambda: scene_alerts.SOURCES, "past": lambda: past}}
@@ -122,6 +125,29 @@ async def test_what_nobody_watched_is_not_called_quiet(
     async with open_deck((120, 60), **watching(past)) as deck:
         await look(deck, "RefundsStuck")
         assert words in deck.text.split("SUSPECT")[1].splitlines()[0]
+
+
+class Forgetful:
+    """A Prometheus that has forgotten what fired five days ago."""
+
+    async def alert_values(self, *asked: object) -> Sequence[Series]:
+        """Return nothing."""
+        return ()
+
+    async def alert_firing(self, alert: Alert, since: float, until: float, columns: int) -> Series:
+        """Return that it knows of nothing."""
+        return Series(alert.name, "", since, (until - since) / columns, (0.0,) * columns)
+
+
+async def test_when_it_fired_is_drawn_from_what_was_told_where_the_monitoring_forgot(
+    open_deck: Open, past: Past
+) -> None:
+    parts = watching(past)
+    async with open_deck((120, 60), parts["live"], console={**parts["console"], "metrics": Forgetful}) as deck:
+        await look(deck, "RefundsStuck")
+        bars = next(line for line in deck.text.splitlines() if line.startswith("│firing"))
+        assert "▄█████" in bars
+        assert "41 → 50.8" in deck.text
 
 
 async def test_a_filter_of_other_labels_is_another_alert(open_deck: Open, past: Past) -> None:

@@ -197,8 +197,8 @@ class AlertScreen(ReadingScreen):
         values = past.values if past is not None else ()
         missing = past.missing if past is not None else "asking for the values"
         firing = past.firing if past is not None else None
-        if firing is None and self._is_past:
-            firing = told_firing(self.alert, *self._span(), 2 * self.size.width)
+        if self._is_past and (firing is None or not any(value > 0 for value in firing.values)):
+            firing = told_firing(self.alert, *self._span(), 2 * self.size.width) or firing
         plan = alert_plan(self.alert, firing, lens)
         self.chart.set_vm(present_chart(plan, values[0] if values else None, lens, self._changes(), missing))
         until = self._span()[1] if self._is_past else 0.0
