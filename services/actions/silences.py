@@ -216,7 +216,7 @@ class Extend(Ordinary):
         return Plan(
             action=self.id,
             target=target,
-            title=f"Extend the silence of {target.ref.name}",
+            title=f"{'Extend' if until >= before else 'Shorten'} the silence of {target.ref.name}",
             parameters={"ids": ids, "until": f"{until:.3f}", "wanted": silencing.encoded(wanted)},
             facts=(
                 *(Fact("silence", _described(one, now)) for _, one in found),

@@ -83,12 +83,14 @@ async def watch_rollout(plan: Plan, hands: Hands, note: Note, took: Callable[[Do
 
 
 async def see_once(plan: Plan, hands: Hands, note: Note, holds: Callable[[Document], bool], done: str) -> Ended:
-    """Look whether the object is as it was asked to be: what takes effect with the write itself."""
+    """Look whether the object is as it was asked to be: what takes effect with the write itself.
+
+    UNKNOWN where the server stays silent for longer than `PATIENCE`.
+    """
     await note(Progress(Stage.VERIFY, "looking whether it is so"))
-    try:
-        document = await fetch(plan.target, hands)
-    except Refused as refused:
-        return ended(hands, Outcome.FAILED, refused.sentence)
+    document = await Watch(plan, hands).next()
+    if isinstance(document, Ended):
+        return document
     if not holds(document):
         return ended(hands, Outcome.FAILED, not_there(plan))
     return ended(hands, Outcome.OK, done)

@@ -300,7 +300,8 @@ async def _deliver(outgoing: Outgoing, seconds: float) -> Sequence[OutboxRow]:
 
 def _unchanged(sentence: str) -> str:
     """Return why it was not done, and that it was not."""
-    return sentence if sentence.startswith(("Nothing was changed", "Refused")) else f"{sentence} Nothing was changed."
+    said = sentence.startswith("Refused") or "nothing was changed" in sentence.lower()
+    return sentence if said else f"{sentence} Nothing was changed."
 
 
 def _wanted(acting: Acting, planned: Planned) -> str:

@@ -50,10 +50,11 @@ def present_row(key: str, silence: Silence, lens: Lens) -> Row:
     severity = severity_of(silence, lens.now)
     active = silence.state == "active"
     hides = f"{silence.matching:,}" if silence.matching else "none"
+    state = "ack" if is_ack(silence) and silence.state != "expired" else lens.text(silence.state, 20)
     cells = (
         lens.badge(severity),
         Span(lens.text(spelled_all(silence.matchers), 300)),
-        Span("ack" if is_ack(silence) else lens.text(silence.state, 20), Tone.PLAIN if active else Tone.MUTED),
+        Span(state, Tone.PLAIN if active else Tone.MUTED),
         Span(hides if active else "", Tone.PLAIN if silence.matching else Tone.NOTICE),
         Span(ends_words(silence, lens), Tone.WARN if severity is Severity.WARN else Tone.PLAIN),
         Span(lens.name("user", silence.created_by)),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from services.actions.watching import watch_rollout
+from services.actions.spec import Hands
+from services.actions.watching import see_once, watch_rollout
 from services.clock import ManualClock
 from services.errors import Problem
 from services.model.action import Ended, Outcome, Plan, Progress, Target
@@ -212,3 +213,26 @@ async def test_the_pods_of_the_revision_before_end_nothing() -> None:
     hands.find = find  # type: ignore[method-assign]
     ended, _, _ = await watched(hands)
     assert ended.outcome is Outcome.OK, "its controller has only not given the new template a revision yet"
+
+
+@pytest.mark.parametrize(("silent_for", "outcome"), [(0, Outcome.OK), (3, Outcome.OK), (60, Outcome.UNKNOWN)])
+async def test_what_takes_effect_at_once_is_looked_for_through_a_short_silence(
+    silent_for: int, outcome: Outcome
+) -> None:
+    hands, asked = Rolling(), 0
+    reading = hands.get
+
+    async def get(resource: Resource, _namespace: str, _name: str, _subresource: str = "") -> Document:
+        nonlocal asked
+        asked += 1
+        hands.down = asked <= silent_for
+        return await reading(resource, _namespace, _name, _subresource)
+
+    async def quiet(_progress: Progress) -> None:
+        return
+
+    hands.get = get  # type: ignore[method-assign]
+    plan = Plan("pause", Target(Ref("c", "apps", "Deployment", "shop", "web", "u"), DEPLOYMENTS), "Pause shop/web")
+    ended = await see_once(plan, cast(Hands, hands), quiet, lambda _: True, "it is paused")
+    assert ended.outcome is outcome
+    assert asked <= silent_for + 1

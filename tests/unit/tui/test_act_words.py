@@ -56,7 +56,8 @@ def test_the_flags_that_confirm_a_plan_are_those_that_it_wants(tier: Tier, polic
 
 def test_that_nothing_was_changed_is_said_once() -> None:
     assert act._unchanged("The server is silent.") == "The server is silent. Nothing was changed."
-    assert act._unchanged("Refused: no role.") == "Refused: no role."
+    for sentence in ("Refused: no role.", "It is gone: nothing was changed.", "Nothing was changed: why?"):
+        assert act._unchanged(sentence) == sentence
 
 
 async def test_ctrl_c_while_it_is_told_takes_nothing_from_how_it_ended(capsys: pytest.CaptureFixture[str]) -> None:
