@@ -15,7 +15,7 @@ from tui.screens.base import BaseScreen
 from widgets.pane import Pane
 from widgets.prompt import FilterBar
 from widgets.text_view import TextView
-from widgets.viewmodels import Face, Line, PaneVM, Span, TextVM, Tone, text_of
+from widgets.viewmodels import LABEL_CELLS, Face, Line, PaneVM, Span, TextVM, Tone, text_of
 from widgets.viewport import SearchView
 
 Present = Callable[[Lens], Sequence[Line]]
@@ -86,8 +86,7 @@ class TextScreen(ReadingScreen):
         self._at_hand = at_hand
         self._search = ""
         self._lines: Sequence[Line] = ()
-        self.text = TextView(id="text")
-        self.text.wrap = wrap
+        self.text = TextView(id="text", wrap=wrap, hang=LABEL_CELLS if wrap else 0)
         self.pane = Pane(self.text, id="pane")
         self.bar = FilterBar(id="filter")
 
