@@ -11,7 +11,7 @@ from msgspec import structs
 
 from services.errors import Problem
 from services.model.cluster import ApiResource
-from tui.bindings import K9S, Group, Kin, printed
+from tui.bindings import K9S, Command, Group, Kin, printed
 from tui.presenters.goto import Going, choices, find_resource, read_going
 from tui.presenters.views import view_named
 from widgets.help_screen import HelpScreen
@@ -156,6 +156,11 @@ def open_contexts(app: QuarterdeckApp) -> None:
     app.push_screen(palette, lambda answer: _answered(app, answer))
 
 
+def _typed(command: Command) -> str:
+    """Return what opens a command that no key does: enough of its name for the palette."""
+    return f":{command.label.split()[0]}"
+
+
 def open_help(app: QuarterdeckApp) -> None:
     """Show the keys that work here, by what they are for, and what the k9s keys do."""
     front = app.front
@@ -164,7 +169,7 @@ def open_help(app: QuarterdeckApp) -> None:
     keymap, sections = app.console_state.keymap, []
     for group in Group:
         rows = tuple(
-            HelpEntry(" ".join(printed(key) for key in command.keys), command.label, command.text)
+            HelpEntry(" ".join(map(printed, command.keys)) or _typed(command), command.label, command.text)
             for command in keymap.commands_for(front.place)
             if command.group is group and front.why_not(command) is not None
         )
