@@ -234,7 +234,7 @@ async def watch_template(
 
     async def look(workload: Workload, delivery: Delivery) -> str:
         if delivery.phase == HEALTHY and delivery.promoted:
-            return done
+            return "" if delivery.leaving else done  # a router may lag behind: then what was left still serves
         if delivery.phase == DEGRADED:
             raise Gone(f"{delivery.message}; the change is in place, but it does not come up")
         if delivery.phase == PAUSED and not delivery.promoted:

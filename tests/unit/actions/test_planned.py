@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from services.actions.deliveries import watch_template
 from services.actions.jobs import SuspendCronJob, TriggerCronJob
 from services.actions.pause import Pause
 from services.actions.promote import Promote, PromoteFull
@@ -21,7 +22,7 @@ from services.model.action import Outcome, Plan, Progress, Target, Tier, Write
 from services.model.ref import ARGO_ROLLOUTS, CRONJOBS, Ref, Resource
 from services.model.severity import Severity
 from tests.unit.actions.stage import CART, StageHands, World
-from tests.unit.kubernetes.a_rollout import PAUSED, document, replicaset
+from tests.unit.kubernetes.a_rollout import PAUSED, STEPS, document, replicaset
 
 FRONT = Target(Ref("c", "argoproj.io", "Rollout", "shop", "front", "u-1"), ARGO_ROLLOUTS)
 HPA: Document = {
@@ -161,6 +162,31 @@ async def test_a_restart_is_over_when_the_controller_says_so_and_its_pods_are_re
     assert (ended.outcome, len(seen)) == (Outcome.OK, 4), ended
     hands.held = document(counts, restartAt="2026-08-01T04:00:00Z")
     assert (await Restart().verify(plan, hands, quiet)).outcome is Outcome.FAILED, "somebody asked for another one"
+
+
+async def test_a_way_back_is_over_when_its_router_has_let_go_of_what_was_left() -> None:
+    """Seen on the real controller (dynamicStableScale): Healthy, all of it stable, and 80 % still go to what is bad."""
+    routing = {"canary": {"steps": STEPS, "trafficRouting": {"istio": {}}, "dynamicStableScale": True}}
+
+    def gives(share: int) -> Document:
+        weights = {"canary": {"weight": share, "podTemplateHash": "bad"}}
+        counts = {"phase": "Healthy", "stableRS": "new", "replicas": 5, "readyReplicas": 5, "updatedReplicas": 5}
+        return document({**counts, "availableReplicas": 5, "canary": {"weights": weights}}, routing)
+
+    class Rushed(ManualClock):
+        async def sleep(self, seconds: float) -> None:
+            seen.append(hands.held)
+            hands.held = gives(0)
+
+    async def quiet(_progress: Progress) -> None:
+        return
+
+    seen: list[Document] = []
+    hands = Holding(gives(80))
+    hands.clock = Rushed()
+    plan = Plan("rollback", FRONT, "Roll back shop/front")
+    ended = await watch_template(plan, hands, quiet, took=lambda _: True, done="it is back", on_way="it goes back")
+    assert (ended.outcome, ended.text, len(seen)) == (Outcome.OK, "it is back", 1)
 
 
 async def test_what_is_held_by_hand_is_let_go_before_its_step_is_left() -> None:
