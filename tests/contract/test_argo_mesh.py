@@ -54,7 +54,7 @@ def routers(plane: ControlPlane) -> Iterator[None]:
     plane.kubectl("delete", *made, "--wait=false")
 
 
-async def make(stage: Stage, namespace: str) -> None:
+async def make(stage: Stage, namespace: str, replicas: int = 5, **strategy: object) -> None:
     """Make a Rollout with all three, its Services, and the objects that two of them are written into."""
     for name in (STABLE, CANARY):
         service = manifests.service(namespace, name)
@@ -78,8 +78,8 @@ async def make(stage: Stage, namespace: str) -> None:
         "smi": {"trafficSplitName": "front"},
     }
     services = {"stableService": STABLE, "canaryService": CANARY}
-    canary = {**services, "trafficRouting": routing, "steps": STEPS, "abortScaleDownDelaySeconds": 1}
-    await apply(stage.plane, mesh, edge, rollout(namespace, "ours", {"canary": canary}, 5))
+    canary = {**services, "trafficRouting": routing, "steps": STEPS, "abortScaleDownDelaySeconds": 1, **strategy}
+    await apply(stage.plane, mesh, edge, rollout(namespace, "ours", {"canary": canary}, replicas))
 
 
 async def told(stage: Stage) -> list[dict[str, int]]:
@@ -148,3 +148,15 @@ async def test_the_share_on_the_screen_is_what_a_mesh_and_a_load_balancer_were_t
     assert (delivery.routed, delivery.weight) == (0, 20)
     assert line.endswith("gives the canary 0 %, the stable version 100 %   the step asks for 20 %")
     assert await told(stage) == [{STABLE: 100, CANARY: 0}] * 3
+
+
+async def test_a_way_back_is_over_when_nothing_goes_to_what_was_left(stage: Stage, routers: None) -> None:
+    """Where the stable version shrinks as the canary grows, it has to grow first: the controller calls that Healthy."""
+    steps = [{"setWeight": 80}, {"pause": {}}]
+    await make(stage, stage.namespace, 10, steps=steps, dynamicStableScale=True, abortScaleDownDelaySeconds=None)
+    await stage.until("ours", "Healthy")
+    await stage.run("set-image", image=f"{IMAGE}:2")
+    assert await told(stage) == [{STABLE: 20, CANARY: 80}] * 3
+    await stage.run("rollback")
+    assert await told(stage) == [{STABLE: 100, CANARY: 0}] * 3
+    assert (await shown(stage))[1] == ""
