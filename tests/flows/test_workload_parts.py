@@ -46,3 +46,16 @@ async def test_what_does_not_fit_is_read_by_tab_and_aims_at_the_workload(open_de
         assert aimed[0] == screen.ref, "and its row is not aimed at"
         await deck.press("tab")
         assert "RESTARTS" in deck.text
+
+
+async def test_the_frame_names_the_tables_that_are_not_seen_and_only_those(open_deck: Open) -> None:
+    async with open_deck((120, 40)) as deck:
+        await deck.press("enter")
+        assert "Pods ─ 3 ─" in deck.text
+        assert "tab next" not in deck.text
+        for size in ((80, 24), (120, 40)):
+            await deck.pilot.resize_terminal(*size)
+            await deck.settle()
+            low = size[1] == 24
+            assert ("Pods ─ 3 │ Revisions ─ 2 │ Events ─ 1 │ tab next" in deck.text) is low
+            assert ("Pods ─ 3 ─" in deck.text) is not low

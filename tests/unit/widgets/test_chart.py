@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from widgets.chart_layout import ChartVM, Limit, Mark, Pen, chart_rows, joined_marks
+from widgets.chart_layout import ChartVM, Limit, Mark, Pen, States, chart_rows, joined_marks
 from widgets.chart_scale import scale_of
 from widgets.ink import ASCII_SIGNS, UNICODE_SIGNS, InkLine
 from widgets.measures import change, measured
@@ -252,3 +252,29 @@ def test_any_scale_rises_and_has_few_ticks(values, limits, unit, most) -> None: 
     assert list(scale.ticks) == sorted(scale.ticks)
     for value in values:
         assert math.isnan(value) or 0.0 <= scale.share(value) <= 1.0
+
+
+def test_the_line_stands_in_front_of_its_limits_and_marks_in_their_own_tone() -> None:
+    limits = (Limit(5.0, "request"), Limit(9.0, "limit", Tone.WARN, alarms=True))
+    mark = Mark(30.0, "*", "rev 2", Tone.KEY)
+    values = (5.0,) * 50 + (10.0,) * 50
+    rows = chart_rows(ChartVM((Span("x"),), values=values, limits=limits, marks=(mark,), ends=("a", "b")), 60, 12)
+    tones = [{ink.tone for ink in row} for row in rows[1:-1]]
+    assert Tone.KEY in set().union(*tones), "a moment has its own tone"
+    held = next(row for row in rows[1:-1] if any(ink.tone is Tone.NOTICE for ink in row))
+    assert any(ink.tone is Tone.NOTICE and any(cell > "\u2800" for cell in ink.text) for ink in held)
+    assert all(Tone.NOTICE not in found for found in tones[:1]), "what is above a limit that alarms is a warning"
+
+
+@pytest.mark.parametrize("pen", [Pen.DOTS, Pen.BLOCKS])
+def test_when_it_was_the_case_lies_under_the_same_moments(pen: Pen) -> None:
+    states = States("firing", 100.0, 10.0, (0.0, 0.5, 1.0, 0.0))
+    vm = ChartVM((Span("x"),), start=100.0, step=1.0, values=(1.0,) * 40, states=states, ends=("a", "b"), pen=pen)
+    row = "".join(ink.text for ink in chart_rows(vm, 47, 8)[-1])
+    assert row == " firing "[1:] + " " * 10 + "▄" * 10 + "█" * 10 + " " * 10
+
+
+@pytest.mark.parametrize(("width", "said"), [(40, "long head"), (6, "brief"), (3, "br…")])
+def test_a_head_without_room_is_a_brief_one(width: int, said: str) -> None:
+    vm = ChartVM((Span("long head"),), briefs=((Span("brief"),),), values=(1.0, 2.0))
+    assert "".join(ink.text for ink in chart_rows(vm, width, 1)[0]).strip() == said
