@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from services.actions.registry import BY_ID, LISTED
 from services.model.alert import Alert, Silence
@@ -215,6 +216,14 @@ class Acts(Settling):
     def log_action(self, plan: Plan, command: str, ended: Ended) -> None:
         """Remember what was done, for the action log."""
         self.done.append(Done(ended.at or self.console_state.clock.now(), plan.title, command, ended))
+        if self.front is not None and self.front.is_attached:
+            self.front.show_done()
+
+    def log_settled(self, found: Sequence[Ended]) -> None:
+        """Let the action log say of what was done from here how it has ended, once that was found out."""
+        known = {ended.intent: ended for ended in found if ended.intent}
+        ends = [(one, known.get(one.ended.intent)) for one in self.done]
+        self.done = [structs.replace(one, ended=ended) if ended is not None else one for one, ended in ends]
         if self.front is not None and self.front.is_attached:
             self.front.show_done()
 

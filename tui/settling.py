@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -42,6 +43,9 @@ class Settling(_Base):
 
         def show_banner(self) -> None:
             """Show what needs a person now."""
+
+        def log_settled(self, found: Sequence[Ended]) -> None:
+            """Show in the action log how it has ended."""
 
     _looking = False
     _later: Timer | None = None
@@ -84,6 +88,7 @@ class Settling(_Base):
         if found:
             self.console_state.notify(Notice.UNSETTLED, lambda lens: present_found_out(found, lens))
             self.show_banner()
+            self.log_settled([ended for _, ended in found])
         outcomes = {ended.outcome for _, ended in found or ()}
         if found is None or Outcome.UNKNOWN in outcomes:
             self.look_again()

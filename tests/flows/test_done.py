@@ -28,5 +28,12 @@ async def test_the_last_command_is_shown_listed_and_copied(open_deck: Open, monk
         assert shown.index(COMMAND) < shown.index("kubectl first") < shown.rindex(COMMAND), "the newest first"
         await deck.press("enter")
         assert copied == [COMMAND]
+        lost = Ended(Outcome.UNKNOWN, safe_text("nobody knows"), "i-1", at=deck.clock.now())
+        deck.app.log_action(PLAN, "kubectl lost", lost)
+        await deck.settle()
+        assert "UNKNOWN   $ kubectl lost" in deck.text.splitlines()[-2]
+        deck.app.log_settled([Ended(Outcome.OK, safe_text("found out"), "i-1", at=deck.clock.now())])
+        await deck.settle()
+        assert "OK   $ kubectl lost" in deck.text.splitlines()[-2]
         await deck.tick(601)
         assert COMMAND not in deck.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -55,6 +55,7 @@ class Screen(Settling):
     def __init__(self, *ends: Outcome) -> None:
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.said: list[bool] = []
+        self.logged: list[Outcome] = []
         self.ends = list(ends)
         notify = lambda _notice, line: self.said.append(line is not None)  # noqa: E731 - one line of a stand-in
         self.console_state = cast(Any, SimpleNamespace(acting=lambda: self, notify=notify))
@@ -79,6 +80,9 @@ class Screen(Settling):
     def show_banner(self) -> None:
         return
 
+    def log_settled(self, found: Sequence[Ended]) -> None:
+        self.logged += [ended.outcome for ended in found]
+
 
 def test_it_is_looked_at_until_it_is_known_and_what_went_well_is_not_said_for_ever() -> None:
     screen = Screen(Outcome.UNKNOWN, Outcome.OK)
@@ -88,6 +92,7 @@ def test_it_is_looked_at_until_it_is_known_and_what_went_well_is_not_said_for_ev
     assert [delay for delay, _ in screen.timers] == [LOOK_AGAIN_AFTER, SAID_FOR]
     screen.timers[-1][1]()
     assert screen.said == [True, True, True, True, False]
+    assert screen.logged == [Outcome.UNKNOWN, Outcome.OK]
 
 
 def test_what_has_failed_stays_said() -> None:
