@@ -59,7 +59,7 @@ def require_own_plane() -> None:
 def plane() -> Iterator[ControlPlane]:
     """A control plane with four simulated nodes, shared by all tests; broken servers are healed after each test."""
     require_own_plane()
-    with ControlPlane(shell=True) as running:
+    with ControlPlane(exec_here=True) as running:
         create(running, (manifests.node(index) for index in range(NODES)))
         _warm_up(running)
         yield running

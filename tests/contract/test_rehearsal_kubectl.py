@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 BINARY = "QUARTERDECK_KUBECTL"
-UNPULLABLE = ("ErrImagePull", "ImagePullBackOff")
+UNPULLABLE = {"ErrImagePull", "ImagePullBackOff"}
 _PATIENCE = 60
 
 
@@ -79,11 +79,11 @@ class Estate:
 
     def unpullable(self) -> Json:
         """Return a pod whose image cannot be pulled; it tries now and then, and waits in between."""
-        return next(
-            pod
-            for pod in self.json("get", "pods", "-A")["items"]
-            if any(s["state"].get("waiting", {}).get("reason") in UNPULLABLE for s in pod["status"]["containerStatuses"])
-        )
+
+        def waits_for(pod: Json) -> set[str]:
+            return {one["state"].get("waiting", {}).get("reason", "") for one in pod["status"]["containerStatuses"]}
+
+        return next(pod for pod in self.json("get", "pods", "-A")["items"] if waits_for(pod) & UNPULLABLE)
 
 
 def serve(folder: Path, scenario: str, seed: int) -> Estate:

@@ -32,9 +32,9 @@ class ControlPlane:
 
     Use it as a context manager. ``components`` may leave out what moves things (``SERVING`` alone is a still picture);
     ``seed`` is a folder of etcd data to start from (see ``prepared``); ``data`` keeps everything in a folder of yours,
-    which is not removed; ``port`` fixes the API's port; ``shell`` lets exec into a simulated pod run commands on THIS
-    machine, without asking who calls: leave it off unless a test needs it. Raises PlaneError, or BuildError where the
-    binaries are missing and cannot be built.
+    which is not removed; ``port`` fixes the API's port; ``exec_here`` lets exec into a simulated pod run commands on
+    this machine, without asking who calls: leave it off unless a test needs it. Raises PlaneError, or BuildError where
+    the binaries are missing and cannot be built.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class ControlPlane:
         seed: Path | None = None,
         data: Path | None = None,
         port: int | None = None,
-        shell: bool = False,
+        exec_here: bool = False,
     ) -> None:
         movers = (name for name in COMPONENTS if name in components and name not in SERVING)
         self.components: tuple[Component, ...] = (*SERVING, *movers)
-        self._seed, self._data, self._port, self._shell = seed, data, port, shell
+        self._seed, self._data, self._port, self._exec_here = seed, data, port, exec_here
         self._stack = ExitStack()
         self._servers: dict[Component, Server] = {}
         self._clients: dict[User, httpx.Client] = {}
@@ -248,7 +248,7 @@ class ControlPlane:
         if self._seed is not None and not self._layout.etcd_data.exists():
             shutil.copytree(self._seed, self._layout.etcd_data)
         podlogs.write_first_logs(self._pod_log(), self._pod_log(previous=True), datetime.now(UTC))
-        config = podlogs.kwok_config(self._pod_log(), self._pod_log(previous=True), self._shell)
+        config = podlogs.kwok_config(self._pod_log(), self._pod_log(previous=True), self._exec_here)
         self._layout.kwok_config.write_text(config)
         self._layout.audit_policy.write_text(json.dumps(audit.POLICY))
 

@@ -50,11 +50,11 @@ def append(path: Path, lines: Iterable[str]) -> None:
         handle.writelines(log_line(line, datetime.now(UTC)) for line in lines)
 
 
-def kwok_config(current: Path, previous: Path, shell: bool) -> str:
-    """Join the Stage files with the objects that tell KWOK where logs are and, with ``shell``, that exec runs here."""
+def kwok_config(current: Path, previous: Path, exec_here: bool) -> str:
+    """Join the Stage files with what tells KWOK where logs are and, with ``exec_here``, that exec runs here."""
     logs = {"logsFile": str(current), "previousLogsFile": str(previous), "follow": True}
     objects = [_cluster_wide("ClusterLogs", {"logs": [logs]})]
-    if shell:
+    if exec_here:
         objects.append(_cluster_wide("ClusterExec", {"execs": [{"local": {"workDir": str(current.parent)}}]}))
     documents = [path.read_text() for path in sorted(STAGES.glob("*.yaml"))]
     return "\n---\n".join([*documents, *(json.dumps(item) for item in objects)]) + "\n"
