@@ -100,13 +100,14 @@ def _head(
     bound = min(series.bound, plan.bound)
     before, now = bounded(first, bound, unit), bounded(last, bound, unit)
     words = f"{before} {lens.glyphs.right} {now}" if moved and before != now else now
-    spans = [Span(words, Tone.STRONG)]
-    if len(series.values) - 1 - at >= LATE:
-        spans.append(Span(f"  no data since {clock(series.start + (at + 1) * series.step)}", Tone.WARN))
+    late = len(series.values) - 1 - at >= LATE
+    gap = [Span(f"  no data since {clock(series.start + (at + 1) * series.step)}", Tone.WARN)] if late else []
+    spans = [Span("?" if late and labels is BRIEFLY else words, Tone.STRONG), *(gap if labels is WHOLE else ())]
     for limit in plan.limits:
         above = limit.alarms and last > limit.value
         label = labels.get(limit.label, limit.label)
         spans.append(Span(f"  {label} {measured(limit.value, unit)}", Tone.WARN if above else Tone.MUTED))
+    spans += gap if labels is BRIEFLY else ()
     return [*spans, *(Span(f"  {lens.text(words, 60)}", Tone.MUTED) for words in plan.beside)]
 
 

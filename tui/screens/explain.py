@@ -97,6 +97,8 @@ class ExplainScreen(WorkloadScreen):
         super()._take_pods()
         if self._log is not None:
             self._log.look(tuple(self._content["pods"].values()))
+        if self._golden is not None:
+            self._show_charts()
 
     def _log_came(self) -> None:
         if self.is_attached:
@@ -149,7 +151,7 @@ class ExplainScreen(WorkloadScreen):
         def arrived(golden: Golden | None, problem: Problem | None) -> None:
             if not self.is_attached or window != self._window:
                 return
-            self._golden = with_asked(golden, pods) if golden is not None else None
+            self._golden = golden
             self._missing = problem.sentence if problem is not None else ""
             if golden is not None and NOT_YET in golden.missing:
                 self._measured_at -= REFRESH - SOON
@@ -168,7 +170,9 @@ class ExplainScreen(WorkloadScreen):
             if (change.ref.namespace, change.ref.name) == (self.ref.namespace, self.ref.name)
         ]
         missing = self._missing or ("asking for what was measured" if self._golden is None else "")
-        drawn: dict[str, ChartVM] = dict(golden_charts(self._golden, lens, own, missing))
+        pods: Sequence[Pod] = tuple(self._content["pods"].values())
+        golden = with_asked(self._golden, pods) if self._golden is not None else None
+        drawn: dict[str, ChartVM] = dict(golden_charts(golden, lens, own, missing))
         self.rows.set_class(len(drawn) == 1, "-alone")
         for name, chart in self.charts.items():
             chart.set_class(name not in drawn, "-unknown")
