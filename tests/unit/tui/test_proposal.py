@@ -20,9 +20,7 @@ PICTURE = scene.live().snapshot()
 ALERTS = {alert.name: alert for alert in scene_alerts.alerts().values()}
 CART = ALERTS["CartDown"]
 ROW = PICTURE.tables["rollouts"]["Deployment/shop/cart"]
-DONE = Event(
-    "done", scene.NOW - 60, scene.NOW, EventKind.ACTION, ROW.ref, "roll back: rev 16 is up", Severity.OK
-)
+DONE = Event("done", scene.NOW - 60, scene.NOW, EventKind.ACTION, ROW.ref, "roll back: rev 16 is up", Severity.OK)
 
 
 def seen(severity: Severity, *events: Event) -> Snapshot:
