@@ -55,6 +55,11 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
     STYLED_FIRST: ClassVar[tuple[type[Widget], ...]] = ()
     """Widgets of the first screen: their styles are parsed with the app's, once, and not in five parts as they come."""
 
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """Return the screen as an SVG whose spaces count everywhere: some renderers trim the ends of every piece."""
+        drawn = super().export_screenshot(title=title, simplify=simplify)
+        return drawn.replace("<text ", '<text xml:space="preserve" ')
+
     def get_driver_class(self) -> type[Driver]:
         """Return the driver whose input thread sleeps, unless the environment names another."""
         if constants.DRIVER is not None:
