@@ -131,7 +131,7 @@ VIEW = View(
         Column("channel", "CHANNEL", 8, weight=1, priority=1),
         Column("to", "TO", 10, weight=1, priority=3),
         Column("subject", "SUBJECT", 24, weight=4),
-        Column("reason", "REASON", 16, weight=5, priority=1),
+        Column("reason", "REASON", 16, weight=5),
         Column("attempts", "TRIES", 5, right=True, priority=2),
         Column("next", "NEXT", 7, right=True, priority=2),
         Column("who", "BY", 8, weight=1, priority=4),

@@ -218,11 +218,12 @@ SERIES = st.lists(ANY, max_size=300).map(tuple)
 )
 def test_any_chart_fills_its_room_exactly(values, limits, marks, size, pen, unit, signs) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     chart = ChartVM(
-        (Span("head"),),
-        unit,
-        0.0,
-        30.0,
-        values,
+        (Span("head"), Span("  and more")),
+        briefs=((Span("brief"),),),
+        unit=unit,
+        start=0.0,
+        step=30.0,
+        values=values,
         limits=tuple(Limit(value, label, Tone.WARN, alarm) for value, label, alarm in limits),
         marks=tuple(Mark(at, "↻" if signs is UNICODE_SIGNS else "%", "rev") for at in marks),
         ends=("left", "right"),
