@@ -116,7 +116,7 @@ class QuarterdeckApp(
 
     def _begin(self) -> None:
         self._bridge.start()
-        self.set_interval(1.0, self._tick)
+        self._beat = self.set_interval(1.0, self._tick)
         self.set_timer(LOOK_BACK_AFTER, self.look_back)
         if self._on_ready is not None:
             self._on_ready()

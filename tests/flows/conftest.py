@@ -109,6 +109,7 @@ def open_deck() -> Open:
         async with app.run_test(size=size) as pilot:
             deck = Deck(app, pilot, clock, feed, runtime, places, steering)
             await deck.settle()
+            app._beat.stop()  # time passes where a test says so
             yield deck
 
     return opened
