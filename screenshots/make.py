@@ -47,8 +47,10 @@ PICTURES = (
     Picture("timeline", (120, 40), (":timeline",)),
     Picture("costs", (120, 40), (":costs",)),
     Picture("incident", (120, 40), (":incidents", "enter")),
+    Picture("rollback-1-page", (120, 40), (*PAGE, "enter")),
     Picture("rollback-2-plan", (120, 40), (*PAGE, "enter", "R")),
     Picture("rollback-3-done", (120, 40), (*PAGE, "enter", "R", "y")),
+    Picture("rollback-4-told", (120, 40), (*PAGE, "enter", "R", "y", "T")),
     Picture("dead-server", (120, 40), dead=True),
 )
 
