@@ -104,7 +104,8 @@ def _at_rest(terminal: Terminal, seconds: int) -> Rest:
                 terminal.pump(left)
         changed = _changed(before, terminal.screen.display)
         if all(_is_time(x, y) for x, y in changed):
-            ticks.append(window.count - CELL * sum(1 for _, y in changed if y))
+            of_clock = sum(1 for _, y in changed if not y)
+            ticks.append(window.count - CELL * (len(changed) - of_clock) - max(0, of_clock - 1))
             everything += window.count
         else:
             news += 1
