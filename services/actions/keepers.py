@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import structs
 
@@ -86,10 +86,10 @@ class SuspendGitOps(Ordinary):
         raise Refused(safe_text(f"{spoken(target)} has no keeper that could be held off from here."))
 
     async def verify(self, plan: Plan, hands: Hands, note: Note, /) -> Ended:
-        """Look whether there is still something to hold off."""
+        """Look whether the keeper is still to be held off; another one is held off by itself."""
         await note(Progress(Stage.VERIFY, "looking whether it is so"))
-        held = all(one.suspend is None for one in await _of_both(plan.target, hands))
-        return _seen(held, f"{plan.title}: done", hands)
+        working = _working(await _of_both(plan.target, hands))
+        return _seen(working.isdisjoint(write.path for write in plan.writes), f"{plan.title}: done", hands)
 
 
 class ResumeGitOps(Ordinary):
@@ -104,8 +104,7 @@ class ResumeGitOps(Ordinary):
         write = Write(
             "PATCH", given["path"], given["what"], given["body"].encode(), given["content_type"], uid=given["uid"]
         )
-        works = [one for one in await _of_both(target, hands) if one.suspend is not None]
-        if any(one.suspend is not None and one.suspend.path == write.path for one in works):
+        if write.path in _working(await _of_both(target, hands)):
             text = "it works again already, as somebody else has it: nothing is sent, and it is off the list"
             plan = Plan(self.id, target, "", facts=(Fact("means", text, Severity.NOTICE),), command=_reading(write))
         else:
@@ -118,10 +117,15 @@ class ResumeGitOps(Ordinary):
         )
 
     async def verify(self, plan: Plan, hands: Hands, note: Note, /) -> Ended:
-        """Look whether it could be held off again."""
+        """Look whether the keeper could be held off again."""
         await note(Progress(Stage.VERIFY, "looking whether it is so"))
-        works = any(one.suspend is not None for one in await _of_both(plan.target, hands))
+        works = plan.parameters["path"] in _working(await _of_both(plan.target, hands))
         return _seen(works, f"{plan.title}: done", hands)
+
+
+def _working(keepers: Iterable[Ownership]) -> frozenset[str]:
+    """Return the paths of the keepers that could be held off now."""
+    return frozenset(one.suspend.path for one in keepers if one.suspend is not None)
 
 
 async def _of_both(target: Target, hands: Hands) -> tuple[Ownership, ...]:

@@ -93,12 +93,13 @@ class Kept:
         self.workload = {"metadata": about, "spec": {"template": {"spec": {"containers": []}}}}
         self.keeper = application("argocd")
         self.keeper["spec"] = {"syncPolicy": policy}
+        self.other: dict[str, Any] = {}
 
     async def get(self, *_: Any) -> dict[str, Any]:
         return self.workload
 
     async def find(self, resource: Resource, namespace: str = "", **_: str) -> Sequence[dict[str, Any]]:
-        return [self.keeper] if resource == APPLICATIONS else []
+        return [self.keeper] if resource == APPLICATIONS else [self.other] if self.other else []
 
     async def send(self, *_: Any, **__: Any) -> dict[str, Any]:
         return {}
@@ -126,6 +127,25 @@ async def test_what_somebody_else_let_work_again_is_left_as_they_have_it() -> No
     assert "works again already" in again.facts[0].text
     ended = await ResumeGitOps().verify(again, hands, _quiet)
     assert ended.outcome is Outcome.OK
+
+
+async def test_one_keeper_of_two_is_held_off_and_let_go_by_itself() -> None:
+    hands: Any = Kept(automated={"prune": True})
+    hands.workload["metadata"]["labels"] = {
+        "kustomize.toolkit.fluxcd.io/name": "shop",
+        "kustomize.toolkit.fluxcd.io/namespace": "flux-system",
+    }
+    hands.other = {"metadata": {"name": "shop", "namespace": "flux-system"}, "spec": {}}
+    first = await SuspendGitOps().plan(Target(CART, DEPLOYMENTS), {}, hands)
+    assert (await SuspendGitOps().verify(first, hands, _quiet)).outcome is Outcome.FAILED, "it works on"
+    hands.keeper["spec"] = {"syncPolicy": {}}
+    assert (await SuspendGitOps().verify(first, hands, _quiet)).outcome is Outcome.OK, "the other one works on"
+    second = await SuspendGitOps().plan(Target(CART, DEPLOYMENTS), {}, hands)
+    assert {first.title, second.title} == {"Hold off Argo CD payments", "Hold off Flux Kustomization shop"}
+    assert first.undo is not None
+    again = await ResumeGitOps().plan(Target(CART, DEPLOYMENTS), first.undo.parameters, hands)
+    assert again.writes, "that the other one works is not that this one does"
+    assert (await ResumeGitOps().verify(again, hands, _quiet)).outcome is Outcome.FAILED
 
 
 def test_a_title_keeps_the_capitals_of_names() -> None:
