@@ -16,6 +16,7 @@ from msgspec import Struct, structs
 from cache.faults import DatabaseFault
 from cache.ledger.chain import Link
 from cache.ledger.database import check_newer
+from cache.ledger.looking import BUSY_SECONDS
 from cache.ledger.records import EntryKind, Result
 from cache.ledger.statements import AFTER
 from cache.reading import connect_to_read
@@ -40,7 +41,6 @@ SILENCING = ("ack", "silence")
 
 SCALE = "scale"
 _PAGE = 1000
-_BUSY_SECONDS = 1.0
 
 
 class _Begun(Struct, frozen=True):
@@ -84,7 +84,7 @@ class AlteredReader:
         """Return what is left altered, by key; what cannot be read adds nothing to what was known."""
         try:
             self._path.stat()
-            with closing(connect_to_read(self._path, _BUSY_SECONDS)) as connection:
+            with closing(connect_to_read(self._path, BUSY_SECONDS)) as connection:
                 check_newer(connection)
                 while rows := connection.execute(AFTER, (self._seq, _PAGE)).fetchall():
                     for row in rows:

@@ -20,6 +20,8 @@ from services.model.text import SafeText
 from services.sanitize import safe_text
 
 BUSY_SECONDS = 1.0
+"""How long a reader of the ledger waits for who writes it."""
+
 Row = TypeVar("Row")
 NONE: Mapping[str, Any] = MappingProxyType({})
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from cache.faults import DatabaseFault
 from cache.ledger.chain import Link
 from cache.ledger.database import check_newer
+from cache.ledger.looking import BUSY_SECONDS
 from cache.ledger.records import EntryKind, Result
 from cache.ledger.statements import TAIL
 from cache.reading import connect_to_read
@@ -23,8 +24,6 @@ from services.model.ref import Ref
 
 LOOKED_AT = 5_000
 """Entries, the newest ones, among which it is looked for: what is older is in the trail alone."""
-
-_BUSY_SECONDS = 1.0
 
 
 class Undoable(Struct, frozen=True):
@@ -44,7 +43,7 @@ def last_undoable(folder: Path, ref: Ref, now: float) -> Undoable | None:
     path = folder / LEDGER_FILE
     try:
         path.stat()
-        with closing(connect_to_read(path, _BUSY_SECONDS)) as connection:
+        with closing(connect_to_read(path, BUSY_SECONDS)) as connection:
             check_newer(connection)
             rows = connection.execute(TAIL, (LOOKED_AT,)).fetchall()
         found = _last([Link(*row) for row in reversed(rows)], ref)

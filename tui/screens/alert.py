@@ -39,7 +39,9 @@ from widgets.viewport import SearchView
 REFRESH = 30.0
 """Seconds between two looks at the values while the screen is open."""
 
-DAY = 86400.0
+LIVE_KNOWS = 86400.0
+"""Seconds of the past that live state tells of."""
+
 SOON = 2.0
 """Seconds after which is asked again what could not be asked yet."""
 
@@ -139,7 +141,7 @@ class AlertScreen(ReadingScreen):
                 return
             recorded = recorded or Recorded(reason=problem.sentence if problem is not None else "")
             self._then = suspicion_then(recorded, self.console.feed.snapshot(), self.alert)
-            told_by_live = self.console.clock.now() - self.alert.onset < DAY
+            told_by_live = self.console.clock.now() - self.alert.onset < LIVE_KNOWS
             self._unread = "" if told_by_live else recorded.reason
             self._show_words()
             self._show_history()
